@@ -1,0 +1,18 @@
+//! Threads are enough: the library both shelves of programs stand on.
+//!
+//! Imports point down only, from the top of this list to its foot.
+//!
+//! - `src/bin/` the tools and `src/book/` the lessons: they parse, call, print, choose a status.
+//! - [`cli`]: what every program shares with the shell.
+//! - One outside thing each: [`tcp`] (sockets).
+//! - On std and crossbeam alone: [`sync`] (permits, thread count), [`limits`] (what the machine
+//!   allows), [`text`] (Go's upper and lower case), [`units`] (durations and sizes).
+//!
+//! To read it: take a lesson, `src/book/clock2.rs` say, then follow what it imports downwards.
+
+pub mod cli;
+pub mod limits;
+pub mod sync;
+pub mod tcp;
+pub mod text;
+pub mod units;

@@ -1,0 +1,272 @@
+//! TCP as the lessons need it: Go's defaults, and the care that every server and client owes.
+//!
+//! What `net` gives a Go program for nothing and std does not: a backlog of 4096, keep-alive,
+//! Nagle off, writes that do not interleave. And what neither gives: a bound on clients with a
+//! word to those above it, quiet when descriptors run out, lines with a bound.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::limits::Limits;
+use crate::sync::{Permit, Semaphore};
+
+mod lines;
+
+pub use lines::{LINE_MAX, Lines};
+
+/// The log target of what a server announces whatever the log level: `listening on ADDR`.
+pub const NOTICE: &str = "notice";
+
+/// Connections the kernel keeps waiting for `accept`; std asks for 128, Go for 4096.
+const BACKLOG: i32 = 4096;
+/// Go's default for probing a silent peer.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A peer that takes no byte for so long is gone, or means harm.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a closing connection reads on, so that unread input does not reset it.
+const DRAIN: Duration = Duration::from_millis(500);
+/// How long to wait before accepting again when descriptors or memory ran out.
+const BACK_OFF: Duration = Duration::from_millis(100);
+/// The same trouble is logged once in so long.
+const LOG_PAUSE: Duration = Duration::from_secs(60);
+
+/// What could not be done with which address, and why.
+#[derive(Debug)]
+pub struct Error {
+    action: &'static str,
+    addr: String,
+    source: io::Error,
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}: {}", self.action, self.addr, self.source)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A listening socket that admits as many clients as there is room for.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    clients: Semaphore,
+    /// When trouble was last logged.
+    logged: Mutex<Option<Instant>>,
+}
+
+/// Listens on `addr` and announces it on the log target [`NOTICE`].
+///
+/// `threads_each` is what a client will cost the server in threads; with the machine's limits it
+/// gives the number of clients admitted at once.
+///
+/// # Errors
+/// When the address cannot be resolved or bound.
+pub fn listen(addr: impl ToSocketAddrs + ToString, threads_each: usize) -> Result<Listener, Error> {
+    let error = |source| Error { action: "listen on", addr: addr.to_string(), source };
+    let socket = TcpListener::bind(&addr).map_err(error)?;
+    // std has called listen(2) with its own backlog; calling it again only changes that.
+    SockRef::from(&socket).listen(BACKLOG).map_err(error)?;
+    let local = socket.local_addr().map_err(error)?;
+    log::info!(target: NOTICE, "listening on {local}");
+    let clients = Semaphore::new(Limits::current().clients(threads_each));
+    Ok(Listener { socket, clients, logged: Mutex::new(None) })
+}
+
+impl Listener {
+    /// Connections as they come, without end unless the socket is shut down.
+    ///
+    /// A client too many is told `server full`; when the process is out of descriptors, accepting
+    /// rests until there is room again.
+    pub fn incoming(&self) -> impl Iterator<Item = Conn> + '_ {
+        std::iter::from_fn(|| self.accept())
+    }
+
+    /// The address listened on, with the port the kernel chose for port 0.
+    ///
+    /// # Errors
+    /// What getsockname(2) reports.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Wakes a blocked [`incoming`](Self::incoming), which then ends.
+    pub fn shutdown(&self) {
+        _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
+    }
+
+    /// Clients connected now.
+    #[must_use]
+    pub fn n_clients(&self) -> usize {
+        self.clients.n_taken()
+    }
+
+    fn accept(&self) -> Option<Conn> {
+        loop {
+            match self.socket.accept() {
+                Ok((stream, peer)) => match self.clients.try_acquire() {
+                    Some(permit) => return Some(Conn::new(stream, peer, Some(permit))),
+                    None => self.refuse(&stream),
+                },
+                Err(err) if err.kind() == io::ErrorKind::InvalidInput => return None, // shut down
+                Err(err) if is_passing(&err) => {}
+                Err(err) => {
+                    self.log_once(&format!("accept: {err}; waiting for room"));
+                    self.clients.wait_returned(BACK_OFF);
+                }
+            }
+        }
+    }
+
+    fn refuse(&self, stream: &TcpStream) {
+        self.log_once(&format!("server full at {} clients", self.clients.capacity()));
+        _ = stream.set_nonblocking(true); // nobody may hold up the others here
+        _ = (&*stream).write_all(b"server full\n");
+        _ = stream.shutdown(Shutdown::Write);
+        _ = (&*stream).read(&mut [0; 4096]); // unread input would reset the connection
+    }
+
+    fn log_once(&self, trouble: &str) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.is_none_or(|last| last.elapsed() >= LOG_PAUSE) {
+            *logged = Some(Instant::now());
+            log::warn!("{trouble}");
+        }
+    }
+}
+
+/// Errors of accept(2) that belong to the one connection, not to us.
+fn is_passing(err: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, TimedOut};
+    matches!(err.kind(), ConnectionAborted | ConnectionReset | Interrupted | TimedOut)
+}
+
+/// A connection. Shared by reference: one thread may read while others write.
+///
+/// Each write is all or nothing to the other threads, as in Go, so lines do not interleave.
+#[derive(Debug)]
+pub struct Conn {
+    stream: TcpStream,
+    peer: SocketAddr,
+    writing: Mutex<()>,
+    /// Given back on drop; a connection we dialled holds none.
+    permit: Option<Permit>,
+}
+
+/// Connects to `addr`, as `net.Dial` does.
+///
+/// # Errors
+/// When the address cannot be resolved, or no address it stands for accepts.
+pub fn dial(addr: &str) -> Result<Conn, Error> {
+    let error = |source| Error { action: "dial", addr: addr.to_owned(), source };
+    let stream = TcpStream::connect(addr).map_err(error)?;
+    let peer = stream.peer_addr().map_err(error)?;
+    Ok(Conn::new(stream, peer, None))
+}
+
+impl Conn {
+    fn new(stream: TcpStream, peer: SocketAddr, permit: Option<Permit>) -> Self {
+        // Each of these only tunes; a socket that refuses one still works.
+        _ = stream.set_nodelay(true);
+        let probes = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE);
+        _ = SockRef::from(&stream).set_tcp_keepalive(&probes);
+        if permit.is_some() {
+            _ = stream.set_write_timeout(Some(WRITE_TIMEOUT));
+        }
+        Conn { stream, peer, writing: Mutex::new(()), permit }
+    }
+
+    /// The address of the other side.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The lines that arrive, without their ends; see [`Lines`].
+    pub fn lines(&self) -> Lines<'_> {
+        Lines::new(self)
+    }
+
+    /// Writes `line` and a newline as one.
+    ///
+    /// # Errors
+    /// What writing reports; part of the line may then have been sent.
+    pub fn write_line(&self, line: impl AsRef<[u8]>) -> io::Result<()> {
+        let mut this = self;
+        this.write_all(&[line.as_ref(), b"\n"].concat())
+    }
+
+    fn with_peer(&self, err: &io::Error) -> io::Error {
+        io::Error::new(err.kind(), format!("{}: {err}", self.peer))
+    }
+}
+
+impl Deref for Conn {
+    type Target = TcpStream;
+    fn deref(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+impl Read for &Conn {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&self.stream).read(buf).map_err(|err| self.with_peer(&err))
+    }
+}
+
+impl Write for &Conn {
+    /// Writes all of `buf`, or fails.
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let _whole = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        (&self.stream).write_all(buf).map_err(|err| self.with_peer(&err))?;
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Conn {
+    /// Ends an admitted connection politely: what was written arrives even if input is unread.
+    fn drop(&mut self) {
+        if self.permit.is_none() || self.stream.shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        let deadline = Instant::now() + DRAIN;
+        let mut buf = [0; 4096];
+        while Instant::now() < deadline && self.stream.set_read_timeout(Some(DRAIN)).is_ok() {
+            if !matches!((&self.stream).read(&mut buf), Ok(1..)) {
+                break;
+            }
+        }
+    }
+}
+
+/// Copies until the end of `from`, 64 KiB at a time, flushing as it goes. Returns bytes copied.
+///
+/// `std::io::copy` moves 8 KiB at a time and lets a line-buffered stdout sit on half a line.
+///
+/// # Errors
+/// The first that reading or writing reports.
+pub fn copy(mut from: impl Read, mut to: impl Write) -> io::Result<u64> {
+    let mut buf = vec![0; 64 << 10];
+    let mut n_copied = 0;
+    loop {
+        match from.read(&mut buf) {
+            Ok(0) => return Ok(n_copied),
+            Ok(n) => {
+                to.write_all(&buf[..n])?;
+                to.flush()?;
+                n_copied += n as u64;
+            }
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) => return Err(err),
+        }
+    }
+}
