@@ -72,9 +72,9 @@ pub fn listen(addr: &str, threads_each: usize) -> Result<Listener, Error> {
     let socket = TcpListener::bind(addr).map_err(error)?;
     // std has called listen(2) with its own backlog; calling it again only changes that.
     SockRef::from(&socket).listen(BACKLOG).map_err(error)?;
+    let clients = Semaphore::new(Limits::current().clients(threads_each));
     let local = socket.local_addr().map_err(error)?;
     log::info!(target: NOTICE, "listening on {local}");
-    let clients = Semaphore::new(Limits::current().clients(threads_each));
     Ok(Listener { socket, clients, logged: Mutex::new(None) })
 }
 
