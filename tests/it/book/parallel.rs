@@ -22,7 +22,7 @@ fn photos() -> TempDir {
     for (name, (width, height)) in NAMES.iter().zip([(400, 200), (200, 400), (50, 20), (300, 300)])
     {
         let image = RgbImage::from_fn(width, height, |x, y| {
-            image::Rgb([(x % 256) as u8, (y % 256) as u8, 99])
+            image::Rgb([x.to_le_bytes()[0], y.to_le_bytes()[0], 99])
         });
         let format = if name.ends_with("png") { ImageFormat::Png } else { ImageFormat::Jpeg };
         image.save_with_format(dir.path().join(name), format).unwrap();

@@ -7,7 +7,7 @@ use crate::support::{Process, run, run_with};
 const FIRST: &str = "Commencing countdown.  Press return to abort.\n";
 
 fn numbers(n: u32) -> String {
-    (1..=n).rev().map(|n| format!("{n}\n")).collect()
+    (1..=n).rev().fold(String::new(), |lines, n| lines + &format!("{n}\n"))
 }
 
 #[test]
