@@ -20,6 +20,7 @@ pub mod record;
 pub mod recurrence;
 mod shop;
 pub mod table;
+pub mod theory;
 pub mod threads;
 mod times;
 pub mod virtual_time;
@@ -122,3 +123,6 @@ impl Outcome {
         shares.iter().sum::<f64>() / shares.len().max(1) as f64
     }
 }
+
+#[cfg(test)]
+mod tests;

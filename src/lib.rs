@@ -4,7 +4,9 @@
 //!
 //! - `src/bin/` the tools and `src/book/` the lessons: they parse, call, print, choose a status.
 //! - [`cli`]: what every program shares with the shell.
-//! - One outside thing each: [`tcp`] (sockets).
+//! - Engines, a file each, which return values and send events: [`thumbnail`] (8.5).
+//! - One outside thing each: [`tcp`] (sockets), [`links`] (web pages), [`mirror`] (a web site of
+//!   our own).
 //! - On std and crossbeam alone: [`sync`] (permits, thread count), [`limits`] (what the machine
 //!   allows), [`text`] (Go's upper and lower case), [`units`] (durations and sizes).
 //!
@@ -14,7 +16,10 @@ pub mod cake;
 pub mod cli;
 pub mod cpu;
 pub mod limits;
+pub mod links;
+pub mod mirror;
 pub mod sync;
 pub mod tcp;
 pub mod text;
+pub mod thumbnail;
 pub mod units;

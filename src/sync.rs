@@ -104,6 +104,18 @@ pub fn spawn<'scope, 'env, T: Send + 'scope>(
     }
 }
 
+/// Checks that `n_threads` can be alive at once, for who needs them all at once.
+///
+/// # Errors
+/// When the machine has room for fewer.
+pub fn check_room(n_threads: usize) -> io::Result<()> {
+    let room = THREADS.capacity();
+    if n_threads <= room {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{n_threads} threads at once: there is room for {room}")))
+}
+
 /// Tries once; a refused thread leaves its work where the next try finds it.
 fn start<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,

@@ -5,7 +5,7 @@
 //! word to those above it, quiet when descriptors run out, lines with a bound.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// How long to wait before accepting again when descriptors or memory ran out.
 const BACK_OFF: Duration = Duration::from_millis(100);
 /// The same trouble is logged once in so long.
-const LOG_PAUSE: Duration = Duration::from_secs(60);
+const LOG_PAUSE: Duration = Duration::from_mins(1);
 
 /// What could not be done with which address, and why.
 #[derive(Debug)]
@@ -67,9 +67,9 @@ pub struct Listener {
 ///
 /// # Errors
 /// When the address cannot be resolved or bound.
-pub fn listen(addr: impl ToSocketAddrs + ToString, threads_each: usize) -> Result<Listener, Error> {
-    let error = |source| Error { action: "listen on", addr: addr.to_string(), source };
-    let socket = TcpListener::bind(&addr).map_err(error)?;
+pub fn listen(addr: &str, threads_each: usize) -> Result<Listener, Error> {
+    let error = |source| Error { action: "listen on", addr: addr.to_owned(), source };
+    let socket = TcpListener::bind(addr).map_err(error)?;
     // std has called listen(2) with its own backlog; calling it again only changes that.
     SockRef::from(&socket).listen(BACKLOG).map_err(error)?;
     let local = socket.local_addr().map_err(error)?;
@@ -246,6 +246,12 @@ impl Drop for Conn {
             }
         }
     }
+}
+
+/// Whether writing failed because the peer had hung up. How it did, reading tells.
+#[must_use]
+pub fn is_hangup(err: &io::Error) -> bool {
+    matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 /// Copies until the end of `from`, 64 KiB at a time, flushing as it goes. Returns bytes copied.

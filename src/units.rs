@@ -74,7 +74,6 @@ mod tests {
         check("1m30s", 90_000);
         check("1.5h", 5_400_000);
         check(".5s", 500);
-        check("1500us", 1);
         assert_eq!(duration("1500us"), Ok(Duration::from_micros(1500)));
         assert_eq!(duration("7µs"), Ok(Duration::from_micros(7)));
     }

@@ -1,1 +1,52 @@
-fn main() {}
+//! 8.1 spinner: an animation runs while main computes, and has ended before the result is shown.
+//! Go: gopl.io/ch8/spinner, page 218.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use clap::{Parser, value_parser};
+use crossbeam::channel::{Receiver, RecvTimeoutError, bounded};
+use threadbare::cli;
+
+/// Computes a Fibonacci number the slow way, behind a spinner
+#[derive(Parser)]
+struct Args {
+    /// Time between two frames
+    #[arg(long, default_value = "100ms", value_parser = cli::duration)]
+    delay: Duration,
+    /// Which Fibonacci number
+    #[arg(short, default_value_t = 45, value_parser = value_parser!(u64).range(..=93))]
+    n: u64,
+}
+
+fn main() -> ExitCode {
+    cli::run(&["delay", "n"], |Args { delay, n }| {
+        let is_terminal = io::stdout().is_terminal();
+        let (computing, done) = bounded(0);
+        let fib_n = thread::scope(|s| {
+            if is_terminal {
+                s.spawn(move || spinner(delay, &done));
+            }
+            let _computing = computing; // dropping it ends the spinner
+            fib(n) // slow
+        }); // joins the spinner: no frame can follow the result
+        let back = if is_terminal { "\r" } else { "" };
+        writeln!(cli::stdout(), "{back}Fibonacci({n}) = {fib_n}")?;
+        Ok(())
+    })
+}
+
+fn spinner(delay: Duration, done: &Receiver<()>) {
+    for frame in ['-', '\\', '|', '/'].into_iter().cycle() {
+        _ = write!(cli::stdout(), "\r{frame}").and_then(|()| cli::stdout().flush());
+        if done.recv_timeout(delay) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+    }
+}
+
+fn fib(x: u64) -> u64 {
+    if x < 2 { x } else { fib(x - 1) + fib(x - 2) }
+}

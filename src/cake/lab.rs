@@ -1,5 +1,6 @@
 //! Experiments: the same shop on several days, in the engines asked for, and what they came to.
 
+use std::ops::ControlFlow::{Break, Continue};
 use std::time::Duration;
 
 use crossbeam::channel::Sender;
@@ -78,13 +79,11 @@ fn ideal(
 ) -> Result<Option<Outcome>, Error> {
     match engine {
         Engine::Threads => Ok(None),
-        Engine::Both => virtual_time::run(shop, |_| ()).map(Some),
+        Engine::Both => virtual_time::run(shop, |_| Continue(())).map(Some),
         Engine::Recurrence => recurrence::run(shop, |_, _| ()).map(Some),
-        Engine::Virtual => virtual_time::run(shop, |event| {
-            // A listener who went away misses nothing: this takes no time.
-            if let Some(events) = events {
-                _ = events.send(event);
-            }
+        Engine::Virtual => virtual_time::run(shop, |event| match events {
+            Some(events) if events.send(event).is_err() => Break(()),
+            _ => Continue(()),
         })
         .map(Some),
     }

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::times::Times;
@@ -13,8 +14,8 @@ use super::{Act, Cook, Counter, Error, Event, Outcome, Shop};
 /// the next one. Two cooks who complete a cake at the same instant do so in their order.
 ///
 /// # Errors
-/// When the shop cannot open.
-pub fn run(shop: &Shop, events: impl FnMut(Event)) -> Result<Outcome, Error> {
+/// When the shop cannot open, or `events` has heard enough.
+pub fn run(shop: &Shop, events: impl FnMut(Event) -> ControlFlow<()>) -> Result<Outcome, Error> {
     shop.check()?;
     let mut line = Line::open(shop, events);
     for baker in 0..shop.stages[0].cooks {
@@ -23,6 +24,9 @@ pub fn run(shop: &Shop, events: impl FnMut(Event)) -> Result<Outcome, Error> {
     while let Some(Reverse((now, cook))) = line.due.pop() {
         line.now = now;
         line.complete(cook);
+        if line.heard.is_break() {
+            return Err(Error::Stopped);
+        }
     }
     Ok(line.close())
 }
@@ -38,6 +42,7 @@ struct Line<'a, F> {
     /// Nanoseconds since the opening.
     now: u64,
     events: F,
+    heard: ControlFlow<()>,
 }
 
 /// One stage at one instant.
@@ -62,7 +67,7 @@ struct Worker {
     blocked: u64,
 }
 
-impl<'a, F: FnMut(Event)> Line<'a, F> {
+impl<'a, F: FnMut(Event) -> ControlFlow<()>> Line<'a, F> {
     fn open(shop: &'a Shop, events: F) -> Self {
         let cooks: Vec<Worker> = shop.cooks().map(|(stage, n)| Worker::new(stage, n)).collect();
         let mut stations: Vec<Station> = shop.stages.iter().map(|_| Station::default()).collect();
@@ -71,7 +76,17 @@ impl<'a, F: FnMut(Event)> Line<'a, F> {
         }
         let due = BinaryHeap::with_capacity(cooks.len());
         let times = shop.times();
-        Line { shop, times, stations, cooks, due, cakes_taken: 0, now: 0, events }
+        Line {
+            shop,
+            times,
+            stations,
+            cooks,
+            due,
+            cakes_taken: 0,
+            now: 0,
+            events,
+            heard: ControlFlow::Continue(()),
+        }
     }
 
     /// The cook is done with a cake.
@@ -166,7 +181,7 @@ impl<'a, F: FnMut(Event)> Line<'a, F> {
     fn tell(&mut self, cook: usize, act: Act) {
         let Worker { day: Cook { stage, number, .. }, cake, .. } = self.cooks[cook];
         let at = Duration::from_nanos(self.now);
-        (self.events)(Event { at, cook: (stage, number), cake, act });
+        self.heard = (self.events)(Event { at, cook: (stage, number), cake, act });
     }
 
     fn close(self) -> Outcome {

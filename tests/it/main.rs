@@ -1,1 +1,5 @@
-fn main() {}
+//! Everything seen from outside: the built programs, run as a user runs them.
+
+mod book;
+mod support;
+mod tidy;

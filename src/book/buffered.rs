@@ -1,0 +1,17 @@
+//! 8.4.4 buffered: with room in the buffer, a send waits for nobody.
+//! Go: a lecture's `make(chan int, 1)`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crossbeam::channel::bounded;
+use threadbare::cli;
+
+fn main() -> ExitCode {
+    cli::run(&[], |_: cli::NoArgs| {
+        let (sender, _receiver) = bounded(1); // kept: without a receiver, send would fail
+        sender.send(10)?;
+        writeln!(cli::stdout(), "发送成功")?;
+        Ok(())
+    })
+}

@@ -1,0 +1,31 @@
+//! 8.2 clock1: a clock that serves one client at a time; the second waits for the first to leave.
+//! Go: gopl.io/ch8/clock1, page 219.
+
+use std::io;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use jiff::{Zoned, tz::TimeZone};
+use threadbare::tcp::{self, Conn};
+use threadbare::{cli, sync};
+
+fn main() -> ExitCode {
+    cli::run(cli::LISTEN, |args: cli::Listen| {
+        let zone = cli::time_zone()?;
+        let listener = tcp::listen(&args.addr(), 1)?;
+        for conn in listener.incoming() {
+            _ = handle_conn(&conn, &zone); // an error means that the client has left
+        }
+        Ok(())
+    })
+}
+
+fn handle_conn(conn: &Conn, zone: &TimeZone) -> io::Result<()> {
+    let (first, start) = (Zoned::now().with_time_zone(zone.clone()), Instant::now());
+    for second in (0..).map(Duration::from_secs) {
+        sync::sleep_until(start + second); // of the first line, so that lateness does not add up
+        let time = first.saturating_add(second);
+        conn.write_line(time.strftime("%H:%M:%S").to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! 8.3 netcat2: stdin goes out while the answers come in; the end of stdin leaves some unread.
+//! Go: gopl.io/ch8/netcat2, page 223.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam::channel::bounded;
+use threadbare::{cli, tcp};
+
+fn main() -> ExitCode {
+    cli::run(&[], |args: cli::Dial| {
+        let reading = Arc::new(tcp::dial(&args.addr)?);
+        let (writing, (ended, end)) = (reading.clone(), bounded(2)); // room for both their ends
+        let received = ended.clone();
+        thread::spawn(move || received.send(tcp::copy(&*reading, cli::stdout())));
+        thread::spawn(move || match tcp::copy(io::stdin(), &*writing) {
+            Err(err) if tcp::is_hangup(&err) => Ok(()), // how the server left, the reader tells
+            sent => ended.send(sent),
+        });
+        end.recv()??; // whichever ends first; what blocks the other, nobody can wake
+        Ok(())
+    })
+}

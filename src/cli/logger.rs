@@ -1,0 +1,42 @@
+//! The log on stderr: warnings unless asked for more, and notices always.
+
+use std::io::{self, Write};
+use std::sync::OnceLock;
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use super::warn;
+use crate::tcp::NOTICE;
+
+static LEVEL: OnceLock<LevelFilter> = OnceLock::new();
+
+struct StderrLog;
+
+pub(super) fn start(level: LevelFilter) {
+    if log::set_logger(&StderrLog).is_ok() {
+        log::set_max_level(level.max(LevelFilter::Info)); // for the notices
+        LEVEL.get_or_init(|| level);
+    }
+}
+
+impl Log for StderrLog {
+    fn enabled(&self, of: &Metadata<'_>) -> bool {
+        let wanted = LEVEL.get().is_some_and(|&level| of.level() <= level);
+        of.target() == NOTICE || (wanted && of.target().starts_with(env!("CARGO_PKG_NAME")))
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        match record.level() {
+            _ if record.target() == NOTICE => {
+                _ = io::stderr().write_all(format!("{}\n", record.args()).as_bytes());
+            }
+            Level::Error | Level::Warn => warn(record.args()),
+            level => warn(&format!("{}: {}", level.as_str().to_lowercase(), record.args())),
+        }
+    }
+
+    fn flush(&self) {}
+}

@@ -1,0 +1,116 @@
+//! Stdin, stdout and stderr, and what it means when one of them goes away.
+
+use std::error::Error;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::LazyLock;
+use std::{env, fmt, thread};
+
+/// The name this program was called by; it starts every line on stderr.
+pub fn program() -> &'static str {
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+        let path = env::args_os().next().unwrap_or_default();
+        let name = Path::new(&path).file_name().unwrap_or(path.as_ref());
+        name.to_string_lossy().into_owned()
+    });
+    &PROGRAM
+}
+
+/// Puts `PROGRAM: SUBJECT: CAUSE` on stderr as one line. Nothing is done about a full stderr.
+pub fn warn(err: &(impl fmt::Display + ?Sized)) {
+    let line = format!("{}: {}\n", program(), OneLine(&format!("{err:#}")));
+    _ = io::stderr().write_all(line.as_bytes());
+}
+
+/// Shows control characters escaped, so that a file name can neither break a line nor a terminal.
+pub struct OneLine<'a>(pub &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            c if c.is_control() => write!(f, "{}", c.escape_default()),
+            c => write!(f, "{c}"),
+        })
+    }
+}
+
+/// Waits for a byte on stdin. At the end of input it never returns: only a byte is a signal.
+pub fn wait_for_byte() {
+    if let Some(Ok(_)) = io::stdin().lock().bytes().next() {
+        return;
+    }
+    loop {
+        thread::park(); // it may return for no reason
+    }
+}
+
+/// The process's stdout, line by line. A reader that went away is told apart by the error's type
+/// and makes [`run`] end with 0; any other error names stdout as its subject.
+#[derive(Clone, Copy, Debug)]
+pub struct Stdout;
+
+/// See [`Stdout`].
+#[must_use]
+pub fn stdout() -> Stdout {
+    Stdout
+}
+
+impl Write for Stdout {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        io::stdout().write(buf).map_err(|err| stdout_error(&err))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush().map_err(|err| stdout_error(&err))
+    }
+
+    /// Locks once a line, not once a piece of the format: lines of two threads do not mix.
+    fn write_fmt(&mut self, line: fmt::Arguments<'_>) -> io::Result<()> {
+        io::stdout().lock().write_fmt(line).map_err(|err| stdout_error(&err))
+    }
+}
+
+fn stdout_error(err: &io::Error) -> io::Error {
+    match err.kind() {
+        io::ErrorKind::BrokenPipe => io::Error::new(err.kind(), StdoutClosed),
+        kind => io::Error::new(kind, format!("stdout: {err}")),
+    }
+}
+
+/// Whoever read our stdout has seen enough.
+#[derive(Debug)]
+struct StdoutClosed;
+
+impl fmt::Display for StdoutClosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stdout: closed by its reader")
+    }
+}
+
+impl Error for StdoutClosed {}
+
+/// Whether `err` says that stdout's reader went away, and not some socket's.
+#[must_use]
+pub fn is_stdout_closed(err: &anyhow::Error) -> bool {
+    let is_marker =
+        |err: &io::Error| err.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<StdoutClosed>);
+    err.chain().any(|cause| cause.downcast_ref().is_some_and(is_marker))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_stdout_is_a_closed_stdout() {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_stdout_closed(&stdout_error(&broken()).into()));
+        assert!(is_stdout_closed(&anyhow::Error::from(stdout_error(&broken())).context("copying")));
+        assert!(!is_stdout_closed(&broken().into()));
+    }
+
+    #[test]
+    fn a_line_stays_one_line() {
+        assert_eq!(OneLine("a\nb\x1b[31mc\u{9b}ä").to_string(), "a\\nb\\u{1b}[31mc\\u{9b}ä");
+    }
+}

@@ -1,0 +1,180 @@
+//! The links of a web page, fetched with ureq and read with scraper.
+
+use std::fmt;
+use std::io::Read;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use scraper::{Html, Selector};
+use ureq::{Agent, ResponseExt};
+use url::Url;
+
+/// Connecting, and waiting for the head of an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the head of an answer to its last byte, however slowly it drips.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest page read; a tree of it takes some fifty times as much.
+const PAGE_MAX: u64 = 2 << 20;
+/// Elements left open inside each other: the parser's time grows with the square of it.
+const NESTING_MAX: usize = 4_000;
+/// As many as the book's crawlers ask one host for at once.
+const IDLE_PER_HOST: usize = 20;
+
+/// Which page could not be read, and why.
+#[derive(Debug)]
+pub struct Error {
+    url: String,
+    cause: String,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.url, self.cause)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Checks that `text` is an absolute http(s) URL and returns it in its normal form, without
+/// fragment.
+///
+/// # Errors
+/// Says what is wrong with the text.
+pub fn absolute(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|err| err.to_string())?;
+    if !is_web(&url) {
+        return Err("only http:// and https:// are crawled".to_owned());
+    }
+    Ok(without_fragment(url))
+}
+
+/// Fetches `url` and returns the targets of its `<a href>`, absolute, in the page's order.
+///
+/// Fragments are stripped, and what is neither http nor https is left out. A page that is not HTML
+/// has no links. Redirects are followed.
+///
+/// # Errors
+/// When the page cannot be fetched, its status is not 200, or it is too large or too deep to parse.
+pub fn extract(url: &str) -> Result<Vec<String>, Error> {
+    let error = |cause: String| Error { url: url.to_owned(), cause };
+    let mut response = agent().get(url).call().map_err(|err| error(err.to_string()))?;
+    if response.status() != 200 {
+        return Err(error(response.status().to_string()));
+    }
+    if !response.body().mime_type().is_none_or(|mime| mime.contains("html")) {
+        return Ok(Vec::new());
+    }
+    let base = Url::parse(&response.get_uri().to_string()).map_err(|err| error(err.to_string()))?;
+    let mut page = Vec::new();
+    let body = response.body_mut().as_reader().take(PAGE_MAX + 1).read_to_end(&mut page);
+    body.map_err(|err| error(err.to_string()))?;
+    check(&page).map_err(error)?;
+    Ok(targets(&String::from_utf8_lossy(&page), base))
+}
+
+/// One agent for the process keeps connections open from page to page.
+fn agent() -> &'static Agent {
+    static AGENT: LazyLock<Agent> = LazyLock::new(|| {
+        // No time-out over the whole of a call: it would cost a thread for every look-up.
+        Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .timeout_connect(Some(ANSWER_TIMEOUT))
+            .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            .timeout_recv_body(Some(BODY_TIMEOUT))
+            .max_idle_connections_per_host(IDLE_PER_HOST)
+            .max_idle_connections(4 * IDLE_PER_HOST)
+            .user_agent(concat!("threadbare/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into()
+    });
+    &AGENT
+}
+
+/// Refuses what would take the parser minutes.
+fn check(page: &[u8]) -> Result<(), String> {
+    if page.len() as u64 > PAGE_MAX {
+        return Err(format!("the page is larger than {PAGE_MAX} bytes"));
+    }
+    let opens = |pair: &&[u8]| pair[0] == b'<' && pair[1].is_ascii_alphabetic();
+    let closes = |pair: &&[u8]| *pair == b"</";
+    let n_open = page.windows(2).filter(opens).count();
+    let n_closed = page.windows(2).filter(closes).count();
+    if n_open.saturating_sub(n_closed) > NESTING_MAX {
+        return Err(format!("more than {NESTING_MAX} elements are left open"));
+    }
+    Ok(())
+}
+
+fn targets(page: &str, page_url: Url) -> Vec<String> {
+    static LINKS: LazyLock<Selector> = LazyLock::new(|| selector("a[href]"));
+    static BASE: LazyLock<Selector> = LazyLock::new(|| selector("base[href]"));
+    let tree = Html::parse_document(page);
+    let base = tree.select(&BASE).find_map(|element| element.attr("href"));
+    let base = base.and_then(|href| page_url.join(href).ok()).unwrap_or(page_url);
+    tree.select(&LINKS)
+        .filter_map(|element| base.join(element.attr("href")?).ok()) // a bad URL is no link
+        .filter(is_web)
+        .map(without_fragment)
+        .collect()
+}
+
+fn selector(css: &str) -> Selector {
+    Selector::parse(css).expect("a constant of ours that parses")
+}
+
+fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
+
+fn without_fragment(mut url: Url) -> String {
+    url.set_fragment(None);
+    url.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links(page: &str) -> Vec<String> {
+        targets(page, Url::parse("http://host/dir/page?q").unwrap())
+    }
+
+    #[test]
+    fn targets_are_absolute_and_without_fragment() {
+        let check = |href: &str, expected: &[&str]| {
+            assert_eq!(links(&format!("<a href=\"{href}\">x</a>")), expected, "{href}");
+        };
+        check("/a", &["http://host/a"]);
+        check("b#part", &["http://host/dir/b"]);
+        check("#part", &["http://host/dir/page?q"]);
+        check("../c", &["http://host/c"]);
+        check("//other/d", &["http://other/d"]);
+        check("https://other:443/", &["https://other/"]);
+        check("a&amp;b", &["http://host/dir/a&b"]);
+        check("mailto:a@b", &[]);
+        check("javascript:void(0)", &[]);
+        check("http://[", &[]);
+    }
+
+    #[test]
+    fn a_base_moves_relative_links() {
+        assert_eq!(links("<base href=/x/><a href=y>"), ["http://host/x/y"]);
+    }
+
+    #[test]
+    fn arguments_are_absolute() {
+        assert_eq!(absolute("HTTP://Host:80#x").as_deref(), Ok("http://host/"));
+        for text in ["", "host", "/path", "ftp://host/", "mailto:a@b", "http://"] {
+            assert!(absolute(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pages_the_parser_would_choke_on_are_refused() {
+        assert!(check(b"<p>fine<br><br>").is_ok());
+        assert!(check("<div>".repeat(NESTING_MAX + 1).as_bytes()).is_err());
+        assert!(check("<div></div>".repeat(NESTING_MAX + 1).as_bytes()).is_ok());
+        assert!(check(&vec![b' '; 1 + usize::try_from(PAGE_MAX).unwrap()]).is_err());
+    }
+}

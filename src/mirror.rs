@@ -1,0 +1,191 @@
+//! A web site of our own that answers after a while, and the plainest of requests to it.
+//!
+//! `mirroredquery` asks several mirrors at once and hangs up on all but the first to answer. For
+//! that it must own the sockets, which an HTTP library keeps to itself.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use socket2::SockRef;
+use url::Url;
+
+/// For connecting: a thread inside connect(2) cannot be woken.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A mirror or a client that says nothing for so long is gone.
+const SILENCE: Duration = Duration::from_secs(30);
+/// The longest answer taken, head and body, in bytes.
+const ANSWER_MAX: u64 = 16 << 20;
+
+/// Connects to the host of an `http://` URL.
+///
+/// # Errors
+/// When it is no such URL, its host is unknown, or nothing answers there within five seconds.
+pub fn connect(url: &Url) -> io::Result<TcpStream> {
+    let (Some(host), "http") = (url.host_str(), url.scheme()) else {
+        return Err(io::Error::other("only http:// URLs have a mirror"));
+    };
+    let mut last = io::Error::other("the host has no address");
+    for addr in (host.trim_matches(['[', ']']), url.port_or_known_default().unwrap_or(80))
+        .to_socket_addrs()?
+    {
+        match TcpStream::connect_timeout(&addr, CONNECT_TIMEOUT) {
+            Ok(stream) => return Ok(stream),
+            Err(err) => last = err,
+        }
+    }
+    Err(last)
+}
+
+/// Asks for `url` over `stream`, which serves this one request, and returns the body.
+///
+/// # Errors
+/// When the connection fails or is shut down, the status is not 200, or the body is not whole.
+pub fn get(mut stream: &TcpStream, url: &Url) -> io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(SILENCE))?;
+    let (target, host) =
+        (&url[url::Position::BeforePath..url::Position::AfterQuery], url.authority());
+    write!(stream, "GET {target} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
+    body(&answer).map(<[u8]>::to_vec).map_err(io::Error::other)
+}
+
+/// The body of a whole answer with status 200.
+fn body(answer: &[u8]) -> Result<&[u8], String> {
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or("no HTTP answer")?;
+    let (head, body) = (String::from_utf8_lossy(&answer[..end]), &answer[end + 4..]);
+    let mut lines = head.lines();
+    let (_, status) = lines.next().and_then(|line| line.split_once(' ')).ok_or("no HTTP status")?;
+    if !status.starts_with("200") {
+        return Err(status.to_owned());
+    }
+    let length = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let whole = length.and_then(|(_, value)| value.trim().parse().ok());
+    if whole.is_some_and(|n_bytes: usize| n_bytes != body.len()) {
+        return Err("the answer was cut short".to_owned());
+    }
+    Ok(body)
+}
+
+/// A small web server on a port of its own. Every path has the same page. Dropping it ends it.
+#[derive(Debug)]
+pub struct Mirror {
+    addr: SocketAddr,
+    listener: TcpListener,
+    /// Dropped first of all, to end an answer that is still being waited for.
+    stop: Option<Sender<()>>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Mirror {
+    /// Starts a mirror that thinks for `delay` before each answer.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn start(page: String, delay: Duration) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let (addr, serving) = (listener.local_addr()?, listener.try_clone()?);
+        let (stop, stopped) = bounded(0);
+        let server = thread::spawn(move || {
+            // One client at a time; an error means that it hung up.
+            while let Ok((client, _)) = serving.accept() {
+                _ = answer(&client, &page, delay, &stopped);
+            }
+        });
+        Ok(Mirror { addr, listener, stop: Some(stop), server: Some(server) })
+    }
+
+    /// Where it serves.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.addr)
+    }
+}
+
+fn answer(
+    mut client: &TcpStream,
+    page: &str,
+    delay: Duration,
+    stopped: &Receiver<()>,
+) -> io::Result<()> {
+    client.set_read_timeout(Some(SILENCE))?;
+    let mut head = BufReader::new(client.take(64 << 10)).lines();
+    while head.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+    if stopped.recv_timeout(delay) == Err(RecvTimeoutError::Timeout) {
+        let length = page.len();
+        write!(client, "HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n{page}")?;
+    }
+    Ok(())
+}
+
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if SockRef::from(&self.listener).shutdown(Shutdown::Both).is_err() {
+            _ = TcpStream::connect(self.addr); // wakes accept where shutdown does not
+        }
+        if let Some(server) = self.server.take() {
+            _ = server.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    fn url(mirror: &Mirror) -> Url {
+        mirror.url().parse().unwrap()
+    }
+
+    #[test]
+    fn a_mirror_answers() {
+        let mirror = Mirror::start("page\n".to_owned(), Duration::ZERO).unwrap();
+        for _ in 0..3 {
+            let stream = connect(&url(&mirror)).unwrap();
+            assert_eq!(get(&stream, &url(&mirror)).unwrap(), b"page\n");
+        }
+    }
+
+    #[test]
+    fn hanging_up_ends_a_request_and_dropping_ends_a_mirror() {
+        let start = Instant::now();
+        let mirror = Mirror::start(String::new(), Duration::from_hours(1)).unwrap();
+        let stream = connect(&url(&mirror)).unwrap();
+        thread::scope(|s| {
+            let asking = s.spawn(|| get(&stream, &url(&mirror)));
+            stream.shutdown(Shutdown::Both).unwrap();
+            assert!(asking.join().unwrap().is_err());
+        });
+        drop(mirror);
+        assert!(start.elapsed() < Duration::from_mins(1));
+    }
+
+    #[test]
+    fn only_a_whole_answer_counts() {
+        assert_eq!(body(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"), Ok(&b"ab"[..]));
+        assert_eq!(body(b"HTTP/1.0 200 OK\r\n\r\n"), Ok(&b""[..]));
+        for bad in [
+            &b""[..],
+            b"nonsense",
+            b"\r\n\r\n",
+            b"HTTP/1.0 404 Not Found\r\n\r\n",
+            b"HTTP/1.0 200 OK\r\ncontent-length: 9\r\n\r\nab",
+        ] {
+            assert!(body(bad).is_err(), "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn only_http_has_mirrors() {
+        for text in ["https://localhost/", "file:///etc/passwd", "mailto:a@b"] {
+            assert!(connect(&text.parse().unwrap()).is_err(), "{text}");
+        }
+    }
+}
