@@ -12,7 +12,9 @@
 //!
 //! To read it: take a lesson, `src/book/clock2.rs` say, then follow what it imports downwards.
 
+pub mod cake;
 pub mod cli;
+pub mod cpu;
 pub mod limits;
 pub mod links;
 pub mod mirror;
