@@ -11,6 +11,7 @@
 //!
 //! **Engines**: they return values and send events, and do not know each other.
 //! - [`cake`]: the cake shop as a laboratory (8.4.4).
+//! - [`chat`]: ten thousand clients who all hear the same, in the same order (8.10).
 //! - [`thumbnail`]: images to thumbnails (8.5).
 //!
 //! **One outside thing each**
@@ -26,6 +27,7 @@
 //! - [`units`]: durations and sizes.
 
 pub mod cake;
+pub mod chat;
 pub mod cli;
 pub mod cpu;
 pub mod limits;
