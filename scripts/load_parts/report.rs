@@ -9,12 +9,12 @@ use super::server::{self, Sample};
 
 pub(crate) struct Report {
     pid: Option<u32>,
-    fields: Map<String, Value>,
+    fields: Vec<(String, Value)>,
 }
 
 impl Report {
     pub(crate) fn new(pid: Option<u32>) -> Self {
-        Report { pid, fields: Map::new() }
+        Report { pid, fields: Vec::new() }
     }
 
     pub(crate) fn sample(&self) -> Sample {
@@ -22,7 +22,7 @@ impl Report {
     }
 
     pub(crate) fn text(&mut self, name: &str, value: impl Into<Value>) {
-        self.fields.insert(name.to_owned(), value.into());
+        self.fields.push((name.to_owned(), value.into()));
     }
 
     pub(crate) fn count(&mut self, name: &str, value: u64) {
@@ -63,7 +63,7 @@ impl Report {
     }
 
     pub(crate) fn json(&self) -> serde_json::Result<String> {
-        serde_json::to_string_pretty(&self.fields)
+        serde_json::to_string_pretty(&self.fields.iter().cloned().collect::<Map<_, _>>())
     }
 }
 

@@ -2,6 +2,7 @@
 //! order.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub(super) struct Hall<'a> {
 }
 
 struct Client {
-    addr: String,
+    peer: SocketAddr,
     /// Empty until it has one.
     name: String,
     room: Option<RoomId>,
@@ -92,25 +93,25 @@ impl<'a> Hall<'a> {
     }
 
     fn enter(&mut self, id: Id, conn: Arc<Conn>) {
-        let addr = conn.peer().to_string();
+        let peer = conn.peer();
         self.batch.op(id, None, What::Enter(conn));
         if self.is_closing {
             return self.batch.op(id, None, What::Finish);
         }
         let name = String::new();
-        self.clients.insert(id, Client { addr: addr.clone(), name, room: None });
+        self.clients.insert(id, Client { peer, name, room: None });
         if self.options.names {
             self.say(id, ASK);
         } else {
-            self.say(id, format!("You are {addr}\n"));
-            self.arrive(id, addr);
+            self.say(id, format!("You are {peer}\n"));
+            self.arrive(id, peer.to_string());
         }
     }
 
     /// It has a name now, and comes into the lobby.
     fn arrive(&mut self, id: Id, name: String) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        self.log.notice(Notice::Arrived(format!("{name} from {}", client.addr)));
+        self.log.notice(Notice::Arrived(format!("{name} from {}", client.peer)));
         client.name = name;
         self.go_to(id, LOBBY);
     }

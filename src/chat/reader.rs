@@ -9,7 +9,7 @@ use super::{Event, Hearing, Id, clean};
 use crate::tcp::{Conn, Found, Splitter};
 
 /// What is read at first, so that ten thousand silent clients cost little.
-const BUF: usize = 512;
+const BUF: usize = 128;
 /// What is read at once from a client who says much.
 const BUF_MAX: usize = 4 << 10;
 /// The warning comes so long before the end, or after four fifths of a shorter time.
