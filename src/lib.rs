@@ -4,7 +4,8 @@
 //!
 //! - `src/bin/` the tools and `src/book/` the lessons: they parse, call, print, choose a status.
 //! - [`cli`]: what every program shares with the shell.
-//! - Engines, a file each, which return values and send events: [`thumbnail`] (8.5).
+//! - Engines, a file each, which return values and send events: [`thumbnail`] (8.5),
+//!   [`mandelbrot`] (exercise 8.5).
 //! - One outside thing each: [`tcp`] (sockets), [`links`] (web pages), [`mirror`] (a web site of
 //!   our own).
 //! - On std and crossbeam alone: [`sync`] (permits, thread count), [`limits`] (what the machine
@@ -17,6 +18,7 @@ pub mod cli;
 pub mod cpu;
 pub mod limits;
 pub mod links;
+pub mod mandelbrot;
 pub mod mirror;
 pub mod sync;
 pub mod tcp;
