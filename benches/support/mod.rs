@@ -6,7 +6,7 @@ use std::time::Duration;
 use criterion::Criterion;
 
 /// Few samples, short warm-up: the whole of `cargo bench` is meant to be run.
-pub fn short() -> Criterion {
+pub(crate) fn short() -> Criterion {
     Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))
@@ -15,6 +15,7 @@ pub fn short() -> Criterion {
 }
 
 /// `few`, or `all` where the full matrix was asked for.
-pub fn either<T: ?Sized>(few: &'static T, all: &'static T) -> &'static T {
+#[allow(dead_code, reason = "not every bench has a full matrix")]
+pub(crate) fn either<T: ?Sized>(few: &'static T, all: &'static T) -> &'static T {
     if env::var_os("THREADBARE_FULL").is_some_and(|full| full == "1") { all } else { few }
 }

@@ -1,12 +1,13 @@
 //! Exercise 8.5 mandelbrot: the book's picture as PNG, and how much faster more threads draw it.
 
 use std::io::{self, IsTerminal, Write};
+use std::num::ParseIntError;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::{fs, num::ParseIntError};
+use std::{fmt, fs};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use tempfile::Builder;
 use threadbare::mandelbrot::sweep::{self, Measurement};
@@ -74,13 +75,29 @@ struct Picture {
 
 fn main() -> ExitCode {
     cli::run(&[], |args: Cli| match run(&args) {
-        Err(err) if err.downcast_ref().is_some_and(Error::is_usage) => {
+        Err(err) if is_usage(&err) => {
             cli::warn(&err);
             Ok(ExitCode::from(2))
         }
         done => done.map(|()| ExitCode::SUCCESS),
     })
 }
+
+fn is_usage(err: &anyhow::Error) -> bool {
+    err.is::<Terminal>() || err.downcast_ref().is_some_and(Error::is_usage)
+}
+
+/// A picture is not for reading.
+#[derive(Debug)]
+struct Terminal;
+
+impl fmt::Display for Terminal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stdout is a terminal: name a file with -o, or redirect")
+    }
+}
+
+impl std::error::Error for Terminal {}
 
 fn run(args: &Cli) -> anyhow::Result<()> {
     match &args.command {
@@ -91,7 +108,7 @@ fn run(args: &Cli) -> anyhow::Result<()> {
 
 fn draw(args: &Cli) -> anyhow::Result<()> {
     if args.output.is_none() && io::stdout().is_terminal() {
-        bail!("stdout is a terminal: name a file with -o, or redirect");
+        return Err(Terminal.into());
     }
     let view = args.picture.view();
     let n_threads = args.threads.unwrap_or_else(cpu::n_cpus);
@@ -144,15 +161,15 @@ fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut builder = Builder::new();
     #[cfg(unix)] // a temporary file is private by default; this one is as public as any
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(".mandelbrot").tempfile_in(dir).map_err(bare)?;
+    let mut file = builder.prefix(".mandelbrot").tempfile_in(dir).map_err(|err| bare(&err))?;
     file.as_file_mut().write_all(bytes)?;
     file.persist(path).map_err(|err| err.error)?;
     Ok(())
 }
 
 /// tempfile's errors name its own path; ours name the file asked for.
-fn bare(err: io::Error) -> io::Error {
-    err.raw_os_error().map_or(err, io::Error::from_raw_os_error)
+fn bare(err: &io::Error) -> io::Error {
+    err.raw_os_error().map_or(err.kind().into(), io::Error::from_raw_os_error)
 }
 
 impl Picture {
