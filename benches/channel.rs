@@ -90,7 +90,7 @@ fn channels(c: &mut Criterion) {
     measure(c, "mpmc", Kanal::NAME, &CAPACITIES, mpmc::<Kanal>);
     measure(c, "select", Crossbeam::NAME, &CAPACITIES, select_crossbeam);
     measure(c, "select", Flume::NAME, &CAPACITIES, select_flume);
-    let batches = support::either(&[16, 64, 256], &BATCHES);
+    let batches = support::either::<[usize]>(&[64], &BATCHES);
     measure(c, "batch", Crossbeam::NAME, &BATCHES, batch::<Crossbeam>);
     measure(c, "batch", Std::NAME, batches, batch::<Std>);
     measure(c, "batch", Flume::NAME, batches, batch::<Flume>);

@@ -11,7 +11,7 @@ fn mandelbrot(c: &mut Criterion) {
     for strategy in Strategy::ALL {
         let threads: &[usize] = match strategy {
             Strategy::Sequential => &[1],
-            _ => support::either(&[2, 4], &[1, 2, 4, 8, 16]),
+            _ => support::either::<[usize]>(&[2, 4], &[1, 2, 4, 8, 16]),
         };
         for &n_threads in threads {
             let id = BenchmarkId::new(strategy.name(), n_threads);

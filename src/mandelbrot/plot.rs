@@ -6,8 +6,7 @@ use super::sweep::Measurement;
 use super::{Error, Strategy};
 
 const SIZE: (u32, u32) = (800, 560);
-const COLOURS: [RGBColor; 3] =
-    [RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115)]; // told apart by all eyes
+const COLOURS: [RGBColor; 3] = [RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115)]; // told apart by all eyes
 const FONT: &str = "sans-serif";
 
 /// Draws the speed-up of each parallel strategy, and the line that no waste would give.
@@ -27,7 +26,7 @@ fn draw(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let threads_max = measurements.iter().map(|m| m.threads).max().unwrap_or(1);
     let fastest = measurements.iter().map(|m| m.speed_up).fold(1.0, f64::max);
-    let (x_max, y_max) = (threads_max as f64 * 1.05, fastest.max(n_cpus as f64) * 1.15);
+    let (x_max, y_max) = (threads_max as f64 * 1.05, fastest.max(n_cpus as f64) * 1.5); // room for the legend
     let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
@@ -61,13 +60,11 @@ fn draw(
         chart
             .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(4))?
             .label(strategy.name())
-            .legend(move |(x, y)| {
-                PathElement::new([(x, y), (x + 22, y)], colour.stroke_width(2))
-            });
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], colour.stroke_width(2)));
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(SeriesLabelPosition::UpperRight)
         .background_style(WHITE.mix(0.9))
         .border_style(grey)
         .label_font((FONT, 15))
