@@ -37,7 +37,9 @@ fn threads() {
             thread::spawn(move || _ = done.fetch_add(1, Ordering::Relaxed))
         };
         let threads: Vec<_> = (0..AT_ONCE).map(|_| job()).collect();
-        threads.into_iter().for_each(|thread| thread.join().expect("a job panicked"));
+        for thread in threads {
+            thread.join().expect("a job panicked");
+        }
     }
     assert_eq!(done.load(Ordering::Relaxed), JOBS);
 }

@@ -59,7 +59,7 @@ struct Sweep {
 
 #[derive(Args)]
 struct Picture {
-    /// Pixels, as WIDTHxHEIGHT
+    /// Width and height in pixels
     #[arg(long, default_value = "1024x1024", value_name = "WxH", value_parser = size)]
     size: (usize, usize),
     /// Part of the plane, as XMIN,YMIN,XMAX,YMAX

@@ -72,7 +72,7 @@ impl Scene {
     fn twin(&self, row: usize) -> Option<usize> {
         let mirrored = -self.ys[row];
         let twin = self.ys.partition_point(|&y| y < mirrored);
-        (twin < row && self.ys[twin] == mirrored).then_some(twin)
+        (twin < row && self.ys[twin].to_bits() == mirrored.to_bits()).then_some(twin)
     }
 }
 

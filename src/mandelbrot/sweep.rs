@@ -67,7 +67,7 @@ fn measure(
 ) -> Result<(Duration, Duration), Error> {
     let (start, cpu) = (Instant::now(), cpu::process_time());
     draw(view, strategy, n_threads)?;
-    Ok((start.elapsed(), cpu::process_time() - cpu))
+    Ok((start.elapsed(), cpu::process_time().saturating_sub(cpu)))
 }
 
 fn medians(times: Vec<(Duration, Duration)>) -> (Duration, Duration) {
