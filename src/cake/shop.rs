@@ -90,6 +90,10 @@ pub enum Error {
     Threads(usize, usize),
     /// The machine refused a thread.
     Spawn(std::io::Error),
+    /// More cakes than a timeline can show.
+    Timeline(u64, u64),
+    /// A figure could not be drawn.
+    Draw(String),
     /// Whoever listened to the events went away.
     Stopped,
 }
@@ -120,6 +124,8 @@ impl fmt::Display for Error {
                 write!(f, "{n} cooks: this machine has room for {max} threads")
             }
             Error::Spawn(err) => write!(f, "start a cook: {err}"),
+            Error::Timeline(n, max) => write!(f, "{n} cakes: a timeline shows at most {max}"),
+            Error::Draw(cause) => write!(f, "draw a figure: {cause}"),
             Error::Stopped => write!(f, "the shop closed early"),
         }
     }
@@ -130,7 +136,7 @@ impl std::error::Error for Error {}
 impl Error {
     /// Whether another shop would do: nothing was tried with this one.
     pub fn is_usage(&self) -> bool {
-        !matches!(self, Error::Spawn(_) | Error::Stopped)
+        !matches!(self, Error::Spawn(_) | Error::Draw(_) | Error::Stopped)
     }
 }
 

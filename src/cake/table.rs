@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::lab::{Mean, Trial};
+use super::lab::{Mean, Point, Trial};
 use super::{Distribution, Outcome, Setting, Shares, Shop, Stage};
 
 /// Stands where an engine has nothing to say.
@@ -56,6 +56,32 @@ pub fn foot(n_cpus: usize, load: Option<f64>) -> String {
     format!(
         "\nvirtual: the same cakes with free hand-overs and exact sleeps. What real takes beyond it\n\
          is what this machine added: waking threads, mostly ({n_cpus} CPUs{load}).\n"
+    )
+}
+
+/// The head of the table of a sweep.
+pub fn sweep_head(shop: &Shop) -> String {
+    format!(
+        "{}\n\n{:>5} {:>7} {:>10} {:>10} {:>6} {:>9}\n",
+        describe(shop),
+        "icers",
+        "buffer",
+        "virtual",
+        "real",
+        "ratio",
+        "cakes/s",
+    )
+}
+
+/// A line of the table of a sweep.
+pub fn sweep_row(point: &Point) -> String {
+    let Point { icers, buffer, trial } = point;
+    format!(
+        "{icers:>5} {buffer:>7} {:>10} {:>10} {:>6} {:>9}\n",
+        or_nothing(trial.ideal_makespan(), time),
+        or_nothing(trial.real_makespan(), time),
+        or_nothing(trial.ratio(), |ratio| format!("{ratio:.3}")),
+        or_nothing(trial.throughput(), |rate| format!("{rate:.1}")),
     )
 }
 

@@ -89,7 +89,9 @@ impl Chain {
                 let next = after(&held, stage);
                 ways_in[number(&next, &sizes)].push((state, rates[stage]));
                 rate_out[state] += rates[stage];
-                door[state] = if stage == buffers.len() { rates[stage] } else { 0.0 };
+                if stage == buffers.len() {
+                    door[state] = rates[stage];
+                }
             }
         }
         Chain { ways_in, rate_out, door }
