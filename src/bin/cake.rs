@@ -32,21 +32,22 @@ fn main() -> ExitCode {
 
 fn run(args: &Cli) -> anyhow::Result<()> {
     match &args.command {
-        Some(Command::Sweep { buffers, icers, out, shop, method }) => {
-            sweep((&buffers.0, &icers.0), out, shop, method)
+        Some(Command::Sweep { buffers, icers, out, line, method, output }) => {
+            let shop = line.shop(method.seed);
+            sweep(&shop, (&buffers.0, &icers.0), method.method(output), out, output.json)
         }
         Some(Command::Timeline { svg, shop, method }) => timeline(svg, shop, method),
-        Some(Command::Report { dir, seed }) => report(dir, *seed),
+        Some(Command::Report { dir, method }) => report(dir, method),
         None => match args.shop.shop(args.method.seed) {
-            Some(shop) => one_shop(&shop, args.method.method(), args),
-            None => six_settings(args.method.method(), args),
+            Some(shop) => one_shop(&shop, args.method.method(&args.output), args),
+            None => six_settings(args.method.method(&args.output), args),
         },
     }
 }
 
 fn one_shop(shop: &Shop, method: Method, args: &Cli) -> anyhow::Result<()> {
     let trial = measure(shop, method, args.verbose)?;
-    if args.method.json {
+    if args.output.json {
         return print_json(&[Record::new("shop", &trial)]);
     }
     Ok(write!(cli::stdout(), "{}", table::details(&trial))?)
@@ -55,7 +56,7 @@ fn one_shop(shop: &Shop, method: Method, args: &Cli) -> anyhow::Result<()> {
 fn six_settings(method: Method, args: &Cli) -> anyhow::Result<()> {
     let settings = settings(args.method.seed);
     let mut out = cli::stdout();
-    let stream = !args.verbose && !args.method.json;
+    let stream = !args.verbose && !args.output.json;
     let head = table::head(&settings[0].shop, method.days);
     if stream {
         write!(out, "{head}")?;
@@ -69,7 +70,7 @@ fn six_settings(method: Method, args: &Cli) -> anyhow::Result<()> {
         trials.push(trial);
     }
     let done = || settings.iter().zip(&trials);
-    if args.method.json {
+    if args.output.json {
         return print_json(&done().map(|(s, t)| Record::new(s.name, t)).collect::<Vec<_>>());
     }
     if !stream {
@@ -84,38 +85,39 @@ fn print_json(records: &[Record]) -> anyhow::Result<()> {
 }
 
 fn sweep(
+    shop: &Shop,
     ranges: (&[usize], &[usize]),
+    method: Method,
     out: &Path,
-    shop: &ShopArgs,
-    args: &MethodArgs,
+    json: bool,
 ) -> anyhow::Result<()> {
-    let shop = shop.shop(args.seed).unwrap_or(Shop { seed: args.seed, ..Shop::book() });
     let mut stdout = cli::stdout();
-    if !args.json {
-        write!(stdout, "{}", table::sweep_head(&shop))?;
+    if !json {
+        write!(stdout, "{}", table::sweep_head(shop))?;
     }
-    let points = lab::sweep(&shop, ranges, args.method(), |point| match args.json {
-        true => anyhow::Ok(()),
-        false => Ok(write!(stdout, "{}", table::sweep_row(point))?),
+    let points = lab::sweep(shop, ranges, method, |point| {
+        let row = if json { String::new() } else { table::sweep_row(point) };
+        anyhow::Ok(write!(stdout, "{row}")?)
     })?;
     let records = record::of_sweep(&points);
     save(out, "sweep.csv", &record::csv(&points))?;
     save(out, "sweep.json", &record::json(&records))?;
-    save(out, "sweep.svg", &draw::heat_map(&table::describe(&shop), &points)?)?;
-    if args.json { print_json(&records) } else { Ok(()) }
+    save(out, "sweep.svg", &draw::heat_map(&table::describe(shop), &points)?)?;
+    if json { print_json(&records) } else { Ok(()) }
 }
 
 fn timeline(svg: &Path, shop: &ShopArgs, args: &MethodArgs) -> anyhow::Result<()> {
-    let shop = shop.shop(args.seed).unwrap_or(Shop { seed: args.seed, ..Shop::book() });
-    let events = lab::events(&shop, args.engine, args.work)?;
+    let shop = shop.shop_or_book(args.seed);
+    let events = lab::events(&shop, Method { engine: args.engine, work: args.work, days: 1 })?;
     let figure = draw::timeline(&table::describe(&shop), &shop, &events)?;
     Ok(files::write(svg, figure.as_bytes())?)
 }
 
-fn report(dir: &Path, seed: u64) -> anyhow::Result<()> {
+fn report(dir: &Path, args: &MethodArgs) -> anyhow::Result<()> {
     fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
     let machine = report::Machine { n_cpus: cpu::n_cpus(), load: cpu::load_average() };
-    for file in report::run(seed, &machine, |what| cli::warn(&format!("measuring: {what}")))? {
+    let progress = |what: &str| cli::warn(&format!("measuring {what}"));
+    for file in report::run(args.seed, args.engine, args.work, &machine, progress)? {
         save(dir, &file.name, &file.contents)?;
     }
     Ok(writeln!(cli::stdout(), "{}", dir.join("index.html").display())?)

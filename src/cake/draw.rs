@@ -90,7 +90,7 @@ fn legend(area: &Area<'_>, entries: &[(&str, RGBColor)], at: (i32, i32)) -> Resu
     for (words, colour) in entries {
         rectangle(area, (x, y - 6), (x + 12, y + 6), *colour)?;
         text(area, words, (x + 18, y), &letters(SMALL), HPos::Left)?;
-        x += 18 + pixels(words.chars().count() as f64 * 8.0) + 18;
+        x += 18 + pixels(words.chars().count() as f64 * 7.4) + 18;
     }
     Ok(())
 }

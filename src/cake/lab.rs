@@ -1,6 +1,7 @@
 //! Experiments: the same shop on several days, in the engines asked for, and what they came to.
 
 use std::ops::ControlFlow::{Break, Continue};
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::Duration;
 
@@ -66,6 +67,9 @@ pub struct Mean {
 /// # Errors
 /// When the shop cannot open or had to close early.
 pub fn run(shop: &Shop, method: Method, events: Option<&Sender<Event>>) -> Result<Trial, Error> {
+    if events.is_some() && method.engine == Engine::Recurrence {
+        return Err(Error::NoEvents);
+    }
     let mut trial = Trial { shop: shop.clone(), real: Vec::new(), ideal: Vec::new() };
     for day in 0..method.days {
         let shop = shop.on_day(day);
@@ -79,20 +83,20 @@ pub fn run(shop: &Shop, method: Method, events: Option<&Sender<Event>>) -> Resul
     Ok(trial)
 }
 
-/// All events of a run by threads or, if `engine` is the virtual one, on the virtual clock.
+/// All events of one day, by threads unless the virtual clock alone is asked for.
 ///
 /// # Errors
 /// When the shop cannot open, or bakes more than anybody can look at.
-pub fn events(shop: &Shop, engine: Engine, work: Work) -> Result<Vec<Event>, Error> {
+pub fn events(shop: &Shop, method: Method) -> Result<Vec<Event>, Error> {
     if shop.cakes > EVENTS_CAKES_MAX {
         return Err(Error::Timeline(shop.cakes, EVENTS_CAKES_MAX));
     }
-    let method = Method { engine, work, days: 1 };
+    let method = Method { days: 1, ..method };
     thread::scope(|scope| {
         let (events, happened) = channel::bounded(EVENTS_IN_FLIGHT);
         let run = scope.spawn(move || run(shop, method, Some(&events)));
         let events = happened.iter().collect();
-        run.join().expect("an engine panicked").map(|_| events)
+        run.join().unwrap_or_else(|panic| resume_unwind(panic)).map(|_| events)
     })
 }
 
@@ -229,17 +233,15 @@ pub fn numbers(text: &str) -> Result<Vec<usize>, String> {
 fn student_t(freedom: usize) -> f64 {
     const TABLE: [f64; 10] =
         [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
-    match TABLE.get(freedom - 1) {
-        Some(&t) => t,
-        // The Cornish-Fisher expansion, from the normal quantile.
-        None => {
-            let (z, v) = (1.959_964_f64, freedom as f64);
-            let first = (z.powi(3) + z) / 4.0;
-            let second = (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0;
-            let third = (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0;
-            z + first / v + second / v.powi(2) + third / v.powi(3)
-        }
+    if let Some(&t) = TABLE.get(freedom - 1) {
+        return t;
     }
+    // The Cornish-Fisher expansion, from the normal quantile.
+    let (z, v) = (1.959_964_f64, freedom as f64);
+    let first = (z.powi(3) + z) / 4.0;
+    let second = (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0;
+    let third = (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0;
+    z + first / v + second / v.powi(2) + third / v.powi(3)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ th{color:var(--faint);font-weight:500}
 th:nth-child(-n+2),td:nth-child(-n+2){text-align:left}
 figure{margin:2.5rem 0}
 figure svg{display:block;height:auto;max-width:100%;min-width:36rem}
+#timeline svg{min-width:56rem}
 figcaption{color:var(--faint);margin-top:.5rem;max-width:42rem}
 ";
 

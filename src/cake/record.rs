@@ -1,5 +1,6 @@
 //! Results as data: JSON and CSV.
 
+use std::iter;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -129,29 +130,31 @@ fn counters(shop: &Shop, outcome: &Outcome) -> Vec<CounterRecord> {
 }
 
 /// The records as JSON.
+///
+/// # Panics
+/// Never: names, numbers and lists of them always have a JSON form.
 pub fn json(records: &[Record]) -> String {
     serde_json::to_string_pretty(records).expect("numbers and names, no map") + "\n"
 }
 
 /// A sweep as comma-separated values, a line a shop; empty where an engine did not run.
 pub fn csv(points: &[Point]) -> String {
-    let mut text = String::from(
-        "icers,buffer,real_ms,real_margin_ms,virtual_ms,ratio,cakes_per_second,cpu_ms\n",
-    );
-    for Point { buffer, icers, trial } in points {
-        let real = trial.real_makespan();
-        let values = [
-            real.map(|it| it.mean * 1e3),
-            real.and_then(|it| it.margin).map(|margin| margin * 1e3),
-            trial.ideal_makespan().map(|it| it.mean * 1e3),
-            trial.ratio().map(|it| it.mean),
-            trial.throughput().map(|it| it.mean),
-            trial.cpu().map(|it| it.mean * 1e3),
-        ];
-        let values = values.map(|value| value.map_or(String::new(), |value| format!("{value:.4}")));
-        text += &format!("{icers},{buffer},{}\n", values.join(","));
-    }
-    text
+    let head = "icers,buffer,real_ms,real_margin_ms,virtual_ms,ratio,cakes_per_second,cpu_ms\n";
+    iter::once(head.to_owned()).chain(points.iter().map(csv_line)).collect()
+}
+
+fn csv_line(Point { buffer, icers, trial }: &Point) -> String {
+    let real = trial.real_makespan();
+    let values = [
+        real.map(|it| it.mean * 1e3),
+        real.and_then(|it| it.margin).map(|margin| margin * 1e3),
+        trial.ideal_makespan().map(|it| it.mean * 1e3),
+        trial.ratio().map(|it| it.mean),
+        trial.throughput().map(|it| it.mean),
+        trial.cpu().map(|it| it.mean * 1e3),
+    ];
+    let values = values.map(|value| value.map_or(String::new(), |value| format!("{value:.4}")));
+    format!("{icers},{buffer},{}\n", values.join(","))
 }
 
 /// The records of a sweep, named by what varies in it.

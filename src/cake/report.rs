@@ -34,35 +34,40 @@ pub(super) struct Figure {
 const BUFFERS: [usize; 6] = [0, 1, 2, 5, 10, 100];
 /// Where the exact curve is computed.
 const CURVE: [usize; 13] = [0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 35, 60, 100];
+/// Days that make a mean nearly free of chance.
+const USUAL_DAYS: u64 = 1_000;
 /// Days of which the distribution of makespans is made.
 const DAYS: u64 = 25;
 
 /// Runs all experiments, which takes about a minute, and tells `progress` what begins.
 ///
 /// # Errors
-/// When a shop cannot open or a figure cannot be drawn.
+/// When the engine cannot run a shop or a figure cannot be drawn.
 pub fn run(
     seed: u64,
+    engine: Engine,
+    work: Work,
     machine: &Machine,
     mut progress: impl FnMut(&str),
 ) -> Result<Vec<File>, Error> {
+    let bench = Bench { seed, method: Method { engine, work, days: 1 } };
     let mut data = Vec::new();
     progress("the six settings");
-    let six = six_settings(seed)?;
+    let six = six_settings(bench)?;
     data.extend(six.iter().map(|(setting, trial)| Record::new(setting.name, trial)));
-    let mut figures = vec![shares(&six)?, timeline(seed)?];
+    let mut figures = vec![shares(&six)?, timeline(bench)?];
     progress("throughput by buffer");
-    let (figure, points) = throughput(seed)?;
+    let (figure, points) = throughput(bench)?;
     figures.push(figure);
     data.extend(record::of_sweep(&points));
     progress("makespan by icers");
-    let (figure, points) = icers(seed)?;
+    let (figure, points) = icers(bench)?;
     figures.push(figure);
     data.extend(record::of_sweep(&points));
     progress("makespans of many days");
-    figures.push(ecdf(seed)?);
+    figures.push(ecdf(bench)?);
     progress("buffers and icers");
-    let (figure, points) = heat_map(seed)?;
+    let (figure, points) = heat_map(bench)?;
     figures.push(figure);
     Ok(files(&page::html(&six, &figures, machine), figures, &data, &points))
 }
@@ -77,20 +82,34 @@ fn files(page: &str, figures: Vec<Figure>, data: &[Record], sweep: &[Point]) -> 
     files
 }
 
-fn method(engine: Engine, days: u64) -> Method {
-    Method { engine, work: Work::Sleep, days }
+/// What all experiments have in common.
+#[derive(Clone, Copy)]
+struct Bench {
+    seed: u64,
+    method: Method,
 }
 
-fn six_settings(seed: u64) -> Result<Vec<(Setting, Trial)>, Error> {
+impl Bench {
+    fn days(&self, days: u64) -> Method {
+        Method { days, ..self.method }
+    }
+
+    fn virtual_days(&self, days: u64) -> Method {
+        Method { engine: Engine::Virtual, ..self.days(days) }
+    }
+}
+
+fn six_settings(bench: Bench) -> Result<Vec<(Setting, Trial)>, Error> {
     let run = |setting: Setting| {
-        let trial = lab::run(&setting.shop, method(Engine::Both, 3), None)?;
+        let trial = lab::run(&setting.shop, bench.days(3), None)?;
         Ok((setting, trial))
     };
-    settings(seed).into_iter().map(run).collect()
+    settings(bench.seed).into_iter().map(run).collect()
 }
 
 fn shares(six: &[(Setting, Trial)]) -> Result<Figure, Error> {
-    let group = |(setting, trial): &'_ (Setting, Trial)| (setting.name, trial.real[0].clone());
+    let group =
+        |(setting, trial): &'_ (Setting, Trial)| (setting.name, trial.outcomes()[0].clone());
     let outcomes: Vec<_> = six.iter().map(group).collect();
     let shops = six.iter().map(|(setting, _)| &setting.shop);
     let groups: Vec<_> =
@@ -103,9 +122,9 @@ fn shares(six: &[(Setting, Trial)]) -> Result<Figure, Error> {
     Ok(Figure { name: "shares", svg, words })
 }
 
-fn timeline(seed: u64) -> Result<Figure, Error> {
-    let shop = settings(seed)[2].shop.clone();
-    let events = lab::events(&shop, Engine::Threads, Work::Sleep)?;
+fn timeline(bench: Bench) -> Result<Figure, Error> {
+    let shop = settings(bench.seed)[2].shop.clone();
+    let events = lab::events(&shop, bench.method)?;
     let svg = draw::timeline("variable: a spread of a quarter and no buffers", &shop, &events)?;
     let words = "One day by threads. Without a place to put a cake down, one slow cake stops the \
                  cook before it and starves the cook behind it."
@@ -114,14 +133,15 @@ fn timeline(seed: u64) -> Result<Figure, Error> {
 }
 
 /// Three exponential stages: the one line with spread for which theory knows the answer.
-fn throughput(seed: u64) -> Result<(Figure, Vec<Point>), Error> {
+fn throughput(bench: Bench) -> Result<(Figure, Vec<Point>), Error> {
     let (time, cakes) = (Duration::from_millis(2), 300);
-    let mut shop = Shop { cakes, seed, ..Shop::book() };
+    let mut shop = Shop { cakes, seed: bench.seed, ..Shop::book() };
     for stage in &mut shop.stages {
         (stage.time, stage.distribution) = (time, Distribution::Exponential);
     }
-    let points =
-        lab::sweep(&shop, (&BUFFERS, &[1]), method(Engine::Both, 4), |_| Ok::<_, Error>(()))?;
+    let points = lab::sweep(&shop, (&BUFFERS, &[1]), bench.days(4), |_| Ok::<_, Error>(()))?;
+    let many = bench.virtual_days(USUAL_DAYS);
+    let usual = lab::sweep(&shop, (&BUFFERS, &[1]), many, |_| Ok::<_, Error>(()))?;
     let rate = 1.0 / time.as_secs_f64();
     let exact = CURVE.map(|buffer| (buffer, theory::throughput(&[rate; 3], &[buffer; 2])));
     let rates = |outcomes: fn(&Trial) -> &[super::Outcome]| {
@@ -135,21 +155,22 @@ fn throughput(seed: u64) -> Result<(Figure, Vec<Point>), Error> {
         title: "Throughput of three cooks with exponential times, mean 2 ms",
         real: &rates(|trial| &trial.real),
         ideal: &rates(|trial| &trial.ideal),
+        usual: &by(&usual, |it| it.buffer, Trial::throughput),
         exact: &exact,
     })?;
     let words = format!(
-        "Each point: {cakes} cakes on each of 4 days. The curve is the exact answer for a day \
-         without end. A ring and the dot in it are the same cakes: between them lies what this \
-         machine adds, a few hundredths of a millisecond a hand-over and a sleep. What lies between \
-         ring and curve is chance, and the time to fill and empty the line."
+        "Dots: {cakes} cakes by threads on each of 4 days, with their 95 % margin. Rings: the same \
+         cakes on the virtual clock; between ring and dot lies what this machine adds. The lower \
+         curve is the mean of {USUAL_DAYS} such days, the upper one the exact answer for a day \
+         without end, which a short day misses by filling and emptying the line."
     );
     Ok((Figure { name: "throughput", svg, words }, points))
 }
 
-fn icers(seed: u64) -> Result<(Figure, Vec<Point>), Error> {
-    let shop = Shop { seed, ..Shop::book().with_icing(Duration::from_millis(50)) };
+fn icers(bench: Bench) -> Result<(Figure, Vec<Point>), Error> {
+    let shop = Shop { seed: bench.seed, ..Shop::book().with_icing(Duration::from_millis(50)) };
     let all: Vec<usize> = (1..=8).collect();
-    let points = lab::sweep(&shop, (&[0], &all), method(Engine::Both, 3), |_| Ok::<_, Error>(()))?;
+    let points = lab::sweep(&shop, (&[0], &all), bench.days(3), |_| Ok::<_, Error>(()))?;
     let seconds = |time: Duration| time.as_secs_f64();
     let bound = |&k: &usize| (k, seconds(theory::bound(&shop.clone().with_icers(k))));
     let one = points[0].trial.ideal_makespan().map_or(0.0, |it| it.mean);
@@ -170,15 +191,16 @@ fn icers(seed: u64) -> Result<(Figure, Vec<Point>), Error> {
     Ok((Figure { name: "icers", svg, words }, points))
 }
 
-fn ecdf(seed: u64) -> Result<Figure, Error> {
+fn ecdf(bench: Bench) -> Result<Figure, Error> {
     let mut curves = Vec::new();
     for (setting, names) in [
         (2, ["buffers 0, virtual clock", "buffers 0, threads"]),
         (3, ["buffers 10, virtual clock", "buffers 10, threads"]),
     ] {
-        let shop = &settings(seed)[setting].shop;
-        let trial = lab::run(shop, method(Engine::Both, DAYS), None)?;
-        for (name, outcomes) in names.into_iter().zip([&trial.ideal, &trial.real]) {
+        let shop = &settings(bench.seed)[setting].shop;
+        let trial = lab::run(shop, bench.days(DAYS), None)?;
+        let both = names.into_iter().zip([&trial.ideal, &trial.real]);
+        for (name, outcomes) in both.filter(|(_, outcomes)| !outcomes.is_empty()) {
             let makespans = outcomes.iter().map(|it| it.makespan.as_secs_f64()).collect();
             curves.push(Ecdf { name, makespans });
         }
@@ -191,12 +213,16 @@ fn ecdf(seed: u64) -> Result<Figure, Error> {
     Ok(Figure { name: "ecdf", svg, words })
 }
 
-fn heat_map(seed: u64) -> Result<(Figure, Vec<Point>), Error> {
-    let shop = Shop { cakes: 5_000, seed, ..Shop::book().with_icing(Duration::from_millis(50)) };
+fn heat_map(bench: Bench) -> Result<(Figure, Vec<Point>), Error> {
+    let shop = Shop {
+        cakes: 5_000,
+        seed: bench.seed,
+        ..Shop::book().with_icing(Duration::from_millis(50))
+    };
     let shop = shop.with_spread(0.25);
     let icers: Vec<usize> = (1..=8).collect();
     let points =
-        lab::sweep(&shop, (&BUFFERS, &icers), method(Engine::Virtual, 1), |_| Ok::<_, Error>(()))?;
+        lab::sweep(&shop, (&BUFFERS, &icers), bench.virtual_days(1), |_| Ok::<_, Error>(()))?;
     let svg = draw::heat_map("Throughput with a spread of a quarter, icing 50 ms", &points)?;
     let words = "On the virtual clock, 5,000 cakes a cell. Icers bring more than places up to the \
                  fifth; from there on, places let them bring it."

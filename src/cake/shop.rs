@@ -12,7 +12,7 @@ const COOKS_MAX: usize = 1_000;
 /// Places on a counter; each is memory of a channel.
 const BUFFER_MAX: usize = 1_000_000;
 /// Time for one cake at one stage.
-const TIME_MAX: Duration = Duration::from_secs(3_600);
+const TIME_MAX: Duration = Duration::from_hours(1);
 /// Time for all cakes at all stages; keeps every sum of nanoseconds far from overflow.
 const TOTAL_MAX: Duration = Duration::from_secs(100_000_000);
 
@@ -86,6 +86,8 @@ pub enum Error {
     Total(Duration),
     /// The recurrence is for one cook a stage.
     OneCookOnly(&'static str, usize),
+    /// The recurrence only calculates.
+    NoEvents,
     /// More threads than the machine has room for.
     Threads(usize, usize),
     /// The machine refused a thread.
@@ -120,6 +122,7 @@ impl fmt::Display for Error {
             Error::OneCookOnly(stage, n) => {
                 write!(f, "{stage}: {n} cooks: the recurrence is for one cook a stage")
             }
+            Error::NoEvents => write!(f, "the recurrence has no events to show"),
             Error::Threads(n, max) => {
                 write!(f, "{n} cooks: this machine has room for {max} threads")
             }

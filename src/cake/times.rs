@@ -8,7 +8,7 @@ use rand_distr::{Distribution as _, Exp1, StandardNormal};
 
 use super::{Distribution, Stage};
 
-/// The odd constant of SplitMix64: 2^64 over the golden ratio.
+/// The odd constant of `SplitMix64`: 2^64 over the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The service times of one stage.

@@ -37,6 +37,8 @@ pub(crate) struct Cli {
     pub(crate) shop: ShopArgs,
     #[command(flatten)]
     pub(crate) method: MethodArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     /// Print what each cook does: baking N, icing N, inscribing N, finished N
     #[arg(short)]
     pub(crate) verbose: bool,
@@ -58,9 +60,11 @@ pub(crate) enum Command {
         #[arg(short, long, default_value = ".")]
         out: PathBuf,
         #[command(flatten)]
-        shop: ShopArgs,
+        line: LineArgs,
         #[command(flatten)]
         method: MethodArgs,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Draws who baked, iced, waited for a cake and was blocked, a row a cook
     Timeline {
@@ -76,53 +80,60 @@ pub(crate) enum Command {
     Report {
         /// Directory for the files
         dir: PathBuf,
-        /// Seed of the cakes
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
+        #[command(flatten)]
+        method: MethodArgs,
     },
 }
 
+/// A shop, every part of it optional.
 #[derive(Args, Default, PartialEq)]
 pub(crate) struct ShopArgs {
-    /// Number of cakes [default: 20]
-    #[arg(long)]
-    pub(crate) cakes: Option<u64>,
-    /// Number of cooks baking [default: 1]
-    #[arg(long)]
-    pub(crate) bakers: Option<usize>,
-    /// Time to bake a cake [default: 10ms]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
-    pub(crate) bake: Option<Duration>,
-    /// Standard deviation of the baking time [default: 0]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
-    pub(crate) bakestddev: Option<Duration>,
+    #[command(flatten)]
+    line: LineArgs,
     /// Places on the counter between baking and icing [default: 0]
     #[arg(long)]
-    pub(crate) bakebuf: Option<usize>,
+    bakebuf: Option<usize>,
     /// Number of cooks icing [default: 1]
     #[arg(long)]
-    pub(crate) icers: Option<usize>,
-    /// Time to ice a cake [default: 10ms]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
-    pub(crate) ice: Option<Duration>,
-    /// Standard deviation of the icing time [default: 0]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
-    pub(crate) icestddev: Option<Duration>,
+    icers: Option<usize>,
     /// Places on the counter between icing and inscribing [default: 0]
     #[arg(long)]
-    pub(crate) icebuf: Option<usize>,
+    icebuf: Option<usize>,
+}
+
+/// A shop but for what a sweep varies.
+#[derive(Args, Default, PartialEq)]
+pub(crate) struct LineArgs {
+    /// Number of cakes [default: 20]
+    #[arg(long)]
+    cakes: Option<u64>,
+    /// Number of cooks baking [default: 1]
+    #[arg(long)]
+    bakers: Option<usize>,
+    /// Time to bake a cake [default: 10ms]
+    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
+    bake: Option<Duration>,
+    /// Standard deviation of the baking time [default: 0]
+    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
+    bakestddev: Option<Duration>,
+    /// Time to ice a cake [default: 10ms]
+    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
+    ice: Option<Duration>,
+    /// Standard deviation of the icing time [default: 0]
+    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
+    icestddev: Option<Duration>,
     /// Number of cooks inscribing [default: 1]
     #[arg(long)]
-    pub(crate) inscribers: Option<usize>,
+    inscribers: Option<usize>,
     /// Time to inscribe a cake [default: 10ms]
     #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
-    pub(crate) inscribe: Option<Duration>,
+    inscribe: Option<Duration>,
     /// Standard deviation of the inscribing time [default: 0]
     #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
-    pub(crate) inscribestddev: Option<Duration>,
+    inscribestddev: Option<Duration>,
     /// How times vary: fixed, normal or exponential [default: normal where there is a deviation]
     #[arg(long, value_name = "NAME", value_parser = distribution)]
-    pub(crate) distribution: Option<Distribution>,
+    distribution: Option<Distribution>,
 }
 
 #[derive(Args)]
@@ -130,49 +141,63 @@ pub(crate) struct MethodArgs {
     /// Seed of the cakes: the same seed gives the same cakes in every engine
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Days to repeat each measurement on, each with cakes of its own
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    pub(crate) repetitions: u64,
     /// What runs the shop: threads, virtual, recurrence, or both of the first two
     #[arg(long, default_value = "both", value_name = "NAME", value_parser = engine)]
     pub(crate) engine: Engine,
     /// What real cooks do: sleep, or spin until the cake has used its time on a CPU
     #[arg(long, default_value = "sleep", value_name = "NAME", value_parser = work)]
     pub(crate) work: Work,
+}
+
+#[derive(Args)]
+pub(crate) struct OutputArgs {
+    /// Days to repeat each measurement on, each with cakes of its own
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) repetitions: u64,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 impl MethodArgs {
-    pub(crate) fn method(&self) -> Method {
-        Method { engine: self.engine, work: self.work, days: self.repetitions }
+    pub(crate) fn method(&self, output: &OutputArgs) -> Method {
+        Method { engine: self.engine, work: self.work, days: output.repetitions }
     }
 }
 
 impl ShopArgs {
     /// The shop asked for, if any flag of a shop was given.
     pub(crate) fn shop(&self, seed: u64) -> Option<Shop> {
-        if *self == ShopArgs::default() {
-            return None;
-        }
+        (*self != ShopArgs::default()).then(|| self.shop_or_book(seed))
+    }
+
+    /// The shop asked for, with the book's values for what was not.
+    pub(crate) fn shop_or_book(&self, seed: u64) -> Shop {
+        let mut shop = self.line.shop(seed).with_icers(self.icers.unwrap_or(1));
+        shop.stages[0].buffer = self.bakebuf.unwrap_or(0);
+        shop.stages[1].buffer = self.icebuf.unwrap_or(0);
+        shop
+    }
+}
+
+impl LineArgs {
+    /// The shop asked for, with one icer and no buffers.
+    pub(crate) fn shop(&self, seed: u64) -> Shop {
         let Shop { stages, cakes, .. } = Shop::book();
-        let [baking, icing, inscribing] = stages.try_into().expect("the book has three");
         let stages = [
-            self.stage(baking, self.bakers, self.bake, self.bakestddev, self.bakebuf),
-            self.stage(icing, self.icers, self.ice, self.icestddev, self.icebuf),
-            self.stage(inscribing, self.inscribers, self.inscribe, self.inscribestddev, None),
+            self.stage(&stages[0], self.bakers, self.bake, self.bakestddev),
+            self.stage(&stages[1], None, self.ice, self.icestddev),
+            self.stage(&stages[2], self.inscribers, self.inscribe, self.inscribestddev),
         ];
-        Some(Shop { cakes: self.cakes.unwrap_or(cakes), stages: stages.into(), seed })
+        Shop { cakes: self.cakes.unwrap_or(cakes), stages: stages.into(), seed }
     }
 
     fn stage(
         &self,
-        book: Stage,
+        book: &Stage,
         cooks: Option<usize>,
         time: Option<Duration>,
         spread: Option<Duration>,
-        buffer: Option<usize>,
     ) -> Stage {
         let spread = spread.unwrap_or_default();
         let by_spread = if spread.is_zero() { Distribution::Fixed } else { Distribution::Normal };
@@ -181,8 +206,7 @@ impl ShopArgs {
             time: time.unwrap_or(book.time),
             spread,
             distribution: self.distribution.unwrap_or(by_spread),
-            buffer: buffer.unwrap_or(book.buffer),
-            ..book
+            ..book.clone()
         }
     }
 }

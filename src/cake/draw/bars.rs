@@ -111,7 +111,7 @@ fn heat_cell(area: &Area<'_>, (from, to): Cell, heat: f64, rate: f64) -> Result<
     rectangle(area, from, (to.0 - 1, to.1 - 1), warmth(heat))?;
     // Not quite black and white: those change with the reader's paper, the cells do not.
     let ink = if heat > 0.55 { RGBColor(0xfe, 0xfe, 0xfe) } else { RGBColor(1, 1, 1) };
-    let digits = if rate < 100.0 { 1 } else { 0 };
+    let digits = usize::from(rate < 100.0);
     let middle = (i32::midpoint(from.0, to.0), i32::midpoint(from.1, to.1));
     let size = if to.0 - from.0 < 44 { 11 } else { SMALL };
     let style = letters(size).color(&ink);

@@ -1,11 +1,13 @@
 //! Figures with two axes: throughput by buffer, makespan by icers, distribution of makespans.
 
-use plotters::coord::ranged1d::{KeyPointHint, ValueFormatter};
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
 
 use super::super::lab::Mean;
-use super::{Area, BLUE, Error, FONT, GREEN, LARGE, ORANGE, PURPLE, SMALL, failed, sheet};
+use super::{Area, BLUE, Error, FONT, GREEN, LARGE, ORANGE, PURPLE, SMALL, failed, legend};
+use super::{letters, round_step, sheet, text};
 
 type Chart<'a, 'b, X> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, RangedCoordf64>>;
 
@@ -19,7 +21,9 @@ pub struct Throughput<'a> {
     pub real: &'a [(usize, Mean)],
     /// The same cakes on the virtual clock.
     pub ideal: &'a [(usize, Mean)],
-    /// In the long run, if theory knows it.
+    /// The mean of so many virtual days that chance is out of it.
+    pub usual: &'a [(usize, Mean)],
+    /// In the long run, as theory knows it.
     pub exact: &'a [(usize, f64)],
 }
 
@@ -35,15 +39,21 @@ pub fn throughput_by_buffer(data: &Throughput<'_>) -> Result<String, Error> {
     buffers.dedup();
     let x = Places::new(&buffers);
     let axes = ["places on each counter (logarithmic)", "cakes a second"];
+    let legend = [
+        ("exact, endless day", GREEN),
+        ("virtual, many days", PURPLE),
+        ("virtual, same days", BLUE),
+        ("threads", ORANGE),
+    ];
+    let at = |points: &[(usize, Mean)]| {
+        points.iter().map(|&(buffer, rate)| (place(buffer), rate)).collect::<Vec<_>>()
+    };
     sheet(SIZE, |area| {
-        let mut chart = chart(area, data.title, x, top, axes)?;
-        let exact = data.exact.iter().map(|&(b, rate)| (place(b), rate)).collect();
-        curve(&mut chart, exact, GREEN, "exact, in the long run")?;
-        let ideal = data.ideal.iter().map(|&(b, rate)| (place(b), rate)).collect::<Vec<_>>();
-        dots(&mut chart, &ideal, BLUE, false, "same cakes, virtual clock")?;
-        let real = data.real.iter().map(|&(b, rate)| (place(b), rate)).collect::<Vec<_>>();
-        dots(&mut chart, &real, ORANGE, true, "threads, with 95 % margin")?;
-        finish(&mut chart, SeriesLabelPosition::LowerRight)
+        let mut chart = chart(area, data.title, &legend, (x, top), axes)?;
+        curve(&mut chart, data.exact.iter().map(|&(b, rate)| (place(b), rate)), GREEN)?;
+        curve(&mut chart, at(data.usual).into_iter().map(|(x, rate)| (x, rate.mean)), PURPLE)?;
+        rings(&mut chart, &at(data.ideal), BLUE)?;
+        dots(&mut chart, &at(data.real), ORANGE)
     })
 }
 
@@ -77,13 +87,19 @@ pub fn makespan_by_icers(data: &Scaling<'_>) -> Result<String, Error> {
     let means = |points: &[(usize, Mean)]| {
         points.iter().map(|&(k, mean)| (k as f64, milli(mean))).collect::<Vec<_>>()
     };
+    let legend = [
+        ("Amdahl's law", PURPLE),
+        ("bound", GREEN),
+        ("virtual clock", BLUE),
+        ("threads, 95 % margin", ORANGE),
+    ];
     sheet(SIZE, |area| {
-        let mut chart = chart(area, data.title, x, top * 1e3, ["icers", "makespan, ms"])?;
-        curve(&mut chart, scaled(data.amdahl), PURPLE, "Amdahl: icing divided, rest as it is")?;
-        curve(&mut chart, scaled(data.bound), GREEN, "bound: the slowest stage never pauses")?;
-        dots(&mut chart, &means(data.ideal), BLUE, false, "virtual clock")?;
-        dots(&mut chart, &means(data.real), ORANGE, true, "threads, with 95 % margin")?;
-        finish(&mut chart, SeriesLabelPosition::UpperRight)
+        let axes = ["icers", "makespan, ms"];
+        let mut chart = chart(area, data.title, &legend, (x, top * 1e3), axes)?;
+        curve(&mut chart, scaled(data.amdahl), PURPLE)?;
+        curve(&mut chart, scaled(data.bound), GREEN)?;
+        rings(&mut chart, &means(data.ideal), BLUE)?;
+        dots(&mut chart, &means(data.real), ORANGE)
     })
 }
 
@@ -103,14 +119,16 @@ pub fn ecdf(title: &str, data: &[Ecdf<'_>]) -> Result<String, Error> {
     let all = || data.iter().flat_map(|it| &it.makespans).map(|s| s * 1e3);
     let (from, to) = (all().fold(f64::INFINITY, f64::min), all().fold(0.0, f64::max));
     let (from, to) = (from - (to - from) * 0.04, to + (to - from) * 0.04);
+    let colours = [BLUE, ORANGE, GREEN, PURPLE];
+    let legend: Vec<_> = data.iter().zip(colours).map(|(it, colour)| (it.name, colour)).collect();
     sheet(SIZE, |area| {
-        let x: RangedCoordf64 = (from..to).into();
+        let x = Millis { from, to };
         let axes = ["makespan, ms", "part of the days that took at most this"];
-        let mut chart = chart(area, title, x, 1.0, axes)?;
-        for (it, colour) in data.iter().zip([BLUE, ORANGE, GREEN, PURPLE]) {
-            curve(&mut chart, steps(&it.makespans, from, to), colour, it.name)?;
+        let mut chart = chart(area, title, &legend, (x, 1.0), axes)?;
+        for (it, (_, colour)) in data.iter().zip(&legend) {
+            curve(&mut chart, steps(&it.makespans, from, to), *colour)?;
         }
-        finish(&mut chart, SeriesLabelPosition::LowerRight)
+        Ok(())
     })
 }
 
@@ -151,7 +169,7 @@ impl Places {
 }
 
 impl Ranged for Places {
-    type FormatOption = plotters::coord::ranged1d::NoDefaultFormatting;
+    type FormatOption = NoDefaultFormatting;
     type ValueType = f64;
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
@@ -181,11 +199,11 @@ struct Counts {
 }
 
 fn round_step_of_counts(most: f64) -> f64 {
-    if most <= 16.0 { 1.0 } else { super::round_step(most, 12.0) }
+    if most <= 16.0 { 1.0 } else { round_step(most, 12.0) }
 }
 
 impl Ranged for Counts {
-    type FormatOption = plotters::coord::ranged1d::NoDefaultFormatting;
+    type FormatOption = NoDefaultFormatting;
     type ValueType = f64;
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
@@ -208,24 +226,60 @@ impl ValueFormatter<f64> for Counts {
     }
 }
 
+/// Milliseconds between two round numbers.
+struct Millis {
+    from: f64,
+    to: f64,
+}
+
+impl Ranged for Millis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        RangedCoordf64::from(self.range()).map(value, limit)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        let step = round_step(self.to - self.from, 8.0);
+        let first = (self.from / step).ceil() * step;
+        std::iter::successors(Some(first), |at| Some(at + step).filter(|at| *at <= self.to))
+            .collect()
+    }
+
+    fn range(&self) -> std::ops::Range<f64> {
+        self.from..self.to
+    }
+}
+
+impl ValueFormatter<f64> for Millis {
+    fn format(value: &f64) -> String {
+        format!("{}", (value * 1e3).round() / 1e3) // no digits but those of the step
+    }
+}
+
 // ---- pieces ----
 
+/// Title, legend and axes; the vertical one from 0 to `top`.
 fn chart<'a, 'b, X: Ranged<ValueType = f64> + ValueFormatter<f64>>(
     area: &'a Area<'b>,
     title: &str,
-    x: X,
-    top: f64,
+    entries: &[(&str, RGBColor)],
+    (x, top): (X, f64),
     [x_desc, y_desc]: [&str; 2],
 ) -> Result<Chart<'a, 'b, X>, Error> {
+    text(area, title, (20, 24), &letters(LARGE), HPos::Left)?;
+    legend(area, entries, (20, 54))?; // above the chart, where no data can be
     let y: RangedCoordf64 = (0.0..top).into();
     let mut chart = ChartBuilder::on(area)
-        .caption(title, (FONT, LARGE))
         .margin(14)
+        .margin_top(80)
         .margin_right(24)
         .x_label_area_size(48)
         .y_label_area_size(64)
         .build_cartesian_2d(x, y)
         .map_err(failed)?;
+    let digits = usize::from(top < 5.0);
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
@@ -235,6 +289,7 @@ fn chart<'a, 'b, X: Ranged<ValueType = f64> + ValueFormatter<f64>>(
         .x_desc(x_desc)
         .y_desc(y_desc)
         .y_labels(6)
+        .y_label_formatter(&|y| format!("{y:.digits$}"))
         .draw()
         .map_err(failed)?;
     Ok(chart)
@@ -242,56 +297,38 @@ fn chart<'a, 'b, X: Ranged<ValueType = f64> + ValueFormatter<f64>>(
 
 fn curve<X: Ranged<ValueType = f64>>(
     chart: &mut Chart<'_, '_, X>,
-    points: Vec<(f64, f64)>,
+    points: impl IntoIterator<Item = (f64, f64)>,
     colour: RGBColor,
-    name: &str,
 ) -> Result<(), Error> {
-    if points.is_empty() {
-        return Ok(());
-    }
-    let line = LineSeries::new(points, colour.stroke_width(2));
-    let key = move |(x, y)| PathElement::new([(x, y), (x + 22, y)], colour.stroke_width(2));
-    chart.draw_series(line).map_err(failed)?.label(name).legend(key);
+    chart.draw_series(LineSeries::new(points, colour.stroke_width(2))).map_err(failed)?;
     Ok(())
 }
 
-/// Filled dots with their margins, or rings around them.
+/// Around the dots, so that both are seen where they coincide.
+fn rings<X: Ranged<ValueType = f64>>(
+    chart: &mut Chart<'_, '_, X>,
+    points: &[(f64, Mean)],
+    colour: RGBColor,
+) -> Result<(), Error> {
+    let ring = |&(x, y): &(f64, Mean)| Circle::new((x, y.mean), 7, colour.stroke_width(2));
+    chart.draw_series(points.iter().map(ring)).map_err(failed)?;
+    Ok(())
+}
+
+/// With their margins.
 fn dots<X: Ranged<ValueType = f64>>(
     chart: &mut Chart<'_, '_, X>,
     points: &[(f64, Mean)],
     colour: RGBColor,
-    filled: bool,
-    name: &str,
 ) -> Result<(), Error> {
-    if points.is_empty() {
-        return Ok(());
-    }
-    let (radius, style) = if filled { (4, colour.filled()) } else { (7, colour.stroke_width(2)) };
-    let margins = points.iter().filter(|_| filled).filter_map(|&(x, Mean { mean, margin })| {
-        let margin = margin?;
-        Some(PathElement::new([(x, mean - margin), (x, mean + margin)], colour.stroke_width(2)))
+    let margins = points.iter().filter_map(|&(x, Mean { mean, margin })| {
+        let ends = [(x, mean - margin?), (x, mean + margin?)];
+        Some(PathElement::new(ends, colour.stroke_width(2)))
     });
     chart.draw_series(margins).map_err(failed)?;
-    let dots = points.iter().map(|&(x, y)| Circle::new((x, y.mean), radius, style));
-    let key = move |(x, y)| Circle::new((x + 11, y), radius, style);
-    chart.draw_series(dots).map_err(failed)?.label(name).legend(key);
+    let dot = |&(x, y): &(f64, Mean)| Circle::new((x, y.mean), 4, colour.filled());
+    chart.draw_series(points.iter().map(dot)).map_err(failed)?;
     Ok(())
-}
-
-fn finish<'a, 'b: 'a, X: Ranged<ValueType = f64>>(
-    chart: &mut Chart<'a, 'b, X>,
-    position: SeriesLabelPosition,
-) -> Result<(), Error> {
-    chart
-        .configure_series_labels()
-        .position(position)
-        .margin(12)
-        .legend_area_size(30)
-        .label_font((FONT, SMALL))
-        .background_style(WHITE.filled())
-        .border_style(BLACK.mix(0.25))
-        .draw()
-        .map_err(failed)
 }
 
 fn upper(mean: &Mean) -> f64 {

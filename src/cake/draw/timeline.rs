@@ -67,7 +67,9 @@ fn by_cook(events: &[Event]) -> BTreeMap<(usize, usize), Vec<Event>> {
     for event in events {
         days.entry(event.cook).or_default().push(*event);
     }
-    days.values_mut().for_each(|day| day.sort_by_key(|event| event.at)); // stable
+    for day in days.values_mut() {
+        day.sort_by_key(|event| event.at); // stable: equal instants stay in order
+    }
     days
 }
 
