@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::{fs, thread};
+use std::{fs, mem, thread};
 
 use anyhow::Context;
 use crossbeam::channel::{self, Receiver};
@@ -55,6 +55,7 @@ fn one_shop(shop: &Shop, method: Method, args: &Cli) -> anyhow::Result<()> {
 
 fn six_settings(method: Method, args: &Cli) -> anyhow::Result<()> {
     let settings = settings(args.method.seed);
+    settings.iter().try_for_each(|setting| lab::check(&setting.shop, method))?;
     let mut out = cli::stdout();
     let stream = !args.verbose && !args.output.json;
     let head = table::head(&settings[0].shop, method.days);
@@ -92,12 +93,12 @@ fn sweep(
     json: bool,
 ) -> anyhow::Result<()> {
     let mut stdout = cli::stdout();
-    if !json {
-        write!(stdout, "{}", table::sweep_head(shop))?;
-    }
+    let mut head = table::sweep_head(shop);
     let points = lab::sweep(shop, ranges, method, |point| {
-        let row = if json { String::new() } else { table::sweep_row(point) };
-        anyhow::Ok(write!(stdout, "{row}")?)
+        let row = mem::take(&mut head) + &table::sweep_row(point);
+        anyhow::Ok(if !json {
+            write!(stdout, "{row}")?
+        })
     })?;
     let records = record::of_sweep(&points);
     save(out, "sweep.csv", &record::csv(&points))?;

@@ -62,11 +62,23 @@ pub struct Mean {
     pub margin: Option<f64>,
 }
 
+/// Says whether `shop` can be run as `method` says.
+///
+/// # Errors
+/// When the shop cannot open or is not for that engine.
+pub fn check(shop: &Shop, method: Method) -> Result<(), Error> {
+    match method.engine {
+        Engine::Recurrence => recurrence::check(shop),
+        _ => shop.check(),
+    }
+}
+
 /// Runs `shop` as `method` says.
 ///
 /// # Errors
 /// When the shop cannot open or had to close early.
 pub fn run(shop: &Shop, method: Method, events: Option<&Sender<Event>>) -> Result<Trial, Error> {
+    check(shop, method)?;
     if events.is_some() && method.engine == Engine::Recurrence {
         return Err(Error::NoEvents);
     }
@@ -182,7 +194,8 @@ pub struct Point {
     pub trial: Trial,
 }
 
-/// Runs `shop` with every buffer and every number of icers, and shows `seen` each as it is done.
+/// Runs `shop` with every buffer and every number of icers, and shows `seen` each as it is done;
+/// if one of them cannot be run, none is.
 ///
 /// # Errors
 /// As for [`run`], or what `seen` returned.
@@ -192,14 +205,14 @@ pub fn sweep<E: From<Error>>(
     method: Method,
     mut seen: impl FnMut(&Point) -> Result<(), E>,
 ) -> Result<Vec<Point>, E> {
+    let all = icers.iter().flat_map(|&icers| buffers.iter().map(move |&buffer| (icers, buffer)));
+    let shop = |(icers, buffer)| shop.clone().with_icers(icers).with_buffers(buffer);
+    all.clone().map(shop).try_for_each(|shop| check(&shop, method))?;
     let mut points = Vec::new();
-    for &icers in icers {
-        for &buffer in buffers {
-            let shop = shop.clone().with_icers(icers).with_buffers(buffer);
-            let point = Point { buffer, icers, trial: run(&shop, method, None)? };
-            seen(&point)?;
-            points.push(point);
-        }
+    for (icers, buffer) in all {
+        let point = Point { buffer, icers, trial: run(&shop((icers, buffer)), method, None)? };
+        seen(&point)?;
+        points.push(point);
     }
     Ok(points)
 }

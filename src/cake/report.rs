@@ -194,8 +194,8 @@ fn icers(bench: Bench) -> Result<(Figure, Vec<Point>), Error> {
 fn ecdf(bench: Bench) -> Result<Figure, Error> {
     let mut curves = Vec::new();
     for (setting, names) in [
-        (2, ["buffers 0, virtual clock", "buffers 0, threads"]),
-        (3, ["buffers 10, virtual clock", "buffers 10, threads"]),
+        (2, ["0 places, virtual", "0 places, threads"]),
+        (3, ["10 places, virtual", "10 places, threads"]),
     ] {
         let shop = &settings(bench.seed)[setting].shop;
         let trial = lab::run(shop, bench.days(DAYS), None)?;

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_negative_time_is_zero() {
         let wide = Stage {
-            spread: Duration::from_secs(3_600),
+            spread: Duration::from_hours(1),
             distribution: Distribution::Normal,
             ..Stage::new("baking", Duration::ZERO)
         };

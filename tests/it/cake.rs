@@ -171,7 +171,7 @@ fn a_full_disk_is_an_error() {
 fn a_closed_stdout_closes_the_shop() {
     for engine in ["threads", "virtual"] {
         let args = ["-v", "-cakes", "1000000", "--engine", engine];
-        let mut process = Process::start(&mut command("cake", &args));
+        let process = Process::start(&mut command("cake", &args));
         assert_eq!(process.line().as_deref(), Some("baking 0"));
         drop(process);
         let script = format!(
