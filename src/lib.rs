@@ -1,17 +1,30 @@
 //! Threads are enough: the library both shelves of programs stand on.
 //!
-//! Imports point down only, from the top of this list to its foot.
+//! Imports point down only, from the top of this list to its foot. To read it, take a lesson,
+//! `src/book/clock2.rs` say, and follow what it imports downwards.
 //!
-//! - `src/bin/` the tools and `src/book/` the lessons: they parse, call, print, choose a status.
-//! - [`cli`]: what every program shares with the shell.
-//! - Engines, a file each, which return values and send events: [`cake`] (8.4.4),
-//!   [`thumbnail`] (8.5).
-//! - One outside thing each: [`tcp`] (sockets), [`links`] (web pages), [`mirror`] (a web site of
-//!   our own), [`files`] (written whole or not at all), [`cpu`] (time and load).
-//! - On std and crossbeam alone: [`sync`] (permits, thread count), [`limits`] (what the machine
-//!   allows), [`text`] (Go's upper and lower case), [`units`] (durations and sizes).
+//! **The programs**: `src/bin/` the tools and `src/book/` the lessons parse, call, print and
+//! choose a status.
 //!
-//! To read it: take a lesson, `src/book/clock2.rs` say, then follow what it imports downwards.
+//! **The shell**
+//! - [`cli`]: what every program shares with it.
+//!
+//! **Engines**: they return values and send events, and do not know each other.
+//! - [`cake`]: the cake shop as a laboratory (8.4.4).
+//! - [`thumbnail`]: images to thumbnails (8.5).
+//!
+//! **One outside thing each**
+//! - [`cpu`]: CPU clocks and the machine's load.
+//! - [`files`]: files that are written whole or not at all.
+//! - [`links`]: the links of a web page.
+//! - [`mirror`]: a small slow web site, and a request that can be hung up on.
+//! - [`tcp`]: sockets with Go's defaults, bounded clients and lines.
+//!
+//! **On std and crossbeam alone**
+//! - [`limits`]: how many threads and descriptors the machine allows.
+//! - [`sync`]: permits, a thread count below the limit, deadlines.
+//! - [`text`]: Go's upper and lower case.
+//! - [`units`]: durations and sizes.
 
 pub mod cake;
 pub mod cli;

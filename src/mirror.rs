@@ -49,7 +49,10 @@ pub fn get(mut stream: &TcpStream, url: &Url) -> io::Result<Vec<u8>> {
         (&url[url::Position::BeforePath..url::Position::AfterQuery], url.authority());
     write!(stream, "GET {target} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
     let mut answer = Vec::new();
-    stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
+    stream.take(ANSWER_MAX).read_to_end(&mut answer).map_err(|err| match err.kind() {
+        io::ErrorKind::WouldBlock => io::Error::other(format!("no byte in {SILENCE:?}")),
+        _ => err,
+    })?;
     body(&answer).map(<[u8]>::to_vec).map_err(io::Error::other)
 }
 

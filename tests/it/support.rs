@@ -12,11 +12,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use crossbeam::channel::{Receiver, Sender, bounded, never, unbounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded, never, unbounded};
 use rustix::process::{Pid, Signal, getuid, kill_process};
 
 /// Far longer than anything here takes; then the test has failed.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The built program of that name.
 pub(crate) fn program(name: &str) -> PathBuf {
@@ -122,8 +122,10 @@ impl Output {
     fn line(&self) -> Option<String> {
         match self.lines.recv_timeout(DEADLINE) {
             Ok(line) => Some(line),
-            Err(err) if err.is_disconnected() => None,
-            Err(_) => panic!("no line in {DEADLINE:?}; so far: {}", self.so_far()),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("no line in {DEADLINE:?}; so far: {}", self.so_far())
+            }
         }
     }
 

@@ -1,0 +1,116 @@
+//! 8.10: chat1.
+
+use crate::support::{Client, Server, eventually};
+
+/// A client that has been greeted.
+fn join(server: &Server) -> Client {
+    let mut client = server.connect();
+    assert_eq!(client.line(), format!("You are {}", client.addr()));
+    client
+}
+
+#[test]
+fn who_comes_speaks_and_goes_is_heard() {
+    let server = Server::start("chat1", &[]);
+    let mut ann = join(&server);
+    let mut bob = join(&server);
+    let (ann_addr, bob_addr) = (ann.addr(), bob.addr());
+    assert_eq!(ann.line(), format!("{bob_addr} has arrived"));
+    ann.send("hello\r\n");
+    for client in [&mut ann, &mut bob] {
+        assert_eq!(client.line(), format!("{ann_addr}: hello"));
+    }
+    bob.send("bye");
+    bob.close_write(); // a last line without newline counts
+    assert_eq!(ann.line(), format!("{bob_addr}: bye"));
+    assert_eq!(ann.line(), format!("{bob_addr} has left"));
+    assert_eq!(bob.rest(), format!("{bob_addr}: bye\n").as_bytes(), "and then it is closed");
+}
+
+#[test]
+fn everyone_hears_the_same_in_the_same_order() {
+    const LINES: usize = 200;
+    let server = Server::start("chat1", &[]);
+    let mut clients: Vec<Client> = Vec::new();
+    for _ in 0..5 {
+        let newcomer = join(&server);
+        for client in &mut clients {
+            assert!(client.line().ends_with(" has arrived"));
+        }
+        clients.push(newcomer);
+    }
+    for i in 0..LINES {
+        for client in &mut clients {
+            client.send(format!("{i}\n"));
+        }
+    }
+    let heard: Vec<Vec<String>> =
+        clients.iter_mut().map(|c| (0..5 * LINES).map(|_| c.line()).collect()).collect();
+    for (i, client) in clients.iter().enumerate() {
+        assert!(heard[i] == heard[0], "client {i} heard another order");
+        let prefix = client.addr() + ": ";
+        let own: Vec<&str> =
+            heard[0].iter().filter_map(|line| line.strip_prefix(&prefix)).collect();
+        assert!(own.iter().enumerate().all(|(n, text)| *text == n.to_string()), "{own:?}");
+    }
+}
+
+#[test]
+fn two_threads_a_client_and_two_more() {
+    let server = Server::start("chat1", &[]);
+    let clients: Vec<Client> = (0..10).map(|_| join(&server)).collect();
+    assert_eq!(server.process.n_threads(), 2 * clients.len() + 2);
+}
+
+#[test]
+fn a_client_that_never_reads_is_dropped_and_the_others_go_on() {
+    let server = Server::start("chat1", &[]);
+    let _stuck = server.connect();
+    let mut talker = join(&server);
+    let mut listener = join(&server);
+    assert!(talker.line().ends_with(" has arrived"));
+    let line = "x".repeat(32 << 10);
+    let mut heard = 0;
+    // More than the socket buffers and its queue take; the others keep reading.
+    while !listener_hears_a_leave(&mut listener, &mut talker, &line) {
+        heard += 1;
+        assert!(heard < 20_000, "never dropped");
+    }
+    eventually("its threads have gone", || server.process.n_threads() == 2 * 2 + 2);
+}
+
+/// Sends a line and reads it back at both; whether a leave came with it.
+fn listener_hears_a_leave(listener: &mut Client, talker: &mut Client, line: &str) -> bool {
+    talker.send(format!("{line}\n"));
+    let mut left = false;
+    for client in [talker, listener] {
+        loop {
+            let heard = client.line();
+            left |= heard.ends_with(" has left");
+            if heard.ends_with(line) {
+                break;
+            }
+        }
+    }
+    left
+}
+
+#[test]
+fn a_line_too_long_does_not_throw_its_sender_out() {
+    let server = Server::start("chat1", &[]);
+    let mut client = join(&server);
+    client.send(vec![b'a'; 200_000]);
+    client.send("\nhere\n");
+    assert_eq!(client.line(), "line too long");
+    assert_eq!(client.line(), format!("{}: here", client.addr()));
+}
+
+#[test]
+fn bytes_that_are_no_text_pass_through() {
+    let server = Server::start("chat1", &[]);
+    let mut client = join(&server);
+    client.send(b"\xff\0\n");
+    client.close_write();
+    let expected = [format!("{}: ", client.addr()).as_bytes(), b"\xff\0\n"].concat();
+    assert_eq!(client.rest(), expected);
+}
