@@ -122,15 +122,15 @@ fn by_free_times(shop: &Shop) -> Duration {
     let mut icers = vec![0; shop.stages[1].cooks];
     let (mut baker, mut started, mut iced) = (0, Vec::new(), Vec::new());
     for cake in 0..shop.cakes {
-        let baked = baker + times[0].nanos(cake);
-        let icer = icers.iter_mut().min().unwrap();
-        let start = baked.max(*icer);
-        *icer = start + times[1].nanos(cake);
-        iced.push((*icer, cake));
+        let done = baker + times[0].nanos(cake);
+        let free = icers.iter_mut().min().unwrap();
+        let start = done.max(*free);
+        *free = start + times[1].nanos(cake);
+        iced.push((*free, cake));
         started.push(start);
         // The baker puts cake n down once cake n - B has left the counter.
         let room = started.len().checked_sub(shop.stages[0].buffer + 1).map_or(0, |n| started[n]);
-        baker = baked.max(room);
+        baker = done.max(room);
     }
     iced.sort_unstable();
     let inscribe = |free: u64, &(at, cake): &(u64, u64)| free.max(at) + times[2].nanos(cake);
@@ -262,7 +262,7 @@ fn check_order(shop: &Shop, events: &[Event], work: Work) {
         assert!(own.iter().all(|event| event.cook == took.cook));
         assert!(passed.at >= completed.at);
         if work == Work::Sleep {
-            assert!(completed.at - took.at >= times[stage].of(cake));
+            assert!(completed.at >= took.at + times[stage].of(cake));
         }
         if stage > 0 {
             assert!(took.at >= steps[&(stage - 1, cake)][1].at, "taken before it was completed");
