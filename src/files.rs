@@ -1,11 +1,10 @@
 //! Files that are written whole or not at all.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use tempfile::Builder;
+use tempfile::{Builder, NamedTempFile};
 
 /// Puts `contents` under `path`. A reader finds the old file or the new one, never a part; on an
 /// error nothing changes. What is no regular file, such as `/dev/stdout`, is written to as it is.
@@ -15,24 +14,26 @@ use tempfile::Builder;
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     let is_device = fs::metadata(path).is_ok_and(|info| !info.is_file() && !info.is_dir());
     let done = if is_device { fs::write(path, contents) } else { put(path, contents) };
-    done.map_err(|err| {
-        // tempfile's errors name its own path.
-        let cause = err.raw_os_error().map_or_else(|| err.to_string(), message);
-        io::Error::new(err.kind(), format!("{}: {cause}", path.display()))
-    })
+    done.map_err(|err| io::Error::new(err.kind(), format!("{}: {err}", path.display())))
 }
 
 fn put(path: &Path, contents: &[u8]) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let all = Permissions::from_mode(0o666); // less what the umask takes away
-    let mut file = Builder::new().prefix(".threadbare").permissions(all).tempfile_in(dir)?;
+    let mut file = new_file(dir)?;
     file.write_all(contents)?;
     file.persist(path).map_err(|err| err.error)?;
     Ok(())
 }
 
-fn message(code: i32) -> String {
-    io::Error::from_raw_os_error(code).to_string()
+/// tempfile's own files are private, and its errors name them instead of what they are for.
+fn new_file(dir: &Path) -> io::Result<NamedTempFile> {
+    let mut code = None;
+    let open = |path: &Path| {
+        let opened = File::options().write(true).create_new(true).open(path);
+        opened.inspect_err(|err| code = err.raw_os_error())
+    };
+    let file = Builder::new().prefix(".threadbare").make_in(dir, open);
+    file.map_err(|err| code.map_or(err, io::Error::from_raw_os_error))
 }
 
 #[cfg(test)]
