@@ -96,9 +96,8 @@ fn sweep(
     let mut head = table::sweep_head(shop);
     let points = lab::sweep(shop, ranges, method, |point| {
         let row = mem::take(&mut head) + &table::sweep_row(point);
-        anyhow::Ok(if !json {
-            write!(stdout, "{row}")?
-        })
+        let text = if json { "" } else { &row };
+        anyhow::Ok(write!(stdout, "{text}")?)
     })?;
     let records = record::of_sweep(&points);
     save(out, "sweep.csv", &record::csv(&points))?;

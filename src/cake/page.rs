@@ -16,6 +16,7 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:1.5rem 0
 th,td{padding:.35rem .8rem .35rem 0;text-align:right;border-bottom:1px solid var(--line)}
 th{color:var(--faint);font-weight:500}
 th:nth-child(-n+2),td:nth-child(-n+2){text-align:left}
+@media(max-width:36rem){th:nth-child(2),td:nth-child(2){display:none}}
 figure{margin:2.5rem 0}
 figure svg{display:block;height:auto;max-width:100%;min-width:36rem}
 #timeline svg{min-width:56rem}
