@@ -10,6 +10,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use threadbare::cake::threads::{self, Work};
 use threadbare::cake::{Setting, Shop, settings, virtual_time};
 
+mod support;
+
 fn by_threads(shop: &Shop) -> Duration {
     threads::run(shop, Work::Sleep, None).expect("the shop can open").makespan
 }
@@ -26,13 +28,9 @@ fn book(c: &mut Criterion) {
     }
 }
 
-fn full() -> bool {
-    std::env::var_os("THREADBARE_FULL").is_some_and(|value| value == "1")
-}
-
 fn sweep_buffers(c: &mut Criterion) {
     let mut group = c.benchmark_group("cake/sweep_buffers");
-    let buffers: &[usize] = if full() { &[0, 1, 2, 5, 10, 20, 50, 100] } else { &[0, 1, 10] };
+    let buffers = support::either::<[usize]>(&[0, 1, 10], &[0, 1, 2, 5, 10, 20, 50, 100]);
     for &buffer in buffers {
         let shop = Shop::book().with_spread(0.25).with_buffers(buffer);
         group.bench_function(buffer.to_string(), |b| b.iter(|| by_threads(black_box(&shop))));
@@ -41,7 +39,7 @@ fn sweep_buffers(c: &mut Criterion) {
 
 fn sweep_icers(c: &mut Criterion) {
     let mut group = c.benchmark_group("cake/sweep_icers");
-    let icers: &[usize] = if full() { &[1, 2, 3, 4, 5, 6, 7, 8] } else { &[2, 4, 8] };
+    let icers = support::either::<[usize]>(&[2, 4, 8], &[1, 2, 3, 4, 5, 6, 7, 8]);
     for &icers in icers {
         let shop = Shop::book().with_icing(Duration::from_millis(50)).with_icers(icers);
         group.bench_function(icers.to_string(), |b| b.iter(|| by_threads(black_box(&shop))));
@@ -60,13 +58,6 @@ fn virtual_clock(c: &mut Criterion) {
     group.bench_function("100000_cakes", |b| b.iter(|| by_virtual_clock(black_box(&day))));
 }
 
-fn short() -> Criterion {
-    Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(3))
-}
-
-criterion_group!(name = benches; config = short();
+criterion_group!(name = benches; config = support::short();
     targets = book, sweep_buffers, sweep_icers, virtual_clock);
 criterion_main!(benches);

@@ -1,6 +1,6 @@
 //! Files that are written whole or not at all.
 
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -8,12 +8,14 @@ use std::path::Path;
 use tempfile::Builder;
 
 /// Puts `contents` under `path`. A reader finds the old file or the new one, never a part; on an
-/// error nothing changes.
+/// error nothing changes. What is no regular file, such as `/dev/stdout`, is written to as it is.
 ///
 /// # Errors
 /// Says which path, and what the system said.
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
-    put(path, contents).map_err(|err| {
+    let is_device = fs::metadata(path).is_ok_and(|info| !info.is_file() && !info.is_dir());
+    let done = if is_device { fs::write(path, contents) } else { put(path, contents) };
+    done.map_err(|err| {
         // tempfile's errors name its own path.
         let cause = err.raw_os_error().map_or_else(|| err.to_string(), message);
         io::Error::new(err.kind(), format!("{}: {cause}", path.display()))
@@ -36,7 +38,6 @@ fn message(code: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn whole_or_not_at_all() {
@@ -48,6 +49,15 @@ mod tests {
         let missing = dir.path().join("no/file");
         let err = write(&missing, b"").unwrap_err().to_string();
         assert_eq!(err, format!("{}: No such file or directory (os error 2)", missing.display()));
+        let dir_err = write(dir.path(), b"").unwrap_err().to_string();
+        assert_eq!(dir_err, format!("{}: Is a directory (os error 21)", dir.path().display()));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_device_stays_one() {
+        write(Path::new("/dev/null"), b"gone").unwrap();
+        let err = write(Path::new("/dev/full"), b"x").unwrap_err().to_string();
+        assert_eq!(err, "/dev/full: No space left on device (os error 28)");
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! **Engines**: they return values and send events, and do not know each other.
 //! - [`cake`]: the cake shop as a laboratory (8.4.4).
+//! - [`mandelbrot`]: the Mandelbrot set, and how much faster more threads draw it (ex. 8.5).
 //! - [`thumbnail`]: images to thumbnails (8.5).
 //!
 //! **One outside thing each**
@@ -32,6 +33,7 @@ pub mod cpu;
 pub mod files;
 pub mod limits;
 pub mod links;
+pub mod mandelbrot;
 pub mod mirror;
 pub mod sync;
 pub mod tcp;

@@ -96,8 +96,10 @@ fn sweep(
     let mut head = table::sweep_head(shop);
     let points = lab::sweep(shop, ranges, method, |point| {
         let row = mem::take(&mut head) + &table::sweep_row(point);
-        let text = if json { "" } else { &row };
-        anyhow::Ok(write!(stdout, "{text}")?)
+        if !json {
+            write!(stdout, "{row}")?;
+        }
+        anyhow::Ok(())
     })?;
     let records = record::of_sweep(&points);
     save(out, "sweep.csv", &record::csv(&points))?;

@@ -2,5 +2,6 @@
 
 mod book;
 mod cake;
+mod mandelbrot;
 mod support;
 mod tidy;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [(&str, &[&str]); 4] = [
     ("std and crossbeam", &["limits", "sync", "text", "units"]),
     ("one outside thing each", &["cpu", "files", "links", "mirror", "tcp"]),
-    ("engines", &["cake", "thumbnail"]),
+    ("engines", &["cake", "mandelbrot", "thumbnail"]),
     ("the shell", &["cli"]),
 ];
 
