@@ -6,8 +6,10 @@ use super::{Setting, table};
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--paper:#fff;--ink:#1a1c1f;--faint:#5f6670;--line:#d9dce1}
-@media(prefers-color-scheme:dark){:root{--paper:#16181d;--ink:#e8eaed;--faint:#9aa0a6;--line:#353a42}}
-body{background:var(--paper);color:var(--ink);font:1rem/1.55 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1.5rem 1rem 4rem}
+@media(prefers-color-scheme:dark){
+:root{--paper:#16181d;--ink:#e8eaed;--faint:#9aa0a6;--line:#353a42}}
+body{background:var(--paper);color:var(--ink);font:1rem/1.55 system-ui,sans-serif;
+margin:0 auto;max-width:60rem;padding:1.5rem 1rem 4rem}
 h1{font-size:1.6rem;line-height:1.2;margin:0 0 .5rem}
 p{max-width:42rem}
 .faint{color:var(--faint)}
@@ -16,6 +18,7 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:1.5rem 0
 th,td{padding:.35rem .8rem .35rem 0;text-align:right;border-bottom:1px solid var(--line)}
 th{color:var(--faint);font-weight:500}
 th:nth-child(-n+2),td:nth-child(-n+2){text-align:left}
+@media(max-width:36rem){th:nth-child(2),td:nth-child(2){display:none}}
 figure{margin:2.5rem 0}
 figure svg{display:block;height:auto;max-width:100%;min-width:36rem}
 #timeline svg{min-width:56rem}
@@ -33,9 +36,9 @@ pub(super) fn html(six: &[(Setting, Trial)], figures: &[Figure], machine: &Machi
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
          <title>The cake shop on threads</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <h1>The cake shop on threads</h1>\n\
-         <p>20 cakes are baked, iced and inscribed, each step by a cook who is a thread. <b>Real</b> \
-         is what the threads took, <b>virtual</b> what the same cakes take when hand-overs are free \
-         and sleeps exact. Between the two lies what this machine added.</p>\n\
+         <p>20 cakes are baked, iced and inscribed, each step by a cook who is a thread. \
+         <b>Real</b> is what the threads took, <b>virtual</b> what the same cakes \
+         take when hand-overs are free and sleeps exact. Between the two lies what this machine added.</p>\n\
          <p class=\"faint\">Measured on {n_cpus} CPUs{load}.</p>\n\
          <div class=\"wide\"><table>\n<tr><th>setting<th>what differs<th>virtual<th>real\
          <th>ratio<th>cakes/s</tr>\n{rows}</table></div>\n{figures}</body>\n</html>\n"
@@ -62,6 +65,7 @@ fn row(setting: &Setting, trial: &Trial) -> String {
 fn figure(Figure { name, svg, words }: &Figure) -> String {
     let svg = svg.find("<svg").map_or("", |start| &svg[start..]);
     format!(
-        "<figure id=\"{name}\">\n<div class=\"wide\">{svg}</div>\n<figcaption>{words}</figcaption>\n</figure>\n"
+        "<figure id=\"{name}\">\n<div class=\"wide\">{svg}</div>\n\
+         <figcaption>{words}</figcaption>\n</figure>\n"
     )
 }

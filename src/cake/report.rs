@@ -6,7 +6,7 @@ use super::draw::{self, Ecdf, Scaling, Throughput};
 use super::lab::{self, Engine, Mean, Method, Point, Trial};
 use super::record::{self, Record};
 use super::threads::Work;
-use super::{Distribution, Error, Setting, Shop, page, settings, theory};
+use super::{Distribution, Error, Outcome, Setting, Shop, page, settings, theory};
 
 /// A file of the report.
 pub struct File {
@@ -108,14 +108,10 @@ fn six_settings(bench: Bench) -> Result<Vec<(Setting, Trial)>, Error> {
 }
 
 fn shares(six: &[(Setting, Trial)]) -> Result<Figure, Error> {
-    let group =
-        |(setting, trial): &'_ (Setting, Trial)| (setting.name, trial.outcomes()[0].clone());
-    let outcomes: Vec<_> = six.iter().map(group).collect();
-    let shops = six.iter().map(|(setting, _)| &setting.shop);
     let groups: Vec<_> =
-        outcomes.iter().zip(shops).map(|((name, outcome), shop)| (*name, shop, outcome)).collect();
+        six.iter().map(|(s, trial)| (s.name, &s.shop, &trial.outcomes()[0])).collect();
     let svg = draw::shares("How each cook spent the day", &groups)?;
-    let words = "By threads. Starved: no cake to work on, at the start and the end of the day \
+    let words = "Starved: no cake to work on, at the start and the end of the day \
                  above all. Blocked: a finished cake in hand and no room on the counter. One slow \
                  icer leaves everybody else idle; five share the work."
         .to_owned();
@@ -126,7 +122,7 @@ fn timeline(bench: Bench) -> Result<Figure, Error> {
     let shop = settings(bench.seed)[2].shop.clone();
     let events = lab::events(&shop, bench.method)?;
     let svg = draw::timeline("variable: a spread of a quarter and no buffers", &shop, &events)?;
-    let words = "One day by threads. Without a place to put a cake down, one slow cake stops the \
+    let words = "Without a place to put a cake down, one slow cake stops the \
                  cook before it and starves the cook behind it."
         .to_owned();
     Ok(Figure { name: "timeline", svg, words })
@@ -144,12 +140,8 @@ fn throughput(bench: Bench) -> Result<(Figure, Vec<Point>), Error> {
     let usual = lab::sweep(&shop, (&BUFFERS, &[1]), many, |_| Ok::<_, Error>(()))?;
     let rate = 1.0 / time.as_secs_f64();
     let exact = CURVE.map(|buffer| (buffer, theory::throughput(&[rate; 3], &[buffer; 2])));
-    let rates = |outcomes: fn(&Trial) -> &[super::Outcome]| {
-        by(
-            &points,
-            |it| it.buffer,
-            move |trial| lab::mean(outcomes(trial), super::Outcome::throughput),
-        )
+    let rates = |outcomes: fn(&Trial) -> &[Outcome]| {
+        by(&points, |it| it.buffer, |trial| lab::mean(outcomes(trial), Outcome::throughput))
     };
     let svg = draw::throughput_by_buffer(&Throughput {
         title: "Throughput of three cooks with exponential times, mean 2 ms",
@@ -173,7 +165,7 @@ fn icers(bench: Bench) -> Result<(Figure, Vec<Point>), Error> {
     let points = lab::sweep(&shop, (&[0], &all), bench.days(3), |_| Ok::<_, Error>(()))?;
     let seconds = |time: Duration| time.as_secs_f64();
     let bound = |&k: &usize| (k, seconds(theory::bound(&shop.clone().with_icers(k))));
-    let one = points[0].trial.ideal_makespan().map_or(0.0, |it| it.mean);
+    let one = theory::makespan(&shop).map_or(0.0, seconds);
     let icing = seconds(shop.stages[1].time) * shop.cakes as f64;
     let amdahl = |&k: &usize| (k, theory::amdahl(one, icing, k));
     let svg = draw::makespan_by_icers(&Scaling {
@@ -214,12 +206,8 @@ fn ecdf(bench: Bench) -> Result<Figure, Error> {
 }
 
 fn heat_map(bench: Bench) -> Result<(Figure, Vec<Point>), Error> {
-    let shop = Shop {
-        cakes: 5_000,
-        seed: bench.seed,
-        ..Shop::book().with_icing(Duration::from_millis(50))
-    };
-    let shop = shop.with_spread(0.25);
+    let slow = Shop::book().with_icing(Duration::from_millis(50)).with_spread(0.25);
+    let shop = Shop { cakes: 5_000, seed: bench.seed, ..slow };
     let icers: Vec<usize> = (1..=8).collect();
     let points =
         lab::sweep(&shop, (&BUFFERS, &icers), bench.virtual_days(1), |_| Ok::<_, Error>(()))?;

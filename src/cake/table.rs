@@ -18,7 +18,8 @@ pub fn head(shop: &Shop, days: u64) -> String {
     let (cakes, seed) = (shop.cakes, shop.seed);
     let often = if days > 1 { format!(", means of {days} days") } else { String::new() };
     format!(
-        "{cakes} cakes, seed {seed}{often}; a cook, 10 ms and no buffer a step, but for what differs\n\n\
+        "{cakes} cakes, seed {seed}{often}; a cook, 10 ms and no buffer a step, but for what \
+         differs\n\n\
          {:>82}\n{:<21} {:<20} {:>9} {:>9} {:>6} {:>8}  {:>5} {:>5} {:>8}\n",
         "busy:",
         "setting",
@@ -55,8 +56,8 @@ pub fn row(setting: &Setting, trial: &Trial) -> String {
 pub fn foot(n_cpus: usize, load: Option<f64>) -> String {
     let load = load.map_or(String::new(), |load| format!(", load average {load:.2}"));
     format!(
-        "\nvirtual: the same cakes with free hand-overs and exact sleeps. What real takes beyond it\n\
-         is what this machine added: waking threads, mostly ({n_cpus} CPUs{load}).\n"
+        "\nvirtual: the same cakes with free hand-overs and exact sleeps. What real takes beyond \
+         it\nis what this machine added: waking threads, mostly ({n_cpus} CPUs{load}).\n"
     )
 }
 

@@ -79,9 +79,9 @@ proptest! {
     ) {
         let stage = |&(micros, buffer, kind): &(u64, usize, u8)| {
             let time = Duration::from_micros(micros);
-            let distribution = [Distribution::Fixed, Distribution::Normal, Distribution::Exponential];
+            let all = [Distribution::Fixed, Distribution::Normal, Distribution::Exponential];
             let spread = if kind == 1 { time / 3 } else { Duration::ZERO };
-            let distribution = distribution[usize::from(kind)];
+            let distribution = all[usize::from(kind)];
             Stage { spread, distribution, buffer, ..Stage::new("working", time) }
         };
         let shop = Shop { cakes, stages: stages.iter().map(stage).collect(), seed };

@@ -134,6 +134,7 @@ fn nonsense_is_one_line_and_status_2() {
         "-cakes 1000000000 -ice 1h",
         "-icers 2 --engine recurrence",
         "-v --engine recurrence",
+        "-v --json",
         "--distribution fixed -bakestddev 1ms",
         "--distribution exponential -bakestddev 1ms",
         "--distribution odd",

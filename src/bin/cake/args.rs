@@ -40,7 +40,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     /// Print what each cook does: baking N, icing N, inscribing N, finished N
-    #[arg(short)]
+    #[arg(short, conflicts_with = "json")]
     pub(crate) verbose: bool,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
