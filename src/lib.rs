@@ -12,10 +12,12 @@
 //! **Engines**: they return values and send events, and do not know each other.
 //! - [`cake`]: the cake shop as a laboratory (8.4.4).
 //! - [`chat`]: ten thousand clients who all hear the same, in the same order (8.10).
+//! - [`mandelbrot`]: the Mandelbrot set, and how much faster more threads draw it (ex. 8.5).
 //! - [`thumbnail`]: images to thumbnails (8.5).
 //!
 //! **One outside thing each**
 //! - [`cpu`]: CPU clocks and the machine's load.
+//! - [`files`]: files that are written whole or not at all.
 //! - [`links`]: the links of a web page.
 //! - [`mirror`]: a small slow web site, and a request that can be hung up on.
 //! - [`tcp`]: sockets with Go's defaults, bounded clients and lines.
@@ -30,8 +32,10 @@ pub mod cake;
 pub mod chat;
 pub mod cli;
 pub mod cpu;
+pub mod files;
 pub mod limits;
 pub mod links;
+pub mod mandelbrot;
 pub mod mirror;
 pub mod sync;
 pub mod tcp;

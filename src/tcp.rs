@@ -116,16 +116,13 @@ impl Listener {
     fn accept(&self) -> Option<Conn> {
         loop {
             match self.socket.accept() {
-                Ok((stream, peer)) => match self.clients.try_acquire() {
-                    Some(permit) => return Some(Conn::new(stream, peer, Some(permit))),
-                    None => {
-                        self.log_once(&format!(
-                            "server full at {} clients",
-                            self.clients.capacity()
-                        ));
-                        refuse(&stream, "server full");
+                Ok((stream, peer)) => {
+                    if let Some(permit) = self.clients.try_acquire() {
+                        return Some(Conn::new(stream, peer, Some(permit)));
                     }
-                },
+                    self.log_once(&format!("server full at {} clients", self.clients.capacity()));
+                    refuse(&stream, "server full");
+                }
                 Err(err) if err.kind() == io::ErrorKind::InvalidInput => return None, // shut down
                 Err(err) if is_passing(&err) => {}
                 Err(err) => {

@@ -1,7 +1,7 @@
 //! What a line asks for.
 
 /// What a client in a room wants.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command<'a> {
     Say(&'a str),
     Help,

@@ -24,7 +24,7 @@ const STALLED: Duration = Duration::from_secs(5);
 /// or earlier if so much waits.
 const WAITING_MAX: usize = 4 << 20;
 /// How long a client may take to close, once it has been told the end.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(2);
 /// Between two tries to send what waits; longer if trying takes long.
 const PAUSE: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(50);
@@ -60,7 +60,7 @@ enum End {
     Finish,
     /// It was told; it has until then to close.
     Told(Instant),
-    /// Hung up on; its reader will notice.
+    /// Its reader will notice that nothing can be read any more.
     Cut,
     /// Its reader has ended.
     Gone,
@@ -246,7 +246,10 @@ impl Member {
                 _ = self.outbox.conn().shutdown(Shutdown::Write); // its reader sees a failure too
                 self.end = End::Told(now + GRACE);
             }
-            End::Told(until) if now >= until => self.cut(log),
+            End::Told(until) if now >= until => {
+                _ = self.outbox.conn().shutdown(Shutdown::Read); // its reader reads no more
+                self.end = End::Cut;
+            }
             _ => {}
         }
     }

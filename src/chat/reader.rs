@@ -112,7 +112,7 @@ impl Silence {
     }
 
     fn warn_after(&self) -> Duration {
-        self.idle - WARNING.min(self.idle / 5)
+        self.idle.saturating_sub(WARNING.min(self.idle / 5))
     }
 
     /// Bounds the next read by what is left.
@@ -136,7 +136,7 @@ impl Silence {
             verdict = Verdict::End;
         } else if silent >= self.warn_after() && !self.is_warned {
             self.is_warned = true;
-            verdict = Verdict::Warn(self.idle - silent);
+            verdict = Verdict::Warn(self.idle.saturating_sub(silent));
         }
         let next = if self.is_warned { self.idle } else { self.warn_after() };
         let left = next.saturating_sub(silent);

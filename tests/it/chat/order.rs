@@ -1,5 +1,6 @@
 //! Everyone who reads hears everything once, in one order.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -90,12 +91,11 @@ fn a_termination_under_load_is_told_and_is_no_reset() {
     let talking = AtomicBool::new(true);
     let heard: Vec<Vec<u8>> = thread::scope(|scope| {
         for client in &clients[..3] {
-            let mut socket = client.stream();
+            let mut socket = client.stream().try_clone().unwrap();
             let talking = &talking;
             scope.spawn(move || {
                 let lines = "said under load\n".repeat(100);
-                while talking.load(Ordering::Relaxed)
-                    && std::io::Write::write_all(&mut socket, lines.as_bytes()).is_ok()
+                while talking.load(Ordering::Relaxed) && socket.write_all(lines.as_bytes()).is_ok()
                 {
                 }
             });
