@@ -137,9 +137,9 @@ fn talk(
     report.count("delivered", tally.n_delivered);
     report.figure("deliveries_a_s", tally.n_delivered as f64 / until_last);
     report.figure("in_time_a_s", in_time as f64 / seconds);
-    let lost = expected.saturating_sub(tally.n_delivered);
-    report.count("lost", lost);
-    report.figure("lost_percent", 100.0 * lost as f64 / expected.max(1) as f64);
+    let missing = expected.saturating_sub(tally.n_delivered);
+    report.count("missing", missing);
+    report.figure("missing_percent", 100.0 * missing as f64 / expected.max(1) as f64);
     report.count("duplicates", tally.n_duplicates);
     report.count("reordered", tally.n_reordered);
     report.percentiles("latency", &tally.latency);

@@ -143,3 +143,49 @@ fn done(sent: rustix::io::Result<usize>) -> io::Result<usize> {
         Err(err) => Err(err.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::thread;
+
+    use super::super::tests::pair;
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_does_not_take_waits_in_order() {
+        let (mut client, conn) = pair();
+        let mut outbox = Outbox::new(Arc::new(conn));
+        let start = Instant::now();
+        let chunk: Arc<[u8]> = (0..=255).cycle().take(40_000).collect();
+        for _ in 0..200 {
+            outbox.send(&chunk, 0..chunk.len(), start).unwrap();
+        }
+        assert!(outbox.n_bytes() > 0, "8 MB are more than two kernels take");
+        let later = start + Duration::from_secs(3);
+        assert_eq!(outbox.stalled(later), Duration::from_secs(3));
+        let reading = thread::spawn(move || {
+            let mut heard = vec![0; 200 * 40_000];
+            client.read_exact(&mut heard).map(|()| heard)
+        });
+        while outbox.n_bytes() > 0 {
+            outbox.flush(later).unwrap();
+            thread::yield_now();
+        }
+        assert_eq!(outbox.stalled(later), Duration::ZERO);
+        let heard = reading.join().unwrap().unwrap();
+        assert!(heard.chunks(chunk.len()).all(|part| *part == *chunk));
+    }
+
+    #[test]
+    fn what_is_given_up_is_counted() {
+        let (_client, conn) = pair();
+        let mut outbox = Outbox::new(Arc::new(conn));
+        let lines: Arc<[u8]> = b"a line\n".repeat(100_000).into();
+        for _ in 0..20 {
+            outbox.send(&lines, 0..lines.len(), Instant::now()).unwrap();
+        }
+        assert!(outbox.clear() >= 1_000_000);
+        assert_eq!((outbox.n_bytes(), outbox.clear()), (0, 0));
+    }
+}
