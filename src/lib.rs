@@ -11,6 +11,7 @@
 //!
 //! **Engines**: they return values and send events, and do not know each other.
 //! - [`cake`]: the cake shop as a laboratory (8.4.4).
+//! - [`du`]: disk usage (8.8, 8.9).
 //! - [`mandelbrot`]: the Mandelbrot set, and how much faster more threads draw it (ex. 8.5).
 //! - [`thumbnail`]: images to thumbnails (8.5).
 //!
@@ -19,6 +20,7 @@
 //! - [`links`]: the links of a web page.
 //! - [`mirror`]: a small slow web site, and a request that can be hung up on.
 //! - [`tcp`]: sockets with Go's defaults, bounded clients and lines.
+//! - [`walk`]: file trees, as fast as the kernel shows them.
 //!
 //! **On std and crossbeam alone**
 //! - [`limits`]: how many threads and descriptors the machine allows.
@@ -29,6 +31,7 @@
 pub mod cake;
 pub mod cli;
 pub mod cpu;
+pub mod du;
 pub mod limits;
 pub mod links;
 pub mod mandelbrot;
@@ -38,3 +41,4 @@ pub mod tcp;
 pub mod text;
 pub mod thumbnail;
 pub mod units;
+pub mod walk;
