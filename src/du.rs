@@ -139,7 +139,8 @@ pub fn run(
     let walk = Walk::new(options.walker, options.follow, options.n_threads, options.n_files)?;
     let mut seen = Seen::new(roots, options);
     for (number, root) in roots.iter().enumerate() {
-        let shared = Shared { options, seen: &seen, n_nodes: AtomicU32::new(0), number, events, done };
+        let shared =
+            Shared { options, seen: &seen, n_nodes: AtomicU32::new(0), number, events, done };
         let mut counters: Vec<_> = (0..walk.n_threads()).map(|_| Counter::new(&shared)).collect();
         walk.run(root, &mut counters);
         let is_cancelled = counters.iter_mut().fold(false, |is, counter| is | counter.finish());

@@ -248,13 +248,13 @@ impl Walk {
     }
 }
 
-/// What is known of `path`; of a link that leads nowhere, what is known of the link.
+/// What is known of `path`, or of what it leads to.
 ///
 /// # Errors
 /// The system's.
 pub fn meta(path: &Path, follow: bool) -> io::Result<Meta> {
-    let target = if follow { fs::metadata(path).ok() } else { None };
-    target.map_or_else(|| fs::symlink_metadata(path), Ok).map(Meta::from)
+    let meta = if follow { fs::metadata(path) } else { fs::symlink_metadata(path) };
+    meta.map(Meta::from)
 }
 
 fn bytes(path: &Path) -> &[u8] {

@@ -1,9 +1,9 @@
 //! 8.8, 8.9, exercise 8.9 du: disk usage.
 
+use std::ffi::OsString;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::ffi::OsString;
 use std::{env, thread};
 
 use clap::parser::ValueSource;
@@ -105,7 +105,8 @@ const UNITS: [(Option<char>, &str, &str, &str); 5] = [
 impl Args for UnitFlags {
     fn augment_args(command: Command) -> Command {
         let size = Arg::new("block-size").short('B').long("block-size").value_name("SIZE");
-        let size = size.help("Sizes in units of SIZE, such as 512, K, MB").value_parser(Unit::parse);
+        let size =
+            size.help("Sizes in units of SIZE, such as 512, K, MB").value_parser(Unit::parse);
         let switch = |(short, long, _, help): (Option<char>, &'static str, _, &'static str)| {
             let arg = Arg::new(long).long(long).help(help).action(ArgAction::SetTrue);
             short.map_or(arg.clone(), |short| arg.short(short))
@@ -137,9 +138,8 @@ impl FromArgMatches for UnitFlags {
 }
 
 fn threshold(text: &str) -> Result<i64, String> {
-    let size = |text: &str| {
-        i64::try_from(du::bytes(text)?).map_err(|_| format!("{text} is too large"))
-    };
+    let size =
+        |text: &str| i64::try_from(du::bytes(text)?).map_err(|_| format!("{text} is too large"));
     match text.strip_prefix('-') {
         Some(text) => match size(text)? {
             0 => Err("nothing is at most -0".to_owned()),

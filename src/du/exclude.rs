@@ -15,7 +15,10 @@ enum Token {
     /// One character.
     Any,
     /// One of these, or none of these.
-    Set { ranges: Vec<(char, char)>, negated: bool },
+    Set {
+        ranges: Vec<(char, char)>,
+        negated: bool,
+    },
     Is(char),
     /// A byte that is no UTF-8.
     Byte(u8),
@@ -127,9 +130,8 @@ fn is_one(token: &Token, unit: Unit) -> bool {
         Token::Any => true,
         Token::Is(c) => unit == Ok(*c),
         Token::Byte(byte) => unit == Err(*byte),
-        Token::Set { ranges, negated } => unit.is_ok_and(|c| {
-            ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != *negated
-        }),
+        Token::Set { ranges, negated } => unit
+            .is_ok_and(|c| ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != *negated),
     }
 }
 

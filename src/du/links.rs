@@ -18,13 +18,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(
-        id: Id,
-        parent: Option<u32>,
-        name: &[u8],
-        own: Sum,
-        is_told: bool,
-    ) -> Self {
+    pub(super) fn new(id: Id, parent: Option<u32>, name: &[u8], own: Sum, is_told: bool) -> Self {
         Link { id, parent, name: name.into(), own, is_told }
     }
 
@@ -58,7 +52,9 @@ pub(super) fn charge(mut links: Vec<Link>, tree: &mut Tree, seen: &mut Seen) {
         match link.parent {
             Some(parent) if !link.is_told => tree.add(parent, link.own),
             parent => {
-                tree.push(&link.name, |name| Node::new(parent, Kind::File, name, link.name.len(), link.own));
+                tree.push(&link.name, |name| {
+                    Node::new(parent, Kind::File, name, link.name.len(), link.own)
+                });
             }
         }
     }

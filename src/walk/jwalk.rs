@@ -3,10 +3,10 @@
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::io;
 
 use jwalk::{Parallelism, WalkDirGeneric};
 
@@ -56,7 +56,8 @@ fn walk_dir(walk: &Walk, root: &Path) -> WalkDirGeneric<((), Stat)> {
 fn take(found: Found, dirs: &mut Vec<Arc<Dir>>, visitor: &mut impl Visit) {
     if let Some(err) = found.read_children.as_ref().and_then(|children| children.error()) {
         let number = err.io_error().and_then(io::Error::raw_os_error);
-        let cause = number.map_or_else(|| io::Error::other(err.to_string()), io::Error::from_raw_os_error);
+        let cause =
+            number.map_or_else(|| io::Error::other(err.to_string()), io::Error::from_raw_os_error);
         visitor.failed(Error { path: found.path(), cause });
     }
     if found.depth == 0 || found.depth > dirs.len() {

@@ -1,6 +1,7 @@
 //! Everything seen from outside: the built programs, run as a user runs them.
 
 mod book;
+mod du;
 mod mandelbrot;
 mod support;
 mod tidy;
