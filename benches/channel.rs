@@ -129,16 +129,16 @@ fn handoff<C: Channel>(capacity: usize, n_items: u64) -> Duration {
 /// As the book's counter, squarer and printer.
 fn pipeline<C: Channel>(capacity: usize, n_items: u64) -> Duration {
     let (naturals, to_square) = C::bounded(capacity);
-    let (squarer, squares) = C::bounded(capacity);
+    let (squares, to_print) = C::bounded(capacity);
     thread::scope(|scope| {
         scope.spawn(move || (0..n_items).for_each(|i| C::send(&naturals, i)));
         scope.spawn(move || {
             while let Some(i) = C::recv(&to_square) {
-                C::send(&squarer, i.wrapping_mul(i));
+                C::send(&squares, i.wrapping_mul(i));
             }
         });
         let start = Instant::now();
-        while let Some(square) = C::recv(&squares) {
+        while let Some(square) = C::recv(&to_print) {
             black_box(square);
         }
         start.elapsed()

@@ -17,6 +17,7 @@
 //!
 //! **One outside thing each**
 //! - [`cpu`]: CPU clocks and the machine's load.
+//! - [`files`]: files that are written whole or not at all.
 //! - [`links`]: the links of a web page.
 //! - [`mirror`]: a small slow web site, and a request that can be hung up on.
 //! - [`tcp`]: sockets with Go's defaults, bounded clients and lines.
@@ -32,6 +33,7 @@ pub mod cake;
 pub mod cli;
 pub mod cpu;
 pub mod du;
+pub mod files;
 pub mod limits;
 pub mod links;
 pub mod mandelbrot;

@@ -40,7 +40,7 @@ pub struct View {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// The part of the plane: least and greatest real part, then imaginary part, both downwards.
+    /// The part of the plane to draw; its first row has the least imaginary part, as in Go.
     pub region: Region,
     /// Steps after which a point is taken to stay.
     pub iterations: u32,

@@ -36,6 +36,7 @@ struct Cli {
 
 /// GNU du's flags.
 #[derive(Args)]
+#[allow(clippy::struct_excessive_bools)] // that is what flags are
 struct Gnu {
     /// A line for files too
     #[arg(short, long)]
@@ -222,8 +223,7 @@ impl Gnu {
     fn lines(&self) -> Lines {
         let plain = Unit::Bytes(1, String::new());
         let unit = match &self.unit.unit {
-            Some(Unit::Bytes(..)) if self.inodes => plain,
-            None if self.inodes => plain,
+            Some(Unit::Bytes(..)) | None if self.inodes => plain,
             Some(unit) => unit.clone(),
             None => unit_of_environment(),
         };

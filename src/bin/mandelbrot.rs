@@ -1,18 +1,16 @@
 //! Exercise 8.5 mandelbrot: the book's picture as PNG, and how much faster more threads draw it.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::num::ParseIntError;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::{fmt, fs};
 
-use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use tempfile::Builder;
 use threadbare::mandelbrot::sweep::{self, Measurement};
 use threadbare::mandelbrot::{self, Error, Region, Strategy, View};
-use threadbare::{cli, cpu};
+use threadbare::{cli, cpu, files};
 
 /// Draws the Mandelbrot set on threads, pixel for pixel as gopl.io/ch3/mandelbrot does.
 #[derive(Parser)]
@@ -116,7 +114,7 @@ fn draw(args: &Cli) -> anyhow::Result<()> {
     let mut png = Vec::new();
     mandelbrot::write_png(&view, &pixels, &mut png)?;
     match &args.output {
-        Some(path) => write_file(path, &png),
+        Some(path) => Ok(files::write(path, &png)?),
         None => Ok(cli::stdout().write_all(&png)?),
     }
 }
@@ -124,7 +122,7 @@ fn draw(args: &Cli) -> anyhow::Result<()> {
 fn measure(args: &Sweep) -> anyhow::Result<()> {
     let measured = sweep::sweep(&args.picture.view(), &args.threads, args.repetitions)?;
     if let Some(path) = &args.svg {
-        write_file(path, mandelbrot::plot(&measured, cpu::n_cpus())?.as_bytes())?;
+        files::write(path, mandelbrot::plot(&measured, cpu::n_cpus())?.as_bytes())?;
     }
     if args.json {
         writeln!(cli::stdout(), "{}", serde_json::to_string_pretty(&measured)?)?;
@@ -147,29 +145,6 @@ fn print(measured: &[Measurement]) -> anyhow::Result<()> {
     let load = cpu::load_average().map_or_else(String::new, |load| format!(", load {load:.2}"));
     writeln!(out, "{} CPUs{load}", cpu::n_cpus())?;
     Ok(())
-}
-
-/// Writes beside the file and renames, so that it is whole or absent; a device is written to.
-fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let is_device = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
-    let done = if is_device { fs::write(path, bytes) } else { replace_file(path, bytes) };
-    done.with_context(|| path.display().to_string())
-}
-
-fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = Builder::new();
-    #[cfg(unix)] // a temporary file is private by default; this one is as public as any
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(".mandelbrot").tempfile_in(dir).map_err(|err| bare(&err))?;
-    file.as_file_mut().write_all(bytes)?;
-    file.persist(path).map_err(|err| err.error)?;
-    Ok(())
-}
-
-/// tempfile's errors name its own path; ours name the file asked for.
-fn bare(err: &io::Error) -> io::Error {
-    err.raw_os_error().map_or(err.kind().into(), io::Error::from_raw_os_error)
 }
 
 impl Picture {

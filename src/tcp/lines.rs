@@ -76,14 +76,11 @@ impl Iterator for Lines<'_> {
             if line.last() == Some(&b'\r') && matches!(end, End::Newline) {
                 line.pop();
             }
-            match end {
-                End::Newline if line.len() <= LINE_MAX => return Some(line),
-                End::Input if !line.is_empty() && line.len() <= LINE_MAX => return Some(line),
-                End::Input => return None,
-                End::Newline | End::TooLong => {
-                    _ = self.conn.write_line("line too long"); // NOTE: ignoring network errors
-                }
+            if matches!(end, End::TooLong) || line.len() > LINE_MAX {
+                _ = self.conn.write_line("line too long"); // NOTE: ignoring network errors
+                continue;
             }
+            return (matches!(end, End::Newline) || !line.is_empty()).then_some(line);
         }
     }
 }
@@ -111,6 +108,17 @@ mod tests {
         let lines = lines.filter(|_| !sent.is_empty());
         let (fit, long): (Vec<_>, Vec<_>) = lines.partition(|line| line.len() <= LINE_MAX);
         (fit.into_iter().map(<[u8]>::to_vec).collect(), long.len())
+    }
+
+    #[test]
+    fn a_last_line_too_long_is_answered_too() {
+        let (mut client, conn) = pair();
+        client.write_all(&vec![b'x'; LINE_MAX + 1]).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(conn.lines().count(), 0);
+        drop(conn);
+        let replies: Vec<_> = BufReader::new(&client).lines().map(Result::unwrap).collect();
+        assert_eq!(replies, ["line too long"]);
     }
 
     fn line() -> impl Strategy<Value = Vec<u8>> {

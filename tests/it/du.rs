@@ -113,7 +113,7 @@ fn a_directory_one_may_not_read_is_reported_and_the_rest_counted() {
     fs::create_dir(dir.path().join("closed")).unwrap();
     fs::write(dir.path().join("open"), "x").unwrap();
     let closed = dir.path().join("closed");
-    fs::set_permissions(&closed, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, Permissions::from_mode(0o0)).unwrap();
     for walker in ["openat", "ordered", "jwalk"] {
         let args = ["-ab", "--exclude", "du", "--walker", walker].map(OsStr::new);
         let outcome =

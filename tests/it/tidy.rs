@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// ground may it import a neighbour.
 const FLOORS: [(&str, &[&str]); 4] = [
     ("std and crossbeam", &["limits", "sync", "text", "units"]),
-    ("one outside thing each", &["cpu", "links", "mirror", "tcp", "walk"]),
+    ("one outside thing each", &["cpu", "files", "links", "mirror", "tcp", "walk"]),
     ("engines", &["cake", "du", "mandelbrot", "thumbnail"]),
     ("the shell", &["cli"]),
 ];
