@@ -12,6 +12,7 @@
 //! **Engines**: they return values and send events, and do not know each other.
 //! - [`cake`]: the cake shop as a laboratory (8.4.4).
 //! - [`chat`]: ten thousand clients who all hear the same, in the same order (8.10).
+//! - [`du`]: disk usage (8.8, 8.9).
 //! - [`mandelbrot`]: the Mandelbrot set, and how much faster more threads draw it (ex. 8.5).
 //! - [`thumbnail`]: images to thumbnails (8.5).
 //!
@@ -21,6 +22,7 @@
 //! - [`links`]: the links of a web page.
 //! - [`mirror`]: a small slow web site, and a request that can be hung up on.
 //! - [`tcp`]: sockets with Go's defaults, bounded clients and lines.
+//! - [`walk`]: file trees, as fast as the kernel shows them.
 //!
 //! **On std and crossbeam alone**
 //! - [`limits`]: how many threads and descriptors the machine allows.
@@ -32,6 +34,7 @@ pub mod cake;
 pub mod chat;
 pub mod cli;
 pub mod cpu;
+pub mod du;
 pub mod files;
 pub mod limits;
 pub mod links;
@@ -42,3 +45,4 @@ pub mod tcp;
 pub mod text;
 pub mod thumbnail;
 pub mod units;
+pub mod walk;

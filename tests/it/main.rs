@@ -3,6 +3,7 @@
 mod book;
 mod cake;
 mod chat;
+mod du;
 mod mandelbrot;
 mod support;
 mod tidy;

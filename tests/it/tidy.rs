@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// ground may it import a neighbour.
 const FLOORS: [(&str, &[&str]); 4] = [
     ("std and crossbeam", &["limits", "sync", "text", "units"]),
-    ("one outside thing each", &["cpu", "files", "links", "mirror", "tcp"]),
-    ("engines", &["cake", "chat", "mandelbrot", "thumbnail"]),
+    ("one outside thing each", &["cpu", "files", "links", "mirror", "tcp", "walk"]),
+    ("engines", &["cake", "chat", "du", "mandelbrot", "thumbnail"]),
     ("the shell", &["cli"]),
 ];
 
