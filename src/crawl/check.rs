@@ -1,0 +1,65 @@
+//! Broken links, by the page that refers to them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Crawl;
+use super::pages::{Edge, Known};
+use super::parse::Target;
+
+/// A link that leads nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Broken {
+    /// Where it leads, with its fragment if that is what is missing.
+    pub url: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The broken links of each page. Those that were given to start from have no page.
+#[must_use]
+pub fn broken(crawl: &Crawl) -> BTreeMap<Option<Arc<str>>, Vec<Broken>> {
+    let mut broken: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (id, from) in (0..).zip(crawl.pages.all()) {
+        let links = from.links.iter().filter_map(|edge| problem(crawl, *edge));
+        let mut links: Vec<Broken> = links.collect();
+        links.sort();
+        links.dedup();
+        if !links.is_empty() {
+            broken.insert(Some(Arc::clone(&from.url)), links);
+        }
+        if let Some(reason) = crawl.pages.failure(id).filter(|_| crawl.pages.is_start(id)) {
+            let start = Broken { url: from.url.to_string(), reason: reason.to_owned() };
+            broken.entry(None).or_default().push(start);
+        }
+    }
+    broken
+}
+
+/// What is wrong with the link, if anything is.
+fn problem(crawl: &Crawl, edge: Edge) -> Option<Broken> {
+    let to = crawl.pages.get(edge.to);
+    if let Some(reason) = crawl.pages.failure(edge.to) {
+        return Some(Broken { url: to.url.to_string(), reason: reason.to_owned() });
+    }
+    let Target::Page(hash @ 1..) = edge.target else { return None };
+    let fragment = crawl.pages.fragment(hash);
+    let is_top = fragment.eq_ignore_ascii_case("top") || fragment.starts_with(":~:");
+    let ids = end_of_redirects(crawl, to)?.ids.as_ref()?;
+    let is_there = is_top || ids.binary_search(&hash).is_ok();
+    (!is_there).then(|| Broken {
+        url: format!("{}#{fragment}", to.url),
+        reason: "no such fragment".to_owned(),
+    })
+}
+
+/// A fragment belongs to the page that redirects lead to, if it was fetched.
+fn end_of_redirects<'a>(crawl: &'a Crawl, mut page: &'a Known) -> Option<&'a Known> {
+    for _ in 0..=10 {
+        match &*page.links {
+            [Edge { to, target: Target::Redirect }] => page = crawl.pages.get(*to),
+            _ => return Some(page),
+        }
+    }
+    None
+}
