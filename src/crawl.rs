@@ -21,6 +21,8 @@ use worker::{Done, Fetched, Found, Job, Worker};
 
 pub mod check;
 mod hosts;
+pub mod local;
+pub mod mirror;
 mod pages;
 mod parse;
 mod save;
@@ -359,8 +361,13 @@ impl<'a> Owner<'a> {
     fn finish(&mut self, id: pages::Id, fetched: Fetched) {
         let mut page = Page { depth: self.pages.get(id).depth, ..fetched.page };
         let links = fetched.links;
+        let leads_away = page.redirect.is_some() && links.is_empty();
         if let Err(why) = self.pages.finished(id, page.error.clone(), links, fetched.ids) {
             page.error = Some(why);
+        }
+        if self.pages.is_start(id) && page.error.is_none() && leads_away {
+            let to = page.redirect.as_deref().unwrap_or_default();
+            page.error = Some(format!("redirects to {to}, which is out of scope"));
         }
         self.saved.extend(fetched.saved.map(|saved| (id, saved)));
         self.summary.n_bytes += page.n_bytes;

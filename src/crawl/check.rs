@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Crawl;
-use super::pages::{Edge, Known};
+use super::pages::Edge;
 use super::parse::Target;
 
 /// A link that leads nowhere.
@@ -45,21 +45,12 @@ fn problem(crawl: &Crawl, edge: Edge) -> Option<Broken> {
     let Target::Page(hash @ 1..) = edge.target else { return None };
     let fragment = crawl.pages.fragment(hash);
     let is_top = fragment.eq_ignore_ascii_case("top") || fragment.starts_with(":~:");
-    let ids = end_of_redirects(crawl, to)?.ids.as_ref()?;
+    // A fragment belongs to the page that redirects lead to, if it was fetched.
+    let end = crawl.pages.end_of_redirects(edge.to)?;
+    let ids = crawl.pages.get(end).ids.as_ref()?;
     let is_there = is_top || ids.binary_search(&hash).is_ok();
     (!is_there).then(|| Broken {
         url: format!("{}#{fragment}", to.url),
         reason: "no such fragment".to_owned(),
     })
-}
-
-/// A fragment belongs to the page that redirects lead to, if it was fetched.
-fn end_of_redirects<'a>(crawl: &'a Crawl, mut page: &'a Known) -> Option<&'a Known> {
-    for _ in 0..=10 {
-        match &*page.links {
-            [Edge { to, target: Target::Redirect }] => page = crawl.pages.get(*to),
-            _ => return Some(page),
-        }
-    }
-    None
 }

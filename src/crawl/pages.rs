@@ -134,9 +134,20 @@ impl Pages {
         }
     }
 
-    /// Whether it was fetched without failure.
-    pub(super) fn is_done(&self, id: Id) -> bool {
-        self.get(id).state == State::Done
+    /// The page with that key.
+    pub(super) fn find(&self, key: &str) -> Option<Id> {
+        self.ids.get(key).copied()
+    }
+
+    /// Where redirects from that page lead, if they end.
+    pub(super) fn end_of_redirects(&self, mut id: Id) -> Option<Id> {
+        for _ in 0..=HOPS_MAX {
+            match *self.get(id).links {
+                [Edge { to, target: Target::Redirect }] => id = to,
+                _ => return Some(id),
+            }
+        }
+        None
     }
 
     /// Enters what a page led to.
@@ -256,5 +267,68 @@ impl Pages {
             }
             self.known[id as usize].links = links;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pages(depth_max: u32, pages_max: usize) -> Pages {
+        Pages {
+            ids: HashMap::new(),
+            known: Vec::new(),
+            n_starts: 0,
+            fragments: HashMap::new(),
+            found: Vec::new(),
+            n_wanted: 0,
+            n_text: 0,
+            depth_max,
+            pages_max,
+            keeps_links: true,
+            is_limited: false,
+        }
+    }
+
+    /// The page `from` is done and has these links. Returns what is to be fetched then.
+    fn finish(pages: &mut Pages, from: &str, links: &[&str]) -> Vec<String> {
+        let link = |url: &&str| Link {
+            url: format!("http://h/{url}"),
+            key: None,
+            target: Target::Page(0),
+            fragment: None,
+        };
+        let id = pages.find(&format!("http://h/{from}")).unwrap();
+        pages.finished(id, None, links.iter().map(link).collect(), None).unwrap();
+        found(pages)
+    }
+
+    fn found(pages: &mut Pages) -> Vec<String> {
+        let found = pages.take_found().into_iter();
+        found.map(|id| pages.get(id).url.replace("http://h/", "")).collect()
+    }
+
+    #[test]
+    fn a_shorter_way_leads_further_without_fetching_again() {
+        let mut pages = pages(3, 100);
+        pages.add_start("http://h/start");
+        pages.add_start("http://h/slow");
+        assert_eq!(found(&mut pages), ["start", "slow"]);
+        assert_eq!(finish(&mut pages, "start", &["a"]), ["a"]);
+        assert_eq!(finish(&mut pages, "a", &["b", "start"]), ["b"]);
+        assert_eq!(finish(&mut pages, "b", &["c"]), ["c"]);
+        assert_eq!(finish(&mut pages, "c", &["d", "b"]), [""; 0], "d is four links away");
+        assert_eq!(finish(&mut pages, "slow", &["b"]), ["d"], "now it is three away");
+        assert_eq!(pages.get(pages.find("http://h/d").unwrap()).depth, 3);
+    }
+
+    #[test]
+    fn no_more_pages_than_the_limit() {
+        let mut pages = pages(u32::MAX, 2);
+        pages.add_start("http://h/start");
+        assert_eq!(found(&mut pages), ["start"]);
+        assert_eq!(finish(&mut pages, "start", &["a", "b", "c"]), ["a"]);
+        assert!(pages.is_limited);
+        assert_eq!(pages.all().len(), 2, "what is not fetched is not kept");
     }
 }

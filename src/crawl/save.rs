@@ -1,6 +1,8 @@
 //! Bodies saved while they arrive, in a folder of their own until it is known what they are for.
 
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use tempfile::{NamedTempFile, TempPath};
@@ -18,7 +20,9 @@ pub(super) struct Saved {
 
 impl Spool {
     pub(super) fn new(dir: &Path) -> Result<Self, String> {
-        NamedTempFile::new_in(dir).map(Spool).map_err(|err| format!("{}: {err}", dir.display()))
+        let readable = Permissions::from_mode(0o666); // less what the umask takes
+        let file = tempfile::Builder::new().permissions(readable).tempfile_in(dir);
+        file.map(Spool).map_err(|err| format!("{}: {err}", dir.display()))
     }
 
     pub(super) fn write(&mut self, piece: &[u8]) -> Result<(), String> {

@@ -33,7 +33,7 @@ fn links_of_every_sort() {
     check("<a href=\"x\" href=y>", &["x"]);
     check("<a\nhref\n=\nx\n>", &["x"]);
     check("<a href=x/>", &["x/"]);
-    check("<area href=x><iframe src=y></iframe><frame src=z>", &["x", "y", "z"])
+    check("<area href=x><iframe src=y></iframe><frame src=z>", &["x", "y", "z"]);
     check("<frameset><frame src=z>", &["z"]);
     check("<meta http-equiv=Refresh content='0; url=x'>", &["x"]);
     check("<link rel=stylesheet href=x><link rel=next href=y><link rel=preconnect href=z>", &["x", "y"]);

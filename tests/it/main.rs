@@ -1,5 +1,6 @@
 //! Everything seen from outside: the built programs, run as a user runs them.
 
 mod book;
+mod crawl;
 mod support;
 mod tidy;
