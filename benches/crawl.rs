@@ -76,7 +76,8 @@ fn get_all(site: &Site, path: &str, n_pages: usize) {
                     if i >= n_pages {
                         return;
                     }
-                    let request = format!("GET {path}{i} HTTP/1.1\r\nHost: {}\r\n\r\n", site.addr());
+                    let request =
+                        format!("GET {path}{i} HTTP/1.1\r\nHost: {}\r\n\r\n", site.addr());
                     (&stream).write_all(request.as_bytes()).expect("the site reads");
                     body(&mut input);
                 }
@@ -131,7 +132,8 @@ fn parsing(c: &mut Criterion) {
     let mut group = c.benchmark_group("links of a page");
     for (name, size) in [("3 KB", 3_000), ("16 KB", 16_000)] {
         let client = fetch::Client::new(&options(1).fetch);
-        let mut answer = client.get(&site.url(&format!("/bench/10000/{size}/0/1"))).expect("a page");
+        let mut answer =
+            client.get(&site.url(&format!("/bench/10000/{size}/0/1"))).expect("a page");
         let (mut page, mut buf) = (Vec::new(), vec![0; size]);
         while let Ok(n @ 1..) = answer.read(&mut buf) {
             page.extend_from_slice(&buf[..n]);

@@ -348,7 +348,8 @@ impl<'a> Owner<'a> {
                 }
                 let n_tries = self.pages.count_try(id);
                 if fetched.is_passing && n_tries <= self.options.retries {
-                    let wait = if fetched.pause.is_some() { Duration::ZERO } else { back_off(n_tries) };
+                    let wait =
+                        if fetched.pause.is_some() { Duration::ZERO } else { back_off(n_tries) };
                     self.hosts.add_later(id, result.host, wait);
                 } else {
                     self.finish(id, *fetched);

@@ -77,7 +77,10 @@ mod tests {
             let found: Vec<&str> = urls(sheet).into_iter().map(|url| &sheet[url]).collect();
             assert_eq!(found, expected, "{sheet}");
         };
-        check("a { background: url(a.png) } b { background: URL( 'b c.png' ) }", &["a.png", "b c.png"]);
+        check(
+            "a { background: url(a.png) } b { background: URL( 'b c.png' ) }",
+            &["a.png", "b c.png"],
+        );
         check("@import \"x.css\"; @IMPORT url(y.css) screen;", &["x.css", "y.css"]);
         check("/* url(no) */ a { content: 'url(no)' } b { src: url(yes) }", &["yes"]);
         check("a { b: my-url(no) } url()", &[]);

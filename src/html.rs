@@ -128,7 +128,10 @@ impl<'v> Scanner<'v> {
     /// A scanner that tells `found` what it finds.
     pub fn new(wants: Wants, mut found: impl FnMut(Item<'_>) + 'v) -> Self {
         let visitor: Visitor<'v> = Rc::new(RefCell::new(move |item: Item<'_>| {
-            found(item);
+            // What a <link> leads to is known only once its rel is read.
+            if wants.assets || !matches!(item, Item::Link(_, Kind::Asset, _)) {
+                found(item);
+            }
             None
         }));
         Scanner(HtmlRewriter::new(settings(wants, &visitor, true), |_| ()))
@@ -189,11 +192,11 @@ fn settings<'v>(wants: Wants, visitor: &Visitor<'v>, noscript: bool) -> Settings
         };
         if wanted {
             let visitor = Rc::clone(visitor);
-            let handlers = ElementContentHandlers::default().element(
-                move |element: &mut Element<'_, '_>| visit(element, attribute, *place, &visitor),
-            );
-            settings =
-                settings.append_element_content_handler((Cow::Borrowed(selector), handlers));
+            let handlers =
+                ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
+                    visit(element, attribute, *place, &visitor)
+                });
+            settings = settings.append_element_content_handler((Cow::Borrowed(selector), handlers));
         }
     }
     if wants.assets {

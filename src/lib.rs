@@ -12,12 +12,14 @@
 //! **Engines**: they return values and send events, and do not know each other.
 //! - [`cake`]: the cake shop as a laboratory (8.4.4).
 //! - [`crawl`]: a web site, page by page (8.6).
+//! - [`mandelbrot`]: the Mandelbrot set, and how much faster more threads draw it (ex. 8.5).
 //! - [`thumbnail`]: images to thumbnails (8.5).
 //!
 //! **One outside thing each**
 //! - [`charset`]: which encoding a page is in.
 //! - [`cpu`]: CPU clocks and the machine's load.
 //! - [`fetch`]: GET requests with a time-out and a bound on the body.
+//! - [`files`]: files that are written whole or not at all.
 //! - [`html`]: the links of a page as it streams by, and their rewriting.
 //! - [`links`]: the links of a web page.
 //! - [`mirror`]: a small slow web site, and a request that can be hung up on.
@@ -40,9 +42,11 @@ pub mod cpu;
 pub mod crawl;
 pub mod css;
 pub mod fetch;
+pub mod files;
 pub mod html;
 pub mod limits;
 pub mod links;
+pub mod mandelbrot;
 pub mod mirror;
 pub mod percent;
 pub mod robots;

@@ -15,7 +15,11 @@ pub fn normal(text: &str) -> Cow<'_, str> {
         match encoded(rest) {
             Some(meant) => {
                 rest = &rest[3..];
-                if is_unreserved(meant) { normal.push(meant.into()) } else { push(&mut normal, meant) }
+                if is_unreserved(meant) {
+                    normal.push(meant.into())
+                } else {
+                    push(&mut normal, meant)
+                }
             }
             None => {
                 rest = after;

@@ -111,7 +111,8 @@ impl Group {
         match name {
             // An empty rule matches nothing.
             "allow" | "disallow" if !value.is_empty() => {
-                let pattern = percent::normal(value.strip_suffix('$').unwrap_or(value)).into_owned();
+                let pattern =
+                    percent::normal(value.strip_suffix('$').unwrap_or(value)).into_owned();
                 let to_the_end = value.ends_with('$');
                 self.rules.push(Rule { allow: name == "allow", pattern, to_the_end });
             }

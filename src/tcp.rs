@@ -276,3 +276,76 @@ pub fn copy(mut from: impl Read, mut to: impl Write) -> io::Result<u64> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufRead;
+    use std::thread;
+
+    use super::*;
+
+    /// A client's socket, and the connection that a listener of ours made of it.
+    pub(super) fn pair() -> (TcpStream, Conn) {
+        let listener = listen("127.0.0.1:0", 1).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let conn = listener.incoming().next().unwrap();
+        (client, conn)
+    }
+
+    #[test]
+    fn writes_of_many_threads_do_not_mix() {
+        let (client, conn) = pair();
+        thread::scope(|s| {
+            for letter in [b'a', b'b', b'c'] {
+                let conn = &conn;
+                let line = vec![letter; 300_000]; // more than a socket buffer takes at once
+                s.spawn(move || (0..5).try_for_each(|_| conn.write_line(&line)).unwrap());
+            }
+            let lines = io::BufReader::new(&client).split(b'\n').take(15);
+            for line in lines.map(Result::unwrap) {
+                assert!(line.len() == 300_000 && line.iter().all(|byte| *byte == line[0]));
+            }
+        });
+    }
+
+    #[test]
+    fn unread_input_does_not_eat_the_last_line() {
+        let (mut client, conn) = pair();
+        client.write_all(&[b'x'; 10_000]).unwrap();
+        conn.write_line("farewell").unwrap();
+        drop(client.shutdown(Shutdown::Write));
+        drop(conn);
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "farewell\n");
+    }
+
+    #[test]
+    fn a_listener_shut_down_admits_nobody_more() {
+        let listener = listen("127.0.0.1:0", 1).unwrap();
+        thread::scope(|s| {
+            let accepting = s.spawn(|| listener.incoming().count());
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            listener.shutdown();
+            assert!(accepting.join().unwrap() <= 1);
+            drop(client);
+        });
+        assert_eq!(listener.n_clients(), 0);
+    }
+
+    #[test]
+    fn errors_name_action_and_address() {
+        let text = |result: Result<Conn, Error>| result.unwrap_err().to_string();
+        assert!(text(dial("nonsense")).starts_with("dial nonsense: "));
+        assert!(text(dial("127.0.0.1:99999")).starts_with("dial 127.0.0.1:99999: "));
+        assert!(listen("127.0.0.1:x", 1).unwrap_err().to_string().starts_with("listen on "));
+    }
+
+    #[test]
+    fn a_copy_is_whole() {
+        let input: Vec<u8> = (0..200_000u32).map(|i| i.to_le_bytes()[1]).collect();
+        let mut output = Vec::new();
+        assert_eq!(copy(&*input, &mut output).unwrap(), 200_000);
+        assert!(input == output);
+    }
+}

@@ -1,13 +1,13 @@
 //! Thumbnails of images, beside their source, whole or not at all (book 8.5).
 
-use std::io::{self, BufWriter, Write};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::{fmt, thread};
 
 use image::{DynamicImage, ImageFormat, ImageReader};
-use tempfile::Builder;
 
+use crate::files;
 use crate::sync::Semaphore;
 
 /// The longest side of a thumbnail, as in the book.
@@ -21,16 +21,13 @@ static DECODING: LazyLock<Semaphore> = LazyLock::new(|| {
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Which image has no thumbnail, and why.
+/// Which file, and why there is no thumbnail.
 #[derive(Debug)]
-pub struct Error {
-    path: PathBuf,
-    cause: BoxError,
-}
+pub struct Error(String);
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.cause)
+        f.write_str(&self.0)
     }
 }
 
@@ -44,13 +41,12 @@ impl std::error::Error for Error {}
 /// # Errors
 /// When the image cannot be read or the thumbnail not be written. No part of one is left behind.
 pub fn image_file(path: &Path) -> Result<PathBuf, Error> {
-    let error = |path: &Path, cause| Error { path: path.to_owned(), cause };
     let thumb_path = thumb_path(path);
     let thumb = {
         let _permit = DECODING.acquire();
-        shrink(path).map_err(|cause| error(path, cause))?
+        shrink(path).map_err(|cause| Error(format!("{}: {cause}", path.display())))?
     };
-    write(&thumb, &thumb_path).map_err(|cause| error(&thumb_path, cause))?;
+    write(&thumb, &thumb_path).map_err(|cause| Error(cause.to_string()))?;
     Ok(thumb_path)
 }
 
@@ -71,33 +67,14 @@ fn shrink(path: &Path) -> Result<DynamicImage, BoxError> {
     Ok(if fits { image } else { image.thumbnail(SIDE, SIDE) })
 }
 
-/// Writes to a temporary file in the same folder and renames it, so that no reader ever sees half
-/// of it.
+/// Encoded before the file is touched: it is then written in one go, whole or not at all.
 fn write(thumb: &DynamicImage, path: &Path) -> Result<(), BoxError> {
     let format = ImageFormat::from_path(path).ok().filter(ImageFormat::can_write);
     let format = format.unwrap_or(ImageFormat::Jpeg);
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = new_file().prefix(".thumb").tempfile_in(dir).map_err(|err| bare(&err))?;
-    let mut out = BufWriter::new(&mut file);
+    let mut bytes = Cursor::new(Vec::new());
     match format {
-        ImageFormat::Jpeg => thumb.to_rgb8().write_to(&mut out, format)?, // it knows no alpha
-        _ => thumb.write_to(&mut out, format)?,
+        ImageFormat::Jpeg => thumb.to_rgb8().write_to(&mut bytes, format)?, // it knows no alpha
+        _ => thumb.write_to(&mut bytes, format)?,
     }
-    out.flush()?;
-    drop(out);
-    file.persist(path).map_err(|err| err.error)?;
-    Ok(())
-}
-
-/// A temporary file is private by default; a thumbnail is as public as any new file.
-fn new_file() -> Builder<'static, 'static> {
-    let mut builder = Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
-}
-
-/// tempfile's errors name its own path; ours name the thumbnail's.
-fn bare(err: &io::Error) -> io::Error {
-    err.raw_os_error().map_or(err.kind().into(), io::Error::from_raw_os_error)
+    Ok(files::write(path, bytes.get_ref())?)
 }

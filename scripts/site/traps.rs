@@ -31,7 +31,8 @@ pub(super) fn answer(
         }
         "calendar" => {
             let day: u64 = rest.parse().unwrap_or(0);
-            let page = format!("<a href=/calendar/{}>{day}</a> <a href=/calendar/{}>", day + 1, day + 2);
+            let page =
+                format!("<a href=/calendar/{}>{day}</a> <a href=/calendar/{}>", day + 1, day + 2);
             respond(out, 200, HTML, page.as_bytes());
         }
         "busy" if n_before == 0 => {
@@ -47,7 +48,12 @@ pub(super) fn answer(
             respond_with(out, 200, headers, b"<a href=/web/b/e>");
         }
         "sitemap.xml" => {
-            respond(out, 200, "application/xml", b"<urlset><url><loc>/web/b/e</loc></url></urlset>");
+            respond(
+                out,
+                200,
+                "application/xml",
+                b"<urlset><url><loc>/web/b/e</loc></url></urlset>",
+            );
         }
         _ => return wire(area, client, out),
     }
@@ -56,9 +62,30 @@ pub(super) fn answer(
 
 fn index() -> String {
     let traps = [
-        "web/", "status/410", "status/500", "hops/5", "hops/50", "loop/a", "away/", "slow/", "drip",
-        "stream", "bomb", "short", "long", "reset", "flaky", "stale", "never", "calendar/0", "busy",
-        "charset/utf-16le", "page/nested", "page/attributes", "page/malformed", "page/long-url",
+        "web/",
+        "status/410",
+        "status/500",
+        "hops/5",
+        "hops/50",
+        "loop/a",
+        "away/",
+        "slow/",
+        "drip",
+        "stream",
+        "bomb",
+        "short",
+        "long",
+        "reset",
+        "flaky",
+        "stale",
+        "never",
+        "calendar/0",
+        "busy",
+        "charset/utf-16le",
+        "page/nested",
+        "page/attributes",
+        "page/malformed",
+        "page/long-url",
     ];
     traps.iter().fold(String::new(), |page, trap| page + &format!("<a href=/{trap}>{trap}</a>\n"))
 }
@@ -104,10 +131,14 @@ fn wire(area: &str, mut client: &TcpStream, out: &mut Vec<u8>) -> io::Result<The
             return Ok(Then::GoOn);
         }
         "short" => {
-            client.write_all(&[head, &b"Content-Length: 100\r\n\r\n<a href=/web/b/e>"[..]].concat())?;
+            client.write_all(
+                &[head, &b"Content-Length: 100\r\n\r\n<a href=/web/b/e>"[..]].concat(),
+            )?;
         }
         "long" => {
-            client.write_all(&[head, &b"Content-Length: 4\r\n\r\nfineHTTP/1.1 200 no"[..]].concat())?;
+            client.write_all(
+                &[head, &b"Content-Length: 4\r\n\r\nfineHTTP/1.1 200 no"[..]].concat(),
+            )?;
             return Ok(Then::GoOn);
         }
         "stale" => respond(out, 200, HTML, b"then it hangs up without a word"),
@@ -139,7 +170,9 @@ fn charset(name: &str, out: &mut Vec<u8>) {
         "utf-8-mark" => respond(out, 200, "text/html; charset=latin1", page("\u{feff}").as_bytes()),
         "utf-16le" => respond(out, 200, HTML, &utf16(u16::to_le_bytes)),
         "utf-16be" => respond(out, 200, HTML, &utf16(u16::to_be_bytes)),
-        "header" => respond(out, 200, "text/html; charset=ISO-8859-1", &latin("<meta charset=utf-8>")),
+        "header" => {
+            respond(out, 200, "text/html; charset=ISO-8859-1", &latin("<meta charset=utf-8>"))
+        }
         "meta" => respond(out, 200, HTML, &latin("<meta charset='iso-8859-1'>")),
         _ => respond(out, 200, HTML, &latin("")),
     }
@@ -155,8 +188,12 @@ fn page(name: &str, out: &mut Vec<u8>) {
             (0..60_000).for_each(|i| _ = write!(page, "x{i} "));
             page + "href=/web/b/e>"
         }
-        "malformed" => format!("<!<<html><p <b></i><a href=><!-- -- ><a =\"'>\"' href=x{last}--!>{last}"),
-        "many-links" => (0..200_000).fold(String::new(), |page, i| page + &format!("<a href=?{i}>")),
+        "malformed" => {
+            format!("<!<<html><p <b></i><a href=><!-- -- ><a =\"'>\"' href=x{last}--!>{last}")
+        }
+        "many-links" => {
+            (0..200_000).fold(String::new(), |page, i| page + &format!("<a href=?{i}>"))
+        }
         "long-url" => format!("<a href=/{}>{last}", "x".repeat(100_000)),
         "assets" => "<link rel=stylesheet href=/asset/style.css><img src=/asset/a.png>\
                      <img srcset='/asset/b.png 2x'>"
@@ -173,7 +210,9 @@ fn page(name: &str, out: &mut Vec<u8>) {
 
 fn asset(name: &str, out: &mut Vec<u8>) {
     match name {
-        "style.css" => respond(out, 200, "text/css", b"@import 'more.css'; p { background: url(c.png) }"),
+        "style.css" => {
+            respond(out, 200, "text/css", b"@import 'more.css'; p { background: url(c.png) }")
+        }
         "more.css" => respond(out, 200, "text/css", b"p { color: red }"),
         _ => respond(out, 200, "image/png", b"\x89PNG not really"),
     }

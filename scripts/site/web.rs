@@ -222,10 +222,14 @@ fn bench(which: &str, out: &mut Vec<u8>) {
     let children = (1..=4).map(|child| 4 * i + child).filter(|&child| child < n);
     let others = (1..=6).map(|step| (i + step * 7_919) % n);
     for (k, to) in children.chain(others).enumerate() {
-        _ = writeln!(page, "<li class=\"item\"><a href=\"/bench/{n}/{size}/{ms}/{to}\">{k}</a></li>");
+        _ = writeln!(
+            page,
+            "<li class=\"item\"><a href=\"/bench/{n}/{size}/{ms}/{to}\">{k}</a></li>"
+        );
     }
     page.extend_from_slice(b"</ul>\n");
-    let text = b"<p>Plain words fill this page, <em>some of them</em> stressed, none worth reading. \
+    let text =
+        b"<p>Plain words fill this page, <em>some of them</em> stressed, none worth reading. \
                  A crawler has to look at every one of them all the same.</p>\n";
     while page.len() + text.len() + 15 < size {
         page.extend_from_slice(text);

@@ -11,10 +11,10 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+use threadbare::cli;
 use threadbare::crawl::check::{self, Broken};
 use threadbare::crawl::mirror::{self, File};
 use threadbare::crawl::{self, Crawl, Options, Page, Summary};
-use threadbare::cli;
 
 #[path = "crawl/args.rs"]
 mod args;
@@ -74,7 +74,7 @@ fn mirror(dir: &Path, site: &Site) -> anyhow::Result<ExitCode> {
     for File { url, path, error } in &files {
         let file = &*dir.join(path);
         if let Some(error) = error {
-            cli::warn(&format!("{}: {error}", file.display()));
+            cli::warn(error);
             failed = true;
         } else {
             records.write(&FileRecord { url, file }, || Some(file.display().to_string()))?;

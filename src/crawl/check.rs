@@ -21,16 +21,17 @@ pub struct Broken {
 pub fn broken(crawl: &Crawl) -> BTreeMap<Option<Arc<str>>, Vec<Broken>> {
     let mut broken: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (id, from) in (0..).zip(crawl.pages.all()) {
-        let links = from.links.iter().filter_map(|edge| problem(crawl, *edge));
-        let mut links: Vec<Broken> = links.collect();
+        // A redirect's fault is the fault of the link that leads to it.
+        let links = from.links.iter().filter(|edge| edge.target != Target::Redirect);
+        let mut links: Vec<Broken> = links.filter_map(|edge| problem(crawl, *edge)).collect();
         links.sort();
         links.dedup();
         if !links.is_empty() {
             broken.insert(Some(Arc::clone(&from.url)), links);
         }
-        if let Some(reason) = crawl.pages.failure(id).filter(|_| crawl.pages.is_start(id)) {
-            let start = Broken { url: from.url.to_string(), reason: reason.to_owned() };
-            broken.entry(None).or_default().push(start);
+        if crawl.pages.is_start(id) {
+            let start = problem(crawl, Edge { to: id, target: Target::Part });
+            start.map(|start| broken.entry(None).or_default().push(start));
         }
     }
     broken
@@ -38,19 +39,21 @@ pub fn broken(crawl: &Crawl) -> BTreeMap<Option<Arc<str>>, Vec<Broken>> {
 
 /// What is wrong with the link, if anything is.
 fn problem(crawl: &Crawl, edge: Edge) -> Option<Broken> {
-    let to = crawl.pages.get(edge.to);
-    if let Some(reason) = crawl.pages.failure(edge.to) {
-        return Some(Broken { url: to.url.to_string(), reason: reason.to_owned() });
+    let pages = &crawl.pages;
+    let url = &pages.get(edge.to).url;
+    let end = pages.end_of_redirects(edge.to).unwrap_or(edge.to);
+    if let Some(reason) = pages.failure(end) {
+        let to = &pages.get(end).url;
+        let on_the_way =
+            if end == edge.to { String::new() } else { format!("redirects to {to}: ") };
+        return Some(Broken { url: url.to_string(), reason: on_the_way + reason });
     }
     let Target::Page(hash @ 1..) = edge.target else { return None };
-    let fragment = crawl.pages.fragment(hash);
+    let fragment = pages.fragment(hash);
     let is_top = fragment.eq_ignore_ascii_case("top") || fragment.starts_with(":~:");
     // A fragment belongs to the page that redirects lead to, if it was fetched.
-    let end = crawl.pages.end_of_redirects(edge.to)?;
-    let ids = crawl.pages.get(end).ids.as_ref()?;
+    let ids = pages.get(end).ids.as_ref()?;
     let is_there = is_top || ids.binary_search(&hash).is_ok();
-    (!is_there).then(|| Broken {
-        url: format!("{}#{fragment}", to.url),
-        reason: "no such fragment".to_owned(),
-    })
+    (!is_there)
+        .then(|| Broken { url: format!("{url}#{fragment}"), reason: "no such fragment".to_owned() })
 }

@@ -14,9 +14,9 @@ const NAME_MAX: usize = 150;
 const PATH_MAX: usize = 2_000;
 /// Names that end so are files of a type that browsers know; all others are taken for pages.
 const TYPES: [&str; 28] = [
-    "avif", "bmp", "css", "gif", "gz", "htm", "html", "ico", "jpeg", "jpg", "js", "json", "mjs", "mp3",
-    "mp4", "ogg", "otf", "pdf", "png", "svg", "ttf", "txt", "wav", "webm", "webp", "woff", "woff2",
-    "zip",
+    "avif", "bmp", "css", "gif", "gz", "htm", "html", "ico", "jpeg", "jpg", "js", "json", "mjs",
+    "mp3", "mp4", "ogg", "otf", "pdf", "png", "svg", "ttf", "txt", "wav", "webm", "webp", "woff",
+    "woff2", "zip",
 ];
 
 /// The path of a URL's copy below the mirror's folder. `url` is a key.

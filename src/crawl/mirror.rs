@@ -3,12 +3,11 @@
 //! What was fetched lies in a folder of its own until the crawl is over. Only then it is known which
 //! links lead to something that was copied: they become relative, the others absolute.
 
-use std::fs::{self, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::{collections::HashMap, fmt};
+use std::{fmt, fs, io};
 
+use crossbeam::channel::Receiver;
 use rayon::prelude::*;
 use tempfile::TempDir;
 use url::Url;
@@ -18,8 +17,7 @@ use super::pages::{Id, Pages};
 use super::save::Saved;
 use super::{Crawl, Options, Page, Summary};
 use crate::html::Item;
-use crate::{charset, css, html, urls};
-use crossbeam::channel::Receiver;
+use crate::{charset, css, files, html, urls};
 
 /// What keeps a mirror from being made.
 #[derive(Debug)]
@@ -48,7 +46,7 @@ pub struct File {
     pub url: String,
     /// Where it is, below the mirror's folder.
     pub path: String,
-    /// Why it is not there, if it could not be written.
+    /// Which path could not be written and why, if it is not there.
     pub error: Option<String>,
 }
 
@@ -82,6 +80,10 @@ fn paths(pages: &Pages, saved: &[(Id, Saved)]) -> HashMap<Id, String> {
     saved.iter().map(|&(id, _)| (id, local::path(&urls::key(&pages.get(id).url)))).collect()
 }
 
+fn named(path: &Path, err: &io::Error) -> io::Error {
+    io::Error::new(err.kind(), format!("{}: {err}", path.display()))
+}
+
 /// A mirror that is being put in place.
 struct Copy<'a> {
     dir: &'a Path,
@@ -99,20 +101,18 @@ impl Copy<'_> {
     fn try_place(&self, url: &str, path: &str, saved: Saved) -> io::Result<()> {
         let target = self.dir.join(path);
         let folder = target.parent().unwrap_or(self.dir);
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).map_err(|err| named(folder, &err))?;
         let Some(text) = self.rewritten(url, path, &saved)? else {
-            return saved.path.persist(&target).map_err(|err| err.error);
+            return saved.path.persist(&target).map_err(|err| named(&target, &err.error));
         };
-        let readable = Permissions::from_mode(0o666); // less what the umask takes
-        let mut file = tempfile::Builder::new().permissions(readable).tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.persist(&target).map(drop).map_err(|err| err.error)
+        files::write(&target, text.as_bytes())
     }
 
     /// The text with its links changed, if it is of a type that has links.
     fn rewritten(&self, url: &str, path: &str, saved: &Saved) -> io::Result<Option<String>> {
         let mime = saved.content_type.split(';').next().unwrap_or_default().trim();
-        let is_html = ["text/html", "application/xhtml+xml"].iter().any(|t| mime.eq_ignore_ascii_case(t));
+        let is_html =
+            ["text/html", "application/xhtml+xml"].iter().any(|t| mime.eq_ignore_ascii_case(t));
         if !is_html && !mime.eq_ignore_ascii_case("text/css") {
             return Ok(None);
         }
@@ -123,7 +123,8 @@ impl Copy<'_> {
             Err(err) => charset::decode(err.as_bytes(), Some(&saved.content_type)),
         };
         let Ok(base) = Url::parse(url) else { return Ok(None) };
-        let changed = if is_html { self.page(&text, base, path)? } else { self.sheet(&text, &base, path) };
+        let changed =
+            if is_html { self.page(&text, base, path)? } else { self.sheet(&text, &base, path) };
         // With a byte order mark it is UTF-8, whatever its meta says.
         Ok(Some(if changed.is_ascii() { changed } else { format!("\u{feff}{changed}") }))
     }
@@ -133,7 +134,9 @@ impl Copy<'_> {
         let changed = html::rewrite(text, |item| match item {
             Item::Link(link, ..) => self.link(link, &base, path),
             Item::Base(href) => {
-                if !std::mem::replace(&mut has_base, true) && let Ok(moved) = base.join(href) {
+                if !std::mem::replace(&mut has_base, true)
+                    && let Ok(moved) = base.join(href)
+                {
                     base = moved;
                 }
                 Some(String::new())

@@ -12,6 +12,7 @@ const HOPS_MAX: u8 = 10;
 /// Text of URLs kept; a site that has more is taken for a trap.
 const TEXT_MAX: usize = 64 << 20;
 const TOO_MANY_HOPS: &str = "more than 10 redirects";
+const CIRCLE: &str = "redirects in a circle";
 
 /// A URL's place among the pages.
 pub(super) type Id = u32;
@@ -153,7 +154,7 @@ impl Pages {
     /// Enters what a page led to.
     ///
     /// # Errors
-    /// When it leads on by one redirect too many.
+    /// When it leads on by one redirect too many, or back to where it came from.
     pub(super) fn finished(
         &mut self,
         id: Id,
@@ -176,16 +177,19 @@ impl Pages {
             }
             let edge = Edge { to, target: link.target };
             self.follow(edge, depth, hops);
-            if self.keeps_links {
+            if self.keeps_links || is_hop {
                 edges.push(edge);
             }
         }
-        let error = error.or(too_many.then(|| TOO_MANY_HOPS.to_owned()));
         let known = &mut self.known[id as usize];
-        known.state = error.map_or(State::Done, |why| State::Failed(why.into()));
         known.links = edges.into();
         known.ids = ids.map(Vec::into_boxed_slice);
-        if too_many { Err(TOO_MANY_HOPS.to_owned()) } else { Ok(()) }
+        let is_circle = self.end_of_redirects(id).is_none();
+        let trouble = too_many.then_some(TOO_MANY_HOPS).or(is_circle.then_some(CIRCLE));
+        let why = error.or(trouble.map(str::to_owned));
+        let state = why.map_or(State::Done, |why| State::Failed(why.into()));
+        self.known[id as usize].state = state;
+        trouble.map_or(Ok(()), |trouble| Err(trouble.to_owned()))
     }
 
     /// The page of that URL, new if need be and if there is room.

@@ -254,5 +254,8 @@ pub(super) fn retry_after(value: &str) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let date = jiff::fmt::rfc2822::parse(value.trim()).ok()?;
-    Some(Duration::try_from(date.timestamp().duration_since(jiff::Timestamp::now())).unwrap_or_default())
+    Some(
+        Duration::try_from(date.timestamp().duration_since(jiff::Timestamp::now()))
+            .unwrap_or_default(),
+    )
 }

@@ -11,8 +11,8 @@ use url::Url;
 use super::hosts::HostId;
 use super::pages::Id;
 use super::parse::{self, Body, Link, Parsed};
-use super::{Options, Page, Scope};
 use super::save::{Saved, Spool};
+use super::{Options, Page, Scope};
 use crate::fetch::{self, Answer};
 use crate::robots::{self, Robots};
 

@@ -39,7 +39,8 @@ fn reference(text: &str) -> Option<([Option<char>; 2], &str)> {
         return Some((chars, &name[end + 1..]));
     }
     // Old names need no semicolon; but in `?a=b&copy=c` it would be wrong to see one.
-    let goes_on = |at: usize| name[at..].starts_with(|c: char| c == '=' || c.is_ascii_alphanumeric());
+    let goes_on =
+        |at: usize| name[at..].starts_with(|c: char| c == '=' || c.is_ascii_alphanumeric());
     let longest = (1..=end).rev().find(|&at| named(&name[..at]).is_some())?;
     (!goes_on(longest)).then(|| (named(&name[..longest]).unwrap_or_default(), &name[longest..]))
 }

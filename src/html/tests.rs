@@ -36,7 +36,10 @@ fn links_of_every_sort() {
     check("<area href=x><iframe src=y></iframe><frame src=z>", &["x", "y", "z"]);
     check("<frameset><frame src=z>", &["z"]);
     check("<meta http-equiv=Refresh content='0; url=x'>", &["x"]);
-    check("<link rel=stylesheet href=x><link rel=next href=y><link rel=preconnect href=z>", &["x", "y"]);
+    check(
+        "<link rel=stylesheet href=x><link rel=next href=y><link rel=preconnect href=z>",
+        &["x", "y"],
+    );
     check("<img src=x srcset='y 1x, z 2x'>", &["x", "y", "z"]);
     check("<picture><source srcset=x></picture><script src=y></script>", &["x", "y"]);
     check("<style>a { b: url(x) }</style><p style='b: url(y)'>", &["x", "y"]);
@@ -103,7 +106,8 @@ fn each_once(mut links: Vec<String>) -> Vec<String> {
 fn oracle(page: &str) -> Vec<String> {
     let tree = Html::parse_document(page);
     let selector = scraper::Selector::parse("a[href], area[href], img[src], iframe[src]").unwrap();
-    let attribute = |e: scraper::ElementRef<'_>| e.attr("href").or(e.attr("src")).map(str::to_owned);
+    let attribute =
+        |e: scraper::ElementRef<'_>| e.attr("href").or(e.attr("src")).map(str::to_owned);
     tree.select(&selector).filter_map(attribute).collect()
 }
 

@@ -11,8 +11,15 @@ pub(super) fn has_word(text: &str, word: &str) -> bool {
 
 /// What a `<link>` with that rel leads to, if it is worth a request.
 pub(super) fn link_kind(rel: &str) -> Option<Kind> {
-    const ASSETS: [&str; 7] =
-        ["stylesheet", "icon", "preload", "modulepreload", "manifest", "apple-touch-icon", "mask-icon"];
+    const ASSETS: [&str; 7] = [
+        "stylesheet",
+        "icon",
+        "preload",
+        "modulepreload",
+        "manifest",
+        "apple-touch-icon",
+        "mask-icon",
+    ];
     const HINTS: [&str; 4] = ["dns-prefetch", "preconnect", "pingback", "edituri"];
     let is_one_of = |words: &[&str]| words.iter().any(|word| has_word(rel, word));
     match () {

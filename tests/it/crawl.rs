@@ -25,8 +25,7 @@ fn crawl(site: &Site, args: &[&str], path: &str) -> Outcome {
 /// The paths printed, in order; each must be there once.
 fn printed(outcome: &Outcome, site: &Site) -> BTreeSet<String> {
     let lines = outcome.lines();
-    let paths: BTreeSet<String> =
-        lines.iter().map(|url| url.replace(&site.url(""), "")).collect();
+    let paths: BTreeSet<String> = lines.iter().map(|url| url.replace(&site.url(""), "")).collect();
     assert_eq!(paths.len(), lines.len(), "printed twice: {outcome:?}");
     paths
 }
@@ -60,7 +59,9 @@ fn several_starts_and_what_cannot_be_reached() {
     assert_eq!(outcome.code(), 1);
     assert_eq!(printed(&outcome, &site), set(&["/web/b/e"]));
     assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
-    assert!(outcome.stderr.starts_with(&format!("crawl: {refused}: robots.txt: Connection refused")));
+    assert!(
+        outcome.stderr.starts_with(&format!("crawl: {refused}: robots.txt: Connection refused"))
+    );
 }
 
 #[test]
@@ -76,7 +77,7 @@ fn never_more_requests_than_asked_for() {
 #[test]
 fn every_trap_at_once_ends_within_256_megabytes() {
     let site = Site::start();
-    let args = ["--depth", "1", "--timeout", "2s", &site.url("/")];
+    let args = ["--depth", "1", "--timeout", "2s", "--retries", "1", &site.url("/")];
     let outcome = outcome(limited("-d 262144", "crawl", &args));
     assert_eq!(outcome.code(), 1, "{outcome:?}");
     let error = |path: &str, cause: &str| {
@@ -91,7 +92,8 @@ fn every_trap_at_once_ends_within_256_megabytes() {
     error("/reset", "Connection reset by peer (os error 104)");
     error("/status/410", "410 Gone");
     error("/status/500", "500 Internal Server Error");
-    error("/hops/50", "more than 10 redirects");
+    error("/hops/40", "more than 10 redirects");
+    error("/loop/b", "redirects in a circle");
     error("/page/nested", "the page is too deeply nested");
     error("/page/long-url", "links too long to follow: 1");
     let printed = printed(&outcome, &site);
@@ -129,7 +131,7 @@ fn redirects_are_followed_in_scope() {
     };
     assert_eq!(check(&[], "/hops/5", 0, &["/web/b/e"]), "");
     assert!(check(&[], "/hops/11", 1, &[]).ends_with(": more than 10 redirects\n"));
-    assert_eq!(check(&[], "/loop/a", 0, &[]), "");
+    assert!(check(&[], "/loop/a", 1, &[]).ends_with("/loop/b: redirects in a circle\n"));
     assert!(check(&[], "/away/e", 1, &[]).contains("out of scope"));
     let site = Site::start();
     let other = format!("localhost:{}", site.addr().port());
@@ -168,7 +170,12 @@ fn robots_are_obeyed_unless_told_otherwise() {
         check(Robots::Missing, &[], path, &[path]);
         check(Robots::Missing, &["--no-robots"], path, &[path, "/web/b/e"]);
     }
-    check(Robots::Missing, &["--sitemap"], "/web/b/frame", &["/sitemap.xml", "/web/b/e", "/web/b/frame"]);
+    check(
+        Robots::Missing,
+        &["--sitemap"],
+        "/web/b/frame",
+        &["/sitemap.xml", "/web/b/e", "/web/b/frame"],
+    );
 }
 
 #[test]
@@ -195,7 +202,8 @@ fn scope_can_be_narrowed() {
     check(&["--below"], "/web/b/c", &["/web/b/c", "/web/b/d", "/web/b/e"]);
     check(&["--exclude", "/b/", "--exclude", r"\?"], "/web/", &["/web/", "/web/a"]);
     check(&["--include", "a$"], "/web/", &["/web/", "/web/a"]);
-    let assets = ["/asset/a.png", "/asset/b.png", "/asset/c.png", "/asset/more.css", "/asset/style.css"];
+    let assets =
+        ["/asset/a.png", "/asset/b.png", "/asset/c.png", "/asset/more.css", "/asset/style.css"];
     check(&[], "/page/assets", &["/page/assets"]);
     check(&["--assets"], "/page/assets", &[&["/page/assets"], &assets[..]].concat());
 }
@@ -212,8 +220,16 @@ fn check_names_the_page_that_refers() {
     );
     outcome.is(1, &expected, "");
     crawl(&site, &["check"], "/web/b/d").is(0, "", "");
+    let outcome = crawl(&site, &["check"], "/redirect/status/410");
+    let gone = format!("redirects to {}: 410 Gone", site.url("/status/410"));
+    let start = site.url("/redirect/status/410");
+    outcome.is(1, &format!("given to start from\n    {start}: {gone}\n"), "");
     let outcome = crawl(&site, &["check"], "/nothing");
-    outcome.is(1, &format!("given to start from\n    {}: 404 Not Found\n", site.url("/nothing")), "");
+    outcome.is(
+        1,
+        &format!("given to start from\n    {}: 404 Not Found\n", site.url("/nothing")),
+        "",
+    );
 }
 
 #[test]
@@ -226,12 +242,15 @@ fn machines_can_read_it() {
     assert_eq!((&gone["error"], &gone["depth"]), (&"404 Not Found".into(), &1.into()));
     let outcome = crawl(&site, &["--csv", "--depth", "0"], "/hops/1");
     assert!(outcome.stdout.starts_with("url,depth,status,error,redirect,type,bytes,links,ms\n"));
-    assert_eq!(outcome.lines().len(), 3, "{outcome:?}");
+    assert_eq!(outcome.lines().len(), 4, "two redirects and their end: {outcome:?}");
     let outcome = crawl(&site, &["check", "--json"], "/web/b/c");
     let record: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(record["reason"], "404 Not Found");
     let outcome = crawl(&site, &["--stats"], "/web/b/e");
-    assert!(outcome.stderr.starts_with("crawl: 1 pages, 0 failed, 0 forbidden, 8 B in "), "{outcome:?}");
+    assert!(
+        outcome.stderr.starts_with("crawl: 1 pages, 0 failed, 0 forbidden, 8 B in "),
+        "{outcome:?}"
+    );
 }
 
 #[test]
@@ -319,7 +338,10 @@ fn a_mirror_can_be_walked_offline() {
     assert!(n_links >= 15, "{n_links} links");
     let host = format!("http~127.0.0.1~{}", site.addr().port());
     let index = String::from_utf8(files[&format!("{host}/web/index.html")].clone()).unwrap();
-    assert!(index.contains("<a href=\"a~.html#x\">") && index.contains("<a href=\"#top\">"), "{index}");
+    assert!(
+        index.contains("<a href=\"a~.html#x\">") && index.contains("<a href=\"#top\">"),
+        "{index}"
+    );
     let page = &files[&format!("{host}/web/b/c~.html")];
     let gone = format!("<a href=\"{}\">gone", site.url("/web/gone"));
     assert!(String::from_utf8_lossy(page).contains(&gone), "what is not copied stays on the web");

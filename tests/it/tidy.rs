@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 /// ground may it import a neighbour.
 const FLOORS: [(&str, &[&str]); 4] = [
     ("std and crossbeam", &["css", "limits", "percent", "robots", "sync", "text", "units"]),
-    ("one outside thing each", &["charset", "cpu", "fetch", "html", "links", "mirror", "tcp", "urls"]),
-    ("engines", &["cake", "crawl", "thumbnail"]),
+    (
+        "one outside thing each",
+        &["charset", "cpu", "fetch", "files", "html", "links", "mirror", "tcp", "urls"],
+    ),
+    ("engines", &["cake", "crawl", "mandelbrot", "thumbnail"]),
     ("the shell", &["cli"]),
 ];
 
