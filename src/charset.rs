@@ -122,17 +122,14 @@ fn attribute(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let after = rest.trim_ascii_start();
     let Some(value) = after.strip_prefix(b"=") else { return Some((name, b"", rest)) };
     let value = value.trim_ascii_start();
-    match value.first() {
-        Some(quote @ (b'"' | b'\'')) => {
-            let end = value[1..].iter().position(|byte| byte == quote)? + 1;
-            Some((name, &value[1..end], &value[end + 1..]))
-        }
-        _ => {
-            let is_end = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'>';
-            let end = value.iter().position(is_end).unwrap_or(value.len());
-            Some((name, &value[..end], &value[end..]))
-        }
+    let quote = value.first().filter(|byte| b"\"'".contains(byte));
+    if let Some(quote) = quote {
+        let end = value[1..].iter().position(|byte| byte == quote)? + 1;
+        return Some((name, &value[1..end], &value[end + 1..]));
     }
+    let is_end = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'>';
+    let end = value.iter().position(is_end).unwrap_or(value.len());
+    Some((name, &value[..end], &value[end..]))
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ const RESULTS: usize = 64;
 const GRACE: Duration = Duration::from_millis(150);
 
 /// What to crawl, and how.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Threads that fetch, and so requests in flight.
@@ -339,7 +340,9 @@ impl<'a> Owner<'a> {
         match result.found {
             Found::Robots(robots) => {
                 let sitemaps = self.hosts.set_robots(result.host, robots);
-                sitemaps.iter().for_each(|sitemap| self.pages.add_start(sitemap));
+                for sitemap in sitemaps {
+                    self.pages.add_start(&sitemap);
+                }
             }
             Found::Page(fetched) => {
                 let id = result.id.expect("a page has an id");

@@ -86,9 +86,9 @@ impl Client {
     pub fn get(&self, url: &str) -> Result<Answer, Error> {
         let first = self.try_get(url);
         if matches!(&first, Err(ureq::Error::Io(err)) if is_closed(err.kind())) {
-            return self.try_get(url).map_err(|err| err.into());
+            return self.try_get(url).map_err(Error::from);
         }
-        first.map_err(|err| err.into())
+        first.map_err(Error::from)
     }
 
     fn try_get(&self, url: &str) -> Result<Answer, ureq::Error> {
@@ -123,7 +123,7 @@ impl Answer {
     /// The Content-Type without its parameters, in lower case; empty if there is none.
     #[must_use]
     pub fn mime(&self) -> String {
-        let value = self.headers.get("content-type").map(|value| value.as_bytes());
+        let value = self.headers.get("content-type").map(HeaderValue::as_bytes);
         let mime = value.unwrap_or_default().split(|&byte| byte == b';').next();
         String::from_utf8_lossy(mime.unwrap_or_default()).trim().to_ascii_lowercase()
     }

@@ -1,4 +1,4 @@
-//! The links of a page while it streams by, with lol_html.
+//! The links of a page while it streams by, with `lol_html`.
 //!
 //! No tree is built: a page nested a million deep costs what any other page of its size costs.
 
@@ -31,7 +31,7 @@ pub enum Kind {
 }
 
 /// What is found in a page, in its order. Character references are decoded.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item<'a> {
     /// A link as the page spells it; the flag says that it is marked as not to be followed.
     Link(&'a str, Kind, bool),

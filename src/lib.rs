@@ -30,7 +30,7 @@
 //! - [`css`]: the URLs in a style sheet.
 //! - [`limits`]: how many threads and descriptors the machine allows.
 //! - [`percent`]: percent-encoding in its normal form.
-//! - [`robots`]: robots.txt.
+//! - [`robots`]: what a robots.txt allows.
 //! - [`sync`]: permits, a thread count below the limit, deadlines.
 //! - [`text`]: Go's upper and lower case.
 //! - [`units`]: durations and sizes.

@@ -12,19 +12,14 @@ pub fn normal(text: &str) -> Cow<'_, str> {
     let mut normal = String::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
-        match encoded(rest) {
-            Some(meant) => {
-                rest = &rest[3..];
-                if is_unreserved(meant) {
-                    normal.push(meant.into())
-                } else {
-                    push(&mut normal, meant)
-                }
-            }
-            None => {
-                rest = after;
-                if byte.is_ascii() { normal.push(byte.into()) } else { push(&mut normal, byte) }
-            }
+        let meant = encoded(rest);
+        rest = if meant.is_some() { &rest[3..] } else { after };
+        let is_plain = meant.map_or(byte.is_ascii(), is_unreserved);
+        let byte = meant.unwrap_or(byte);
+        if is_plain {
+            normal.push(byte.into());
+        } else {
+            push(&mut normal, byte);
         }
     }
     Cow::Owned(normal)

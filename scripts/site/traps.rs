@@ -171,7 +171,7 @@ fn charset(name: &str, out: &mut Vec<u8>) {
         "utf-16le" => respond(out, 200, HTML, &utf16(u16::to_le_bytes)),
         "utf-16be" => respond(out, 200, HTML, &utf16(u16::to_be_bytes)),
         "header" => {
-            respond(out, 200, "text/html; charset=ISO-8859-1", &latin("<meta charset=utf-8>"))
+            respond(out, 200, "text/html; charset=ISO-8859-1", &latin("<meta charset=utf-8>"));
         }
         "meta" => respond(out, 200, HTML, &latin("<meta charset='iso-8859-1'>")),
         _ => respond(out, 200, HTML, &latin("")),
@@ -211,7 +211,7 @@ fn page(name: &str, out: &mut Vec<u8>) {
 fn asset(name: &str, out: &mut Vec<u8>) {
     match name {
         "style.css" => {
-            respond(out, 200, "text/css", b"@import 'more.css'; p { background: url(c.png) }")
+            respond(out, 200, "text/css", b"@import 'more.css'; p { background: url(c.png) }");
         }
         "more.css" => respond(out, 200, "text/css", b"p { color: red }"),
         _ => respond(out, 200, "image/png", b"\x89PNG not really"),

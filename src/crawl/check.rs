@@ -31,7 +31,9 @@ pub fn broken(crawl: &Crawl) -> BTreeMap<Option<Arc<str>>, Vec<Broken>> {
         }
         if crawl.pages.is_start(id) {
             let start = problem(crawl, Edge { to: id, target: Target::Part });
-            start.map(|start| broken.entry(None).or_default().push(start));
+            if let Some(start) = start {
+                broken.entry(None).or_default().push(start);
+            }
         }
     }
     broken

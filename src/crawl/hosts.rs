@@ -60,7 +60,7 @@ enum Wake {
 #[derive(Debug)]
 pub(super) struct Hosts {
     ids: HashMap<String, HostId>,
-    hosts: Vec<Host>,
+    all: Vec<Host>,
     /// Hosts that may have something to fetch; each has its turn.
     ring: VecDeque<HostId>,
     delays: BinaryHeap<Reverse<(Instant, Wake)>>,
@@ -76,7 +76,7 @@ impl Hosts {
         let interval = options.rate.map(|rate| Duration::try_from_secs_f64(1.0 / rate));
         Hosts {
             ids: HashMap::new(),
-            hosts: Vec::new(),
+            all: Vec::new(),
             ring: VecDeque::new(),
             delays: BinaryHeap::new(),
             n_waiting: 0,
@@ -100,10 +100,10 @@ impl Hosts {
     }
 
     fn add_host(&mut self, origin: &str) -> HostId {
-        let id = HostId::try_from(self.hosts.len()).expect("there are fewer hosts than pages");
+        let id = HostId::try_from(self.all.len()).expect("there are fewer hosts than pages");
         let is_asked = self.obeys || self.sitemap;
         let rules = if is_asked { Rules::Unknown } else { Rules::Known(Robots::allow_all()) };
-        self.hosts.push(Host {
+        self.all.push(Host {
             origin: origin.to_owned(),
             rules,
             waiting: VecDeque::new(),
@@ -128,7 +128,7 @@ impl Hosts {
     }
 
     fn host(&mut self, id: HostId) -> &mut Host {
-        &mut self.hosts[id as usize]
+        &mut self.all[id as usize]
     }
 
     /// Gives the host a turn, unless it has one coming.
@@ -151,21 +151,21 @@ impl Hosts {
         }
         while let Some(id) = self.ring.pop_front() {
             self.host(id).is_in_ring = false;
-            if let Some(page) = self.turn(id, now) {
-                return Some(Next { host: id, page });
+            if let Some(next) = self.turn(id, now) {
+                return Some(next);
             }
         }
         None
     }
 
-    /// The host's turn: `Some(None)` asks for its robots.txt.
-    fn turn(&mut self, id: HostId, now: Instant) -> Option<Option<Id>> {
+    /// What the host has to fetch, if it may.
+    fn turn(&mut self, id: HostId, now: Instant) -> Option<Next> {
         let per_host = self.per_host;
         let host = self.host(id);
         if matches!(host.rules, Rules::Unknown) {
             host.rules = Rules::Asked;
             host.n_in_hand += 1;
-            return Some(None);
+            return Some(Next { host: id, page: None });
         }
         if matches!(host.rules, Rules::Asked) || host.n_in_hand >= per_host {
             return None; // its turn comes with the next result
@@ -182,7 +182,7 @@ impl Hosts {
         host.not_before = (!host.interval.is_zero()).then(|| now + host.interval);
         self.n_waiting -= 1;
         self.wake(id);
-        Some(page)
+        Some(Next { host: id, page })
     }
 
     /// When something may be fetched that may not be now.
@@ -210,7 +210,7 @@ impl Hosts {
     }
 
     pub(super) fn robots_url(&self, id: HostId) -> String {
-        format!("{}/robots.txt", self.hosts[id as usize].origin)
+        format!("{}/robots.txt", self.all[id as usize].origin)
     }
 
     /// Enters the host's robots.txt, or why there is none. Returns the sitemaps to read.
@@ -234,7 +234,7 @@ impl Hosts {
 
     /// Whether the host allows the page.
     pub(super) fn allows(&self, id: HostId, url: &str) -> Result<(), Refusal> {
-        match &self.hosts[id as usize].rules {
+        match &self.all[id as usize].rules {
             Rules::Known(robots) if robots.allows(urls::path(url)) => Ok(()),
             Rules::Unreachable(why) => Err(Refusal::Unreachable(format!("robots.txt: {why}"))),
             _ => Err(Refusal::Forbidden),

@@ -4,6 +4,8 @@
 //! `%2F`, `~x3A` is `:`, `a~.html` is `a` (a browser wants to know what it opens), `a.css~` a folder
 //! called like a file, and `~q`, `~l` and a hash stand for a query and a name too long.
 
+use std::fmt::Write;
+
 use ring::digest::{SHA256, digest};
 
 use crate::urls;
@@ -83,7 +85,7 @@ fn escaped(name: &str) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
                 escaped.push(byte.into());
             }
-            _ => escaped += &format!("~x{byte:02X}"),
+            _ => _ = write!(escaped, "~x{byte:02X}"), // a String takes all
         }
     }
     escaped
@@ -101,7 +103,8 @@ fn shortened(mut name: String, extension: &str) -> String {
 /// Half of SHA-256: nobody finds two texts with the same one.
 fn hash(text: &str) -> String {
     let digest = digest(&SHA256, text.as_bytes());
-    digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    let half = digest.as_ref().first_chunk().expect("SHA-256 has 32 bytes");
+    format!("{:032x}", u128::from_be_bytes(*half))
 }
 
 /// The way from one path of the mirror to another, as a relative URL.

@@ -64,7 +64,7 @@ pub(super) struct Pages {
     n_wanted: usize,
     n_text: usize,
     depth_max: u32,
-    pages_max: usize,
+    n_wanted_max: usize,
     keeps_links: bool,
     pub(super) is_limited: bool,
 }
@@ -80,7 +80,7 @@ impl Pages {
             n_wanted: 0,
             n_text: 0,
             depth_max: options.depth.unwrap_or(u32::MAX),
-            pages_max: options.pages_max,
+            n_wanted_max: options.pages_max,
             keeps_links: options.remember || options.depth.is_some(),
             is_limited: false,
         }
@@ -199,7 +199,7 @@ impl Pages {
             return Some(id);
         }
         // Without a limit on depth, what cannot be fetched any more need not be remembered.
-        let is_full = self.n_wanted >= self.pages_max && self.depth_max == u32::MAX;
+        let is_full = self.n_wanted >= self.n_wanted_max && self.depth_max == u32::MAX;
         if is_full || self.n_text > TEXT_MAX {
             self.is_limited = true;
             return None;
@@ -239,7 +239,7 @@ impl Pages {
         }
         (known.depth, known.hops) = (known.depth.min(depth), known.hops.min(hops));
         match known.state {
-            State::Beyond if self.n_wanted < self.pages_max => {
+            State::Beyond if self.n_wanted < self.n_wanted_max => {
                 known.state = State::Wanted;
                 self.n_wanted += 1;
                 self.found.push(id);
@@ -278,7 +278,7 @@ impl Pages {
 mod tests {
     use super::*;
 
-    fn pages(depth_max: u32, pages_max: usize) -> Pages {
+    fn pages(depth_max: u32, n_wanted_max: usize) -> Pages {
         Pages {
             ids: HashMap::new(),
             known: Vec::new(),
@@ -288,7 +288,7 @@ mod tests {
             n_wanted: 0,
             n_text: 0,
             depth_max,
-            pages_max,
+            n_wanted_max,
             keeps_links: true,
             is_limited: false,
         }

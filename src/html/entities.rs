@@ -13,16 +13,13 @@ pub fn decode(text: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find('&') {
         decoded += &rest[..at];
         rest = &rest[at..];
-        rest = match reference(rest) {
-            Some((chars, after)) => {
-                decoded.extend(chars.into_iter().flatten());
-                after
-            }
-            None => {
-                decoded.push('&');
-                &rest[1..]
-            }
-        };
+        if let Some((chars, after)) = reference(rest) {
+            decoded.extend(chars.into_iter().flatten());
+            rest = after;
+        } else {
+            decoded.push('&');
+            rest = &rest[1..];
+        }
     }
     Cow::Owned(decoded + rest)
 }
