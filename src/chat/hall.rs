@@ -262,7 +262,7 @@ impl<'a> Hall<'a> {
     fn depart(&mut self, id: Id, how: What) {
         let Some(client) = self.clients.remove(&id) else {
             return if matches!(how, What::Gone) {
-                self.batch.op(id, None, how)
+                self.batch.op(id, None, how);
             };
         };
         self.batch.op(id, client.room, how);

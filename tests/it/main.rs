@@ -3,6 +3,7 @@
 mod book;
 mod cake;
 mod chat;
+mod crawl;
 mod du;
 mod mandelbrot;
 mod support;
