@@ -15,6 +15,7 @@ mod color;
 mod decode;
 mod error;
 pub mod find;
+mod jpeg;
 pub mod plan;
 pub mod record;
 mod save;

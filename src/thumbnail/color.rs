@@ -3,6 +3,65 @@
 use image::{DynamicImage, GrayImage, Rgb, RgbImage, RgbaImage};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
+use super::jpeg::{Reduced, Space};
+use super::scale::{Plan, Size};
+
+/// The thumbnail of a JPEG in gray or RGB, and the profile if it still has to be applied.
+pub(super) fn from_jpeg(
+    jpeg: &Reduced,
+    plan: &Plan,
+    profile: Option<Vec<u8>>,
+) -> (DynamicImage, Option<Vec<u8>>) {
+    let (Size { width, height }, layers) = (plan.size, jpeg.resized(plan));
+    let pixel = |i: usize| [0, 1, 2].map(|c| layers[c][i]);
+    let n = layers[0].len();
+    let rgb: Vec<u8> = match jpeg.space {
+        Space::Gray => {
+            let gray =
+                layers.into_iter().next().and_then(|y| GrayImage::from_raw(width, height, y));
+            return (gray.expect("as many bytes as the size says").into(), profile);
+        }
+        Space::Rgb => (0..n).flat_map(pixel).collect(),
+        Space::YCbCr => (0..n).flat_map(|i| ycbcr_to_rgb(pixel(i))).collect(),
+        Space::Cmyk | Space::Ycck => {
+            let is_ycck = jpeg.space == Space::Ycck;
+            let inks = (0..n).flat_map(|i| {
+                let [c, m, y] = if is_ycck { ycbcr_to_rgb(pixel(i)) } else { pixel(i) };
+                [c, m, y, layers[3][i]]
+            });
+            let rgb = cmyk_to_rgb(&inks.collect::<Vec<_>>(), profile.as_deref());
+            return (rgb_image(width, height, rgb), None);
+        }
+    };
+    (rgb_image(width, height, rgb), profile)
+}
+
+fn rgb_image(width: u32, height: u32, rgb: Vec<u8>) -> DynamicImage {
+    RgbImage::from_raw(width, height, rgb).expect("as many bytes as the size says").into()
+}
+
+/// JFIF's definition, in 16 bits of fraction.
+fn ycbcr_to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
+    let (y, cb, cr) = (i32::from(y) << 16, i32::from(cb) - 128, i32::from(cr) - 128);
+    let rgb = [y + 91_881 * cr, y - 22_554 * cb - 46_802 * cr, y + 116_130 * cb];
+    rgb.map(|c| u8::try_from(((c + (1 << 15)) >> 16).clamp(0, 255)).unwrap_or_default())
+}
+
+/// From inks as Adobe writes them, 255 for none; without a profile, as ideal filters.
+fn cmyk_to_rgb(inks: &[u8], profile: Option<&[u8]>) -> Vec<u8> {
+    let profile = profile.and_then(|bytes| ColorProfile::new_from_slice(bytes).ok());
+    if let Some(profile) = profile.filter(|profile| profile.color_space == DataColorSpace::Cmyk) {
+        let inverted: Vec<u8> = inks.iter().map(|ink| 255 - ink).collect();
+        if let Some(rgb) = transform(&profile, Layout::Rgba, Layout::Rgb, &inverted, 3) {
+            return rgb;
+        }
+    }
+    let product = |ink: u8, k: u8| (u16::from(ink) * u16::from(k) + 127) / 255;
+    let pixels = inks.chunks_exact(4);
+    let rgb = pixels.flat_map(|p| [0, 1, 2].map(|c| product(p[c], p[3])));
+    rgb.map(|c| u8::try_from(c).unwrap_or(u8::MAX)).collect()
+}
+
 /// The picture in sRGB. A profile that cannot be read, or is of another kind of picture, counts as
 /// none: colours slightly off are better than no thumbnail.
 pub(super) fn to_srgb(image: DynamicImage, profile: Option<&[u8]>) -> DynamicImage {

@@ -9,6 +9,7 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::budget::PIXELS;
+use super::jpeg::{Detail, Jpeg, Reduced};
 use super::scale::{self, Plan, Size};
 use super::{Cause, Damage, Options, color};
 
@@ -16,6 +17,11 @@ use super::{Cause, Damage, Options, color};
 const MAX_BYTES: u64 = 1 << 30;
 /// A picture of which less is there is not shown.
 const MIN_PERCENT: u8 = 25;
+
+/// From how many times the thumbnail's size on a JPEG is read at an eighth of its own.
+const EIGHTH_FROM: f64 = 8.0;
+/// The same for a quarter.
+const QUARTER_FROM: f64 = 4.0;
 
 /// A picture on its way: already small, and what is still to be done about it.
 struct Picture {
@@ -48,7 +54,7 @@ fn small_picture(path: &Path, options: &Options) -> Result<Picture, Cause> {
         ImageFormat::Jpeg => {
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;
-            any(Cursor::new(&bytes), ImageFormat::Jpeg, options)
+            jpeg(&bytes, options)
         }
         format => any(file, format, options),
     }
@@ -67,6 +73,38 @@ fn format(start: &[u8]) -> Result<ImageFormat, Cause> {
         return Err(Cause::NotSupported(format.extensions_str()[0]));
     }
     Ok(format)
+}
+
+/// A JPEG is read in no more detail than its thumbnail shows.
+fn jpeg(file: &[u8], options: &Options) -> Result<Picture, Cause> {
+    let Some(mut jpeg) = Jpeg::open(file) else {
+        return any(Cursor::new(file), ImageFormat::Jpeg, options);
+    };
+    if jpeg.percent_possible() < usize::from(MIN_PERCENT) {
+        return Err(Cause::Truncated);
+    }
+    let (orientation, profile) = (jpeg.orientation(), jpeg.profile());
+    let plan = Plan::new(jpeg.size(), orientation, options.size, options.crop);
+    let details = [(Detail::Eighth, EIGHTH_FROM), (Detail::Quarter, QUARTER_FROM)];
+    let detail = details.iter().find(|(detail, from)| plan.ratio() >= *from && jpeg.has(*detail));
+    // If only a full decoder will do, an eighth still tells whether the file is whole.
+    let reduced = jpeg.read(detail.map_or(Detail::Eighth, |(detail, _)| *detail));
+    let damage = reduced.as_ref().map_or(Ok(None), damage_of)?;
+    match (detail, reduced) {
+        (Some(_), Some(reduced)) => {
+            let (thumb, profile) = color::from_jpeg(&reduced, &plan, profile);
+            Ok(Picture { thumb, profile, orientation, damage })
+        }
+        _ => Ok(Picture { damage, ..any(Cursor::new(file), ImageFormat::Jpeg, options)? }),
+    }
+}
+
+fn damage_of(jpeg: &Reduced) -> Result<Option<Damage>, Cause> {
+    match jpeg.percent_kept {
+        100 if jpeg.has_end => Ok(None),
+        kept if kept < MIN_PERCENT => Err(Cause::Truncated),
+        percent_kept => Ok(Some(Damage { percent_kept })),
+    }
 }
 
 /// Decodes the whole picture with `image`.
