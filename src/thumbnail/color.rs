@@ -26,7 +26,9 @@ pub(super) fn from_jpeg(
         Space::Cmyk | Space::Ycck => {
             let is_ycck = jpeg.space == Space::Ycck;
             let inks = (0..n).flat_map(|i| {
-                let [c, m, y] = if is_ycck { ycbcr_to_rgb(pixel(i)) } else { pixel(i) };
+                // Adobe turns inks into YCbCr as if they were light.
+                let inverted = || ycbcr_to_rgb(pixel(i)).map(|c| 255 - c);
+                let [c, m, y] = if is_ycck { inverted() } else { pixel(i) };
                 [c, m, y, layers[3][i]]
             });
             let rgb = cmyk_to_rgb(&inks.collect::<Vec<_>>(), profile.as_deref());
