@@ -28,6 +28,9 @@ fn jpeg(image: &DynamicImage, quality: u8) -> Result<Vec<u8>, Cause> {
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, quality);
     encoder.set_optimized_huffman_tables(true);
+    // With tables of its own for each component the encoder leaves MCUs, and what `image` makes of
+    // a baseline file without them is garbage (zune-jpeg 0.5.15). Progressive files it reads well.
+    encoder.set_progressive_scans(2);
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     let (pixels, kind) = match image {
         DynamicImage::ImageLuma8(gray) => (Cow::from(gray.as_raw()), ColorType::Luma),

@@ -2,4 +2,5 @@
 
 mod book;
 mod support;
+mod thumbnail;
 mod tidy;
