@@ -7,4 +7,5 @@ mod crawl;
 mod du;
 mod mandelbrot;
 mod support;
+mod thumbnail;
 mod tidy;

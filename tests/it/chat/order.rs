@@ -75,7 +75,8 @@ fn a_half_close_in_a_burst_loses_nothing() {
     client.send(burst);
     client.close_write();
     let addr = client.addr();
-    let expected: String = (0..LINES).fold(String::new(), |text, n| text + &format!("{addr}: {n}\n"));
+    let expected: String =
+        (0..LINES).fold(String::new(), |text, n| text + &format!("{addr}: {n}\n"));
     assert!(client.rest() == expected.as_bytes(), "its own lines came back changed");
     assert_eq!(watcher.line(), format!("{addr} has arrived"));
     for line in expected.lines() {

@@ -1,0 +1,195 @@
+//! The names of thumbnails, and which of them would meet.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
+
+use image::ImageFormat;
+
+use super::{Cause, Error, Job};
+
+/// Extensions that a JPEG keeps.
+const JPEG: [&str; 4] = ["jpg", "jpeg", "jpe", "jfif"];
+
+/// How the name of a thumbnail comes from that of its image.
+#[derive(Clone, Debug)]
+pub struct Template(Vec<Part>);
+
+#[derive(Clone, Debug)]
+enum Part {
+    Text(String),
+    Dir,
+    Stem,
+    Extension,
+}
+
+impl Default for Template {
+    /// `{dir}/{stem}.thumb.{ext}`.
+    fn default() -> Self {
+        let text = |text: &str| Part::Text(text.to_owned());
+        Template(vec![Part::Dir, text("/"), Part::Stem, text(".thumb."), Part::Extension])
+    }
+}
+
+impl FromStr for Template {
+    type Err = String;
+
+    /// Text with `{dir}`, `{stem}` and `{ext}`, the second at least.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').ok_or("a { without its }")?;
+            parts.push(Part::Text(before.to_owned()));
+            parts.push(match name {
+                "dir" => Part::Dir,
+                "stem" => Part::Stem,
+                "ext" => Part::Extension,
+                _ => return Err(format!("no {{{name}}} there: use {{dir}}, {{stem}}, {{ext}}")),
+            });
+            rest = after;
+        }
+        parts.push(Part::Text(rest.to_owned()));
+        parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
+        if !parts.iter().any(|part| matches!(part, Part::Stem)) {
+            return Err("{stem} has to be in it, or all thumbnails would have one name".to_owned());
+        }
+        Ok(Template(parts))
+    }
+}
+
+impl Template {
+    /// The thumbnail's name: an image without extension has a thumbnail without.
+    fn apply(&self, image: &Path, format: ImageFormat) -> PathBuf {
+        let dir = image.parent().unwrap_or(Path::new(""));
+        let mut name = OsString::new();
+        let mut skip_slash = false;
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => {
+                    name.push(text.strip_prefix('/').filter(|_| skip_slash).unwrap_or(text));
+                }
+                Part::Dir => name.push(dir),
+                Part::Stem => name.push(image.file_stem().unwrap_or_default()),
+                Part::Extension => match extension(image, format) {
+                    Some(extension) => name.push(extension),
+                    None => name = without_dot(&name),
+                },
+            }
+            // An image of the current folder must not move to the root.
+            skip_slash = matches!(part, Part::Dir) && dir.as_os_str().is_empty();
+        }
+        PathBuf::from(name)
+    }
+}
+
+/// `x.thumb.` becomes `x.thumb`.
+fn without_dot(name: &OsString) -> OsString {
+    let path = Path::new(name);
+    let has_dot = path.extension().is_some_and(|extension| extension.is_empty());
+    if has_dot { path.with_extension("").into_os_string() } else { name.clone() }
+}
+
+fn extension(image: &Path, format: ImageFormat) -> Option<OsString> {
+    let own = image.extension()?;
+    let is_jpeg = JPEG.iter().any(|known| own.eq_ignore_ascii_case(known));
+    Some(match format {
+        ImageFormat::Png => "png".into(),
+        _ if is_jpeg => own.to_owned(),
+        _ => "jpg".into(),
+    })
+}
+
+/// `dir/x.jpg` becomes `dir/x.thumb.jpg`, `dir/x.png` `dir/x.thumb.png`, and `dir/x` `dir/x.thumb`.
+pub(super) fn beside(image: &Path) -> PathBuf {
+    let mut name = image.file_stem().unwrap_or_default().to_owned();
+    name.push(".thumb");
+    if let Some(extension) = image.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    image.with_file_name(name)
+}
+
+/// A job for each image, or an error where two thumbnails would have one name or one would replace
+/// an image.
+pub fn jobs(
+    images: Vec<Result<PathBuf, Error>>,
+    template: &Template,
+    format: ImageFormat,
+) -> Vec<Result<Job, Error>> {
+    let sources: HashSet<PathBuf> = images.iter().flatten().map(|path| plain(path)).collect();
+    let mut taken: HashMap<PathBuf, PathBuf> = HashMap::new();
+    let mut job = |source: PathBuf| {
+        let thumb = template.apply(&source, format);
+        let key = plain(&thumb);
+        if sources.contains(&key) {
+            return Err(Error::new(&source, Cause::ReplacesSource));
+        }
+        if let Some(other) = taken.get(&key) {
+            return Err(Error::new(&source, Cause::SameThumbnail(other.clone())));
+        }
+        taken.insert(key, source.clone());
+        Ok(Job { source, thumb, format })
+    };
+    images.into_iter().map(|image| image.and_then(&mut job)).collect()
+}
+
+/// The same name for `a`, `./a` and `.//a`.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != Component::CurDir).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_thumbnails() {
+        let check = |template: &str, image: &str, expected: &str| {
+            let template = template.parse::<Template>().unwrap();
+            let thumb = template.apply(Path::new(image), ImageFormat::Jpeg);
+            assert_eq!(thumb, Path::new(expected), "{image}");
+        };
+        let book = "{dir}/{stem}.thumb.{ext}";
+        check(book, "foo.jpg", "foo.thumb.jpg");
+        check(book, "d/foo.JPEG", "d/foo.thumb.JPEG");
+        check(book, "/foo.png", "/foo.thumb.jpg");
+        check(book, "d/foo", "d/foo.thumb");
+        check(book, "a.b.tiff", "a.b.thumb.jpg");
+        check("t/{stem}.{ext}", "d/foo.gif", "t/foo.jpg");
+        check("t/{dir}/{stem}.{ext}", "foo.gif", "t/foo.jpg");
+        check("t/{dir}/{stem}.{ext}", "/d/foo.gif", "t//d/foo.jpg");
+        check("{dir}/{stem}", "foo.jpg", "foo");
+    }
+
+    #[test]
+    fn the_default_is_what_the_help_says() {
+        let template = Template::default();
+        assert_eq!(
+            template.apply(Path::new("d/x.png"), ImageFormat::Png),
+            Path::new("d/x.thumb.png")
+        );
+        assert_eq!(template.apply(Path::new("x"), ImageFormat::Png), Path::new("x.thumb"));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in ["", "x", "{dir}/x.jpg", "{stem", "{name}", "{stem}{}"] {
+            assert!(text.parse::<Template>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_that_meet_are_found() {
+        let images = ["a.jpg", "a.png", "./a.jpg", "b.thumb.jpg", "b.jpg"];
+        let images = images.iter().map(|name| Ok(PathBuf::from(name))).collect();
+        let jobs = jobs(images, &Template::default(), ImageFormat::Jpeg);
+        let is_ok: Vec<bool> = jobs.iter().map(Result::is_ok).collect();
+        assert_eq!(is_ok, [true, false, false, true, false]);
+        let says = |i: usize| jobs[i].as_ref().unwrap_err().to_string();
+        assert_eq!(says(1), "a.png: its thumbnail would replace that of a.jpg");
+        assert_eq!(says(4), "b.jpg: its thumbnail would replace an image");
+    }
+}
