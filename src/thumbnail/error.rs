@@ -95,7 +95,6 @@ impl From<ImageError> for Cause {
             ImageError::IoError(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
                 Cause::Truncated
             }
-            ImageError::Unsupported(_) => Cause::Decode(err),
             err => Cause::Decode(err),
         }
     }
