@@ -11,13 +11,16 @@
 //!
 //! What a real run took beyond its virtual one is what the machine added. [`theory`] knows the
 //! answers that need no simulation, [`lab`] repeats, compares and sweeps, [`draw`] turns the
-//! results into figures and [`page`] into a report.
+//! results into figures and [`report`] into a page.
 
 use std::time::Duration;
 
+pub mod draw;
 pub mod lab;
+mod page;
 pub mod record;
 pub mod recurrence;
+pub mod report;
 mod shop;
 pub mod table;
 pub mod theory;

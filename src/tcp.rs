@@ -7,6 +7,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,14 @@ use crate::limits::Limits;
 use crate::sync::{Permit, Semaphore};
 
 mod lines;
+mod outbox;
+mod readers;
+mod split;
 
 pub use lines::{LINE_MAX, Lines};
+pub use outbox::Outbox;
+pub use readers::{NoRoom, Readers};
+pub use split::{Found, Splitter};
 
 /// The log target of what a server announces whatever the log level: `listening on ADDR`.
 pub const NOTICE: &str = "notice";
@@ -109,10 +116,13 @@ impl Listener {
     fn accept(&self) -> Option<Conn> {
         loop {
             match self.socket.accept() {
-                Ok((stream, peer)) => match self.clients.try_acquire() {
-                    Some(permit) => return Some(Conn::new(stream, peer, Some(permit))),
-                    None => self.refuse(&stream),
-                },
+                Ok((stream, peer)) => {
+                    if let Some(permit) = self.clients.try_acquire() {
+                        return Some(Conn::new(stream, peer, Some(permit)));
+                    }
+                    self.log_once(&format!("server full at {} clients", self.clients.capacity()));
+                    refuse(&stream, "server full");
+                }
                 Err(err) if err.kind() == io::ErrorKind::InvalidInput => return None, // shut down
                 Err(err) if is_passing(&err) => {}
                 Err(err) => {
@@ -123,14 +133,6 @@ impl Listener {
         }
     }
 
-    fn refuse(&self, stream: &TcpStream) {
-        self.log_once(&format!("server full at {} clients", self.clients.capacity()));
-        _ = stream.set_nonblocking(true); // nobody may hold up the others here
-        _ = (&*stream).write_all(b"server full\n");
-        _ = stream.shutdown(Shutdown::Write);
-        _ = (&*stream).read(&mut [0; 4096]); // unread input would reset the connection
-    }
-
     fn log_once(&self, trouble: &str) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         if logged.is_none_or(|last| last.elapsed() >= LOG_PAUSE) {
@@ -138,6 +140,15 @@ impl Listener {
             log::warn!("{trouble}");
         }
     }
+}
+
+/// Nobody may hold up the others here: what does not go at once is not said.
+fn refuse(stream: &TcpStream, why: &str) {
+    let mut stream = stream;
+    _ = stream.set_nonblocking(true);
+    _ = stream.write_all(format!("{why}\n").as_bytes());
+    _ = stream.shutdown(Shutdown::Write);
+    _ = stream.read(&mut [0; 4096]); // unread input would reset the connection
 }
 
 /// Errors of accept(2) that belong to the one connection, not to us.
@@ -156,6 +167,8 @@ pub struct Conn {
     writing: Mutex<()>,
     /// Given back on drop; a connection we dialled holds none.
     permit: Option<Permit>,
+    /// Whether closing need not read on.
+    is_read: AtomicBool,
 }
 
 /// Connects to `addr`, as `net.Dial` does.
@@ -178,7 +191,7 @@ impl Conn {
         if permit.is_some() {
             _ = stream.set_write_timeout(Some(WRITE_TIMEOUT));
         }
-        Conn { stream, peer, writing: Mutex::new(()), permit }
+        Conn { stream, peer, writing: Mutex::new(()), permit, is_read: AtomicBool::new(false) }
     }
 
     /// The address of the other side.
@@ -199,6 +212,27 @@ impl Conn {
     pub fn write_line(&self, line: impl AsRef<[u8]>) -> io::Result<()> {
         let mut this = self;
         this.write_all(&[line.as_ref(), b"\n"].concat())
+    }
+
+    /// Turns a client away with a word, without waiting for it.
+    pub fn refuse(self, why: &str) {
+        refuse(&self.stream, why);
+        self.set_read();
+    }
+
+    /// Cuts off a peer that does not read: what was not sent is dropped, blocked reads return.
+    pub fn hang_up(&self) {
+        _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Says that the input was read to its end, so that closing need not do it.
+    pub fn set_read(&self) {
+        self.is_read.store(true, Ordering::Release);
+    }
+
+    fn stream(&self) -> &TcpStream {
+        &self.stream
     }
 
     fn with_peer(&self, err: &io::Error) -> io::Error {
@@ -235,7 +269,10 @@ impl Write for &Conn {
 impl Drop for Conn {
     /// Ends an admitted connection politely: what was written arrives even if input is unread.
     fn drop(&mut self) {
-        if self.permit.is_none() || self.stream.shutdown(Shutdown::Write).is_err() {
+        if self.permit.is_none() || self.is_read.load(Ordering::Acquire) {
+            return; // closing the socket ends both halves
+        }
+        if self.stream.shutdown(Shutdown::Write).is_err() {
             return;
         }
         let deadline = Instant::now() + DRAIN;
@@ -274,5 +311,78 @@ pub fn copy(mut from: impl Read, mut to: impl Write) -> io::Result<u64> {
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
             Err(err) => return Err(err),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufRead;
+    use std::thread;
+
+    use super::*;
+
+    /// A client's socket, and the connection that a listener of ours made of it.
+    pub(super) fn pair() -> (TcpStream, Conn) {
+        let listener = listen("127.0.0.1:0", 1).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let conn = listener.incoming().next().unwrap();
+        (client, conn)
+    }
+
+    #[test]
+    fn writes_of_many_threads_do_not_mix() {
+        let (client, conn) = pair();
+        thread::scope(|s| {
+            for letter in [b'a', b'b', b'c'] {
+                let conn = &conn;
+                let line = vec![letter; 300_000]; // more than a socket buffer takes at once
+                s.spawn(move || (0..5).try_for_each(|_| conn.write_line(&line)).unwrap());
+            }
+            let lines = io::BufReader::new(&client).split(b'\n').take(15);
+            for line in lines.map(Result::unwrap) {
+                assert!(line.len() == 300_000 && line.iter().all(|byte| *byte == line[0]));
+            }
+        });
+    }
+
+    #[test]
+    fn unread_input_does_not_eat_the_last_line() {
+        let (mut client, conn) = pair();
+        client.write_all(&[b'x'; 10_000]).unwrap();
+        conn.write_line("farewell").unwrap();
+        drop(client.shutdown(Shutdown::Write));
+        drop(conn);
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "farewell\n");
+    }
+
+    #[test]
+    fn a_listener_shut_down_admits_nobody_more() {
+        let listener = listen("127.0.0.1:0", 1).unwrap();
+        thread::scope(|s| {
+            let accepting = s.spawn(|| listener.incoming().count());
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            listener.shutdown();
+            assert!(accepting.join().unwrap() <= 1);
+            drop(client);
+        });
+        assert_eq!(listener.n_clients(), 0);
+    }
+
+    #[test]
+    fn errors_name_action_and_address() {
+        let text = |result: Result<Conn, Error>| result.unwrap_err().to_string();
+        assert!(text(dial("nonsense")).starts_with("dial nonsense: "));
+        assert!(text(dial("127.0.0.1:99999")).starts_with("dial 127.0.0.1:99999: "));
+        assert!(listen("127.0.0.1:x", 1).unwrap_err().to_string().starts_with("listen on "));
+    }
+
+    #[test]
+    fn a_copy_is_whole() {
+        let input: Vec<u8> = (0..200_000u32).map(|i| i.to_le_bytes()[1]).collect();
+        let mut output = Vec::new();
+        assert_eq!(copy(&*input, &mut output).unwrap(), 200_000);
+        assert!(input == output);
     }
 }

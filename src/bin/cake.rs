@@ -1,113 +1,24 @@
 //! 8.4.4 cake: the assembly line, measured with real threads and compared with a virtual one.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
-use std::thread;
-use std::time::Duration;
+use std::{fs, mem, thread};
 
-use clap::{Args, Parser};
+use anyhow::Context;
 use crossbeam::channel::{self, Receiver};
-use threadbare::cake::lab::{self, Engine, Method, Trial};
-use threadbare::cake::record::Record;
-use threadbare::cake::threads::Work;
-use threadbare::cake::{Act, Distribution, Error, Event, Shop, Stage, settings, table};
-use threadbare::{cli, cpu};
+use threadbare::cake::lab::{self, Method, Trial};
+use threadbare::cake::record::{self, Record};
+use threadbare::cake::{Act, Error, Event, Shop, draw, report, settings, table};
+use threadbare::{cli, cpu, files};
+
+use args::{Cli, Command, GO_FLAGS, MethodArgs, ShopArgs};
+
+#[path = "cake/args.rs"]
+mod args;
 
 /// Events in flight between the cooks and whoever prints them.
 const EVENTS: usize = 1_024;
-
-const GO_FLAGS: &[&str] = &[
-    "cakes",
-    "bake",
-    "bakestddev",
-    "bakebuf",
-    "icers",
-    "ice",
-    "icestddev",
-    "icebuf",
-    "inscribe",
-    "inscribestddev",
-    "v",
-    "bakers",
-    "inscribers",
-    "seed",
-];
-
-/// Bakes, ices and inscribes cakes on threads, and says what the same cakes take in theory.
-///
-/// Without flags for a shop it runs the book's six settings. Times are Go's: 10ms, 2500us, 1s.
-#[derive(Parser)]
-struct Cli {
-    #[command(flatten)]
-    shop: ShopArgs,
-    #[command(flatten)]
-    method: MethodArgs,
-    /// Print what each cook does: baking N, icing N, inscribing N, finished N
-    #[arg(short)]
-    verbose: bool,
-}
-
-#[derive(Args, Default, PartialEq)]
-struct ShopArgs {
-    /// Number of cakes [default: 20]
-    #[arg(long)]
-    cakes: Option<u64>,
-    /// Number of cooks baking [default: 1]
-    #[arg(long)]
-    bakers: Option<usize>,
-    /// Time to bake a cake [default: 10ms]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
-    bake: Option<Duration>,
-    /// Standard deviation of the baking time [default: 0]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
-    bakestddev: Option<Duration>,
-    /// Places on the counter between baking and icing [default: 0]
-    #[arg(long)]
-    bakebuf: Option<usize>,
-    /// Number of cooks icing [default: 1]
-    #[arg(long)]
-    icers: Option<usize>,
-    /// Time to ice a cake [default: 10ms]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
-    ice: Option<Duration>,
-    /// Standard deviation of the icing time [default: 0]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
-    icestddev: Option<Duration>,
-    /// Places on the counter between icing and inscribing [default: 0]
-    #[arg(long)]
-    icebuf: Option<usize>,
-    /// Number of cooks inscribing [default: 1]
-    #[arg(long)]
-    inscribers: Option<usize>,
-    /// Time to inscribe a cake [default: 10ms]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
-    inscribe: Option<Duration>,
-    /// Standard deviation of the inscribing time [default: 0]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
-    inscribestddev: Option<Duration>,
-    /// How times vary: fixed, normal or exponential [default: normal where there is a deviation]
-    #[arg(long, value_name = "NAME", value_parser = distribution)]
-    distribution: Option<Distribution>,
-}
-
-#[derive(Args)]
-struct MethodArgs {
-    /// Seed of the cakes: the same seed gives the same cakes in every engine
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Days to repeat each measurement on, each with cakes of its own
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    repetitions: u64,
-    /// What runs the shop: threads, virtual, recurrence, or both of the first two
-    #[arg(long, default_value = "both", value_name = "NAME", value_parser = engine)]
-    engine: Engine,
-    /// What real cooks do: sleep, or spin until the cake has used its time on a CPU
-    #[arg(long, default_value = "sleep", value_name = "NAME", value_parser = work)]
-    work: Work,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
 
 fn main() -> ExitCode {
     cli::run(GO_FLAGS, |args: Cli| match run(&args) {
@@ -120,27 +31,33 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Cli) -> anyhow::Result<()> {
-    let MethodArgs { engine, work, repetitions: days, .. } = args.method;
-    let method = Method { engine, work, days };
-    match args.shop.shop(args.method.seed) {
-        Some(shop) => one_shop(&shop, method, args),
-        None => six_settings(method, args),
+    match &args.command {
+        Some(Command::Sweep { buffers, icers, out, line, method, output }) => {
+            let shop = line.shop(method.seed);
+            sweep(&shop, (&buffers.0, &icers.0), method.method(output), out, output.json)
+        }
+        Some(Command::Timeline { svg, shop, method }) => timeline(svg, shop, method),
+        Some(Command::Report { dir, method }) => report(dir, method),
+        None => match args.shop.shop(args.method.seed) {
+            Some(shop) => one_shop(&shop, args.method.method(&args.output), args),
+            None => six_settings(args.method.method(&args.output), args),
+        },
     }
 }
 
 fn one_shop(shop: &Shop, method: Method, args: &Cli) -> anyhow::Result<()> {
     let trial = measure(shop, method, args.verbose)?;
-    if args.method.json {
+    if args.output.json {
         return print_json(&[Record::new("shop", &trial)]);
     }
-    write!(cli::stdout(), "{}", table::details(&trial))?;
-    Ok(())
+    Ok(write!(cli::stdout(), "{}", table::details(&trial))?)
 }
 
 fn six_settings(method: Method, args: &Cli) -> anyhow::Result<()> {
     let settings = settings(args.method.seed);
+    settings.iter().try_for_each(|setting| lab::check(&setting.shop, method))?;
     let mut out = cli::stdout();
-    let stream = !args.verbose && !args.method.json;
+    let stream = !args.verbose && !args.output.json;
     let head = table::head(&settings[0].shop, method.days);
     if stream {
         write!(out, "{head}")?;
@@ -154,20 +71,62 @@ fn six_settings(method: Method, args: &Cli) -> anyhow::Result<()> {
         trials.push(trial);
     }
     let done = || settings.iter().zip(&trials);
-    if args.method.json {
+    if args.output.json {
         return print_json(&done().map(|(s, t)| Record::new(s.name, t)).collect::<Vec<_>>());
     }
     if !stream {
         let rows: String = done().map(|(setting, trial)| table::row(setting, trial)).collect();
         write!(out, "{head}{rows}")?;
     }
-    write!(out, "{}", table::foot(cpu::n_cpus(), cpu::load_average()))?;
-    Ok(())
+    Ok(write!(out, "{}", table::foot(cpu::n_cpus(), cpu::load_average()))?)
 }
 
 fn print_json(records: &[Record]) -> anyhow::Result<()> {
-    writeln!(cli::stdout(), "{}", serde_json::to_string_pretty(records)?)?;
-    Ok(())
+    Ok(write!(cli::stdout(), "{}", record::json(records))?)
+}
+
+fn sweep(
+    shop: &Shop,
+    ranges: (&[usize], &[usize]),
+    method: Method,
+    out: &Path,
+    json: bool,
+) -> anyhow::Result<()> {
+    let mut stdout = cli::stdout();
+    let mut head = table::sweep_head(shop);
+    let points = lab::sweep(shop, ranges, method, |point| {
+        let row = mem::take(&mut head) + &table::sweep_row(point);
+        if !json {
+            write!(stdout, "{row}")?;
+        }
+        anyhow::Ok(())
+    })?;
+    let records = record::of_sweep(&points);
+    save(out, "sweep.csv", &record::csv(&points))?;
+    save(out, "sweep.json", &record::json(&records))?;
+    save(out, "sweep.svg", &draw::heat_map(&table::describe(shop), &points)?)?;
+    if json { print_json(&records) } else { Ok(()) }
+}
+
+fn timeline(svg: &Path, shop: &ShopArgs, args: &MethodArgs) -> anyhow::Result<()> {
+    let shop = shop.shop_or_book(args.seed);
+    let events = lab::events(&shop, Method { engine: args.engine, work: args.work, days: 1 })?;
+    let figure = draw::timeline(&table::describe(&shop), &shop, &events)?;
+    Ok(files::write(svg, figure.as_bytes())?)
+}
+
+fn report(dir: &Path, args: &MethodArgs) -> anyhow::Result<()> {
+    fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+    let machine = report::Machine { n_cpus: cpu::n_cpus(), load: cpu::load_average() };
+    let progress = |what: &str| cli::warn(&format!("measuring {what}"));
+    for file in report::run(args.seed, args.engine, args.work, &machine, progress)? {
+        save(dir, &file.name, &file.contents)?;
+    }
+    Ok(writeln!(cli::stdout(), "{}", dir.join("index.html").display())?)
+}
+
+fn save(dir: &Path, name: &str, contents: &str) -> anyhow::Result<()> {
+    Ok(files::write(&dir.join(name), contents.as_bytes())?)
 }
 
 /// Runs an experiment; with `verbose`, prints its events while they happen.
@@ -194,68 +153,4 @@ fn print(shop: &Shop, happened: Receiver<Event>) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-impl ShopArgs {
-    /// The shop asked for, if any flag of a shop was given.
-    fn shop(&self, seed: u64) -> Option<Shop> {
-        if *self == ShopArgs::default() {
-            return None;
-        }
-        let Shop { stages, cakes, .. } = Shop::book();
-        let [baking, icing, inscribing] = stages.try_into().expect("the book has three");
-        let stages = [
-            self.stage(baking, self.bakers, self.bake, self.bakestddev, self.bakebuf),
-            self.stage(icing, self.icers, self.ice, self.icestddev, self.icebuf),
-            self.stage(inscribing, self.inscribers, self.inscribe, self.inscribestddev, None),
-        ];
-        Some(Shop { cakes: self.cakes.unwrap_or(cakes), stages: stages.into(), seed })
-    }
-
-    fn stage(
-        &self,
-        book: Stage,
-        cooks: Option<usize>,
-        time: Option<Duration>,
-        spread: Option<Duration>,
-        buffer: Option<usize>,
-    ) -> Stage {
-        let spread = spread.unwrap_or_default();
-        let by_spread = if spread.is_zero() { Distribution::Fixed } else { Distribution::Normal };
-        Stage {
-            cooks: cooks.unwrap_or(book.cooks),
-            time: time.unwrap_or(book.time),
-            spread,
-            distribution: self.distribution.unwrap_or(by_spread),
-            buffer: buffer.unwrap_or(book.buffer),
-            ..book
-        }
-    }
-}
-
-fn distribution(name: &str) -> Result<Distribution, &'static str> {
-    match name {
-        "fixed" => Ok(Distribution::Fixed),
-        "normal" => Ok(Distribution::Normal),
-        "exponential" => Ok(Distribution::Exponential),
-        _ => Err("use fixed, normal or exponential"),
-    }
-}
-
-fn engine(name: &str) -> Result<Engine, &'static str> {
-    match name {
-        "both" => Ok(Engine::Both),
-        "threads" => Ok(Engine::Threads),
-        "virtual" => Ok(Engine::Virtual),
-        "recurrence" => Ok(Engine::Recurrence),
-        _ => Err("use both, threads, virtual or recurrence"),
-    }
-}
-
-fn work(name: &str) -> Result<Work, &'static str> {
-    match name {
-        "sleep" => Ok(Work::Sleep),
-        "spin" => Ok(Work::Spin),
-        _ => Err("use sleep or spin"),
-    }
 }

@@ -1,11 +1,12 @@
-//! Results as data, for JSON.
+//! Results as data: JSON and CSV.
 
+use std::iter;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::lab::{Mean, Trial};
-use super::{Distribution, Outcome, Shop};
+use super::lab::{Mean, Point, Trial};
+use super::{Cook, Distribution, Outcome, Shop, Stage};
 
 /// One shop and what it came to. Times are milliseconds.
 #[derive(Serialize)]
@@ -83,7 +84,7 @@ impl Record {
 }
 
 impl StageRecord {
-    fn new(stage: &super::Stage) -> StageRecord {
+    fn new(stage: &Stage) -> StageRecord {
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         let distribution = match stage.distribution {
             Distribution::Fixed => "fixed",
@@ -108,7 +109,7 @@ impl Value {
 }
 
 fn cooks(shop: &Shop, outcome: &Outcome) -> Vec<CookRecord> {
-    let cook = |cook: &super::Cook| {
+    let cook = |cook: &Cook| {
         let shares = cook.shares(outcome.makespan);
         CookRecord {
             stage: shop.stages[cook.stage].name,
@@ -126,4 +127,38 @@ fn counters(shop: &Shop, outcome: &Outcome) -> Vec<CounterRecord> {
     let both = shop.stages.iter().zip(&outcome.counters);
     both.map(|(stage, it)| CounterRecord { after: stage.name, mean: it.mean, most: it.most })
         .collect()
+}
+
+/// The records as JSON.
+///
+/// # Panics
+/// Never: names, numbers and lists of them always have a JSON form.
+pub fn json(records: &[Record]) -> String {
+    serde_json::to_string_pretty(records).expect("numbers and names, no map") + "\n"
+}
+
+/// A sweep as comma-separated values, a line a shop; empty where an engine did not run.
+pub fn csv(points: &[Point]) -> String {
+    let head = "icers,buffer,real_ms,real_margin_ms,virtual_ms,ratio,cakes_per_second,cpu_ms\n";
+    iter::once(head.to_owned()).chain(points.iter().map(csv_line)).collect()
+}
+
+fn csv_line(Point { buffer, icers, trial }: &Point) -> String {
+    let real = trial.real_makespan();
+    let values = [
+        real.map(|it| it.mean * 1e3),
+        real.and_then(|it| it.margin).map(|margin| margin * 1e3),
+        trial.ideal_makespan().map(|it| it.mean * 1e3),
+        trial.ratio().map(|it| it.mean),
+        trial.throughput().map(|it| it.mean),
+        trial.cpu().map(|it| it.mean * 1e3),
+    ];
+    let values = values.map(|value| value.map_or(String::new(), |value| format!("{value:.4}")));
+    format!("{icers},{buffer},{}\n", values.join(","))
+}
+
+/// The records of a sweep, named by what varies in it.
+pub fn of_sweep(points: &[Point]) -> Vec<Record> {
+    let name = |point: &Point| format!("icers {} buffer {}", point.icers, point.buffer);
+    points.iter().map(|point| Record::new(&name(point), &point.trial)).collect()
 }

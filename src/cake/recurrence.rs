@@ -14,10 +14,7 @@ use super::{Cook, Counter, Error, Outcome, Shop};
 /// # Errors
 /// When the shop cannot open or a stage has more than one cook.
 pub fn run(shop: &Shop, mut departures: impl FnMut(u64, &[u64])) -> Result<Outcome, Error> {
-    shop.check()?;
-    if let Some(stage) = shop.stages.iter().find(|stage| stage.cooks != 1) {
-        return Err(Error::OneCookOnly(stage.name, stage.cooks));
-    }
+    check(shop)?;
     let (times, last) = (shop.times(), shop.stages.len() - 1);
     let mut rows: Vec<Row> = shop.stages.iter().map(|_| Row::default()).collect();
     let mut left = vec![0; shop.stages.len()];
@@ -35,6 +32,15 @@ pub fn run(shop: &Shop, mut departures: impl FnMut(u64, &[u64])) -> Result<Outco
         departures(cake, &left);
     }
     Ok(outcome(shop, &rows, left[last]))
+}
+
+/// Says whether the recurrence is for this shop.
+pub(super) fn check(shop: &Shop) -> Result<(), Error> {
+    shop.check()?;
+    match shop.stages.iter().find(|stage| stage.cooks != 1) {
+        Some(stage) => Err(Error::OneCookOnly(stage.name, stage.cooks)),
+        None => Ok(()),
+    }
 }
 
 /// One stage, as far back as anybody asks.

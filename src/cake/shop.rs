@@ -12,7 +12,7 @@ const COOKS_MAX: usize = 1_000;
 /// Places on a counter; each is memory of a channel.
 const BUFFER_MAX: usize = 1_000_000;
 /// Time for one cake at one stage.
-const TIME_MAX: Duration = Duration::from_secs(3_600);
+const TIME_MAX: Duration = Duration::from_hours(1);
 /// Time for all cakes at all stages; keeps every sum of nanoseconds far from overflow.
 const TOTAL_MAX: Duration = Duration::from_secs(100_000_000);
 
@@ -86,10 +86,16 @@ pub enum Error {
     Total(Duration),
     /// The recurrence is for one cook a stage.
     OneCookOnly(&'static str, usize),
+    /// The recurrence only calculates.
+    NoEvents,
     /// More threads than the machine has room for.
     Threads(usize, usize),
     /// The machine refused a thread.
     Spawn(std::io::Error),
+    /// More cakes than a timeline can show.
+    Timeline(u64, u64),
+    /// A figure could not be drawn.
+    Draw(String),
     /// Whoever listened to the events went away.
     Stopped,
 }
@@ -116,10 +122,13 @@ impl fmt::Display for Error {
             Error::OneCookOnly(stage, n) => {
                 write!(f, "{stage}: {n} cooks: the recurrence is for one cook a stage")
             }
+            Error::NoEvents => write!(f, "the recurrence has no events to show"),
             Error::Threads(n, max) => {
                 write!(f, "{n} cooks: this machine has room for {max} threads")
             }
             Error::Spawn(err) => write!(f, "start a cook: {err}"),
+            Error::Timeline(n, max) => write!(f, "{n} cakes: a timeline shows at most {max}"),
+            Error::Draw(cause) => write!(f, "draw a figure: {cause}"),
             Error::Stopped => write!(f, "the shop closed early"),
         }
     }
@@ -130,7 +139,7 @@ impl std::error::Error for Error {}
 impl Error {
     /// Whether another shop would do: nothing was tried with this one.
     pub fn is_usage(&self) -> bool {
-        !matches!(self, Error::Spawn(_) | Error::Stopped)
+        !matches!(self, Error::Spawn(_) | Error::Draw(_) | Error::Stopped)
     }
 }
 

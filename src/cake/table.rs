@@ -1,9 +1,10 @@
 //! Results as text: the six settings side by side, and one shop in detail.
 
 use std::fmt::Write;
+use std::time::Duration;
 
-use super::lab::{Mean, Trial};
-use super::{Distribution, Outcome, Setting, Shares, Shop, Stage};
+use super::lab::{Mean, Point, Trial};
+use super::{Cook, Distribution, Outcome, Setting, Shares, Shop, Stage};
 
 /// Stands where an engine has nothing to say.
 const NOTHING: &str = "–";
@@ -17,7 +18,8 @@ pub fn head(shop: &Shop, days: u64) -> String {
     let (cakes, seed) = (shop.cakes, shop.seed);
     let often = if days > 1 { format!(", means of {days} days") } else { String::new() };
     format!(
-        "{cakes} cakes, seed {seed}{often}; a cook, 10 ms and no buffer a step, but for what differs\n\n\
+        "{cakes} cakes, seed {seed}{often}; a cook, 10 ms and no buffer a step, but for what \
+         differs\n\n\
          {:>82}\n{:<21} {:<20} {:>9} {:>9} {:>6} {:>8}  {:>5} {:>5} {:>8}\n",
         "busy:",
         "setting",
@@ -54,58 +56,82 @@ pub fn row(setting: &Setting, trial: &Trial) -> String {
 pub fn foot(n_cpus: usize, load: Option<f64>) -> String {
     let load = load.map_or(String::new(), |load| format!(", load average {load:.2}"));
     format!(
-        "\nvirtual: the same cakes with free hand-overs and exact sleeps. What real takes beyond it\n\
-         is what this machine added: waking threads, mostly ({n_cpus} CPUs{load}).\n"
+        "\nvirtual: the same cakes with free hand-overs and exact sleeps. What real takes beyond \
+         it\nis what this machine added: waking threads, mostly ({n_cpus} CPUs{load}).\n"
+    )
+}
+
+/// The head of the table of a sweep.
+pub fn sweep_head(shop: &Shop) -> String {
+    format!(
+        "{}\n\n{:>5} {:>7} {:>10} {:>10} {:>6} {:>9}\n",
+        describe(shop),
+        "icers",
+        "buffer",
+        "virtual",
+        "real",
+        "ratio",
+        "cakes/s",
+    )
+}
+
+/// A line of the table of a sweep.
+pub fn sweep_row(point: &Point) -> String {
+    let Point { icers, buffer, trial } = point;
+    format!(
+        "{icers:>5} {buffer:>7} {:>10} {:>10} {:>6} {:>9}\n",
+        or_nothing(trial.ideal_makespan(), time),
+        or_nothing(trial.real_makespan(), time),
+        or_nothing(trial.ratio(), |ratio| format!("{ratio:.3}")),
+        or_nothing(trial.throughput(), |rate| format!("{rate:.1}")),
     )
 }
 
 /// One shop: its makespan by each engine, its cooks and counters.
 pub fn details(trial: &Trial) -> String {
-    let mut text = format!("{}\n\n", describe(&trial.shop));
-    for (name, makespan) in [("virtual", trial.ideal_makespan()), ("real", trial.real_makespan())] {
-        if let Some(makespan) = makespan {
-            text += &format!("{name:<9} {}\n", with_margin(makespan, time));
-        }
-    }
-    let rest = [
-        ("ratio", trial.ratio(), (|ratio| format!("{ratio:.3}")) as fn(f64) -> String),
-        ("rate", trial.throughput(), |rate| format!("{rate:.1} cakes/s")),
+    let rate: fn(f64) -> String = |rate| format!("{rate:.1} cakes/s");
+    let values = [
+        ("virtual", trial.ideal_makespan(), time as fn(f64) -> String),
+        ("real", trial.real_makespan(), time),
+        ("ratio", trial.ratio(), |ratio| format!("{ratio:.3}")),
+        ("rate", trial.throughput(), rate),
         ("CPU", trial.cpu(), time),
     ];
-    for (name, value, unit) in rest {
-        if let Some(value) = value {
-            text += &format!("{name:<9} {}\n", with_margin(value, unit));
-        }
-    }
-    text + "\n" + &trial.outcomes().first().map_or(String::new(), |it| day(&trial.shop, it))
+    let line = |(name, value, unit): (&str, Option<Mean>, fn(f64) -> String)| {
+        Some(format!("{name:<9} {}\n", with_margin(value?, unit)))
+    };
+    let values: String = values.into_iter().filter_map(line).collect();
+    let day = trial.outcomes().first().map_or(String::new(), |it| day(&trial.shop, it));
+    format!("{}\n\n{values}\n{day}", describe(&trial.shop))
 }
 
 /// The cooks and counters of one run.
 fn day(shop: &Shop, outcome: &Outcome) -> String {
-    let mut text = format!(
+    let head = format!(
         "{:<14} {:>7} {:>7} {:>8} {:>8}   █ busy  ░ starved  ▓ blocked\n",
         "cook", "cakes", "busy", "starved", "blocked"
     );
-    for cook in outcome.cooks.iter().filter(|cook| cook.number < COOKS_LISTED) {
-        let shares = cook.shares(outcome.makespan);
-        text += &format!(
-            "{:<14} {:>7} {:>5.1} % {:>6.1} % {:>6.1} %   {}\n",
-            format!("{} {}", shop.stages[cook.stage].name, cook.number),
-            cook.cakes,
-            shares.busy * 100.0,
-            shares.starved * 100.0,
-            shares.blocked * 100.0,
-            bar(shares),
-        );
-    }
-    for (stage, counter) in shop.stages.iter().zip(&outcome.counters) {
+    let listed = outcome.cooks.iter().filter(|cook| cook.number < COOKS_LISTED);
+    let cooks: String = listed.map(|it| cook(shop, it, outcome.makespan)).collect();
+    let counters = shop.stages.iter().zip(&outcome.counters).map(|(stage, counter)| {
         let most = counter.most.map_or(String::new(), |most| format!(", at most {most}"));
-        let (name, places) = (stage.name, stage.buffer);
-        let mean = counter.mean;
-        text +=
-            &format!("\ncounter after {name}: {places} places, {mean:.2} taken on average{most}");
-    }
-    text + "\n"
+        let (name, places, mean) = (stage.name, stage.buffer, counter.mean);
+        format!("counter after {name}: {places} places, {mean:.2} taken on average{most}\n")
+    });
+    format!("{head}{cooks}\n{}", counters.collect::<String>())
+}
+
+fn cook(shop: &Shop, cook: &Cook, makespan: Duration) -> String {
+    let shares = cook.shares(makespan);
+    format!(
+        "{:<14} {:>7} {:>5.1} % {:>6.1} % {:>6.1} %   {}\n",
+        format!("{} {}", shop.stages[cook.stage].name, cook.number),
+        cook.cakes,
+        shares.busy * 100.0,
+        shares.starved * 100.0,
+        shares.blocked * 100.0,
+        bar(shares),
+    )
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // shares are 0 to 1

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam::channel;
 use proptest::prelude::*;
@@ -79,9 +79,9 @@ proptest! {
     ) {
         let stage = |&(micros, buffer, kind): &(u64, usize, u8)| {
             let time = Duration::from_micros(micros);
-            let distribution = [Distribution::Fixed, Distribution::Normal, Distribution::Exponential];
+            let all = [Distribution::Fixed, Distribution::Normal, Distribution::Exponential];
             let spread = if kind == 1 { time / 3 } else { Duration::ZERO };
-            let distribution = distribution[usize::from(kind)];
+            let distribution = all[usize::from(kind)];
             Stage { spread, distribution, buffer, ..Stage::new("working", time) }
         };
         let shop = Shop { cakes, stages: stages.iter().map(stage).collect(), seed };
@@ -122,15 +122,15 @@ fn by_free_times(shop: &Shop) -> Duration {
     let mut icers = vec![0; shop.stages[1].cooks];
     let (mut baker, mut started, mut iced) = (0, Vec::new(), Vec::new());
     for cake in 0..shop.cakes {
-        let baked = baker + times[0].nanos(cake);
-        let icer = icers.iter_mut().min().unwrap();
-        let start = baked.max(*icer);
-        *icer = start + times[1].nanos(cake);
-        iced.push((*icer, cake));
+        let done = baker + times[0].nanos(cake);
+        let free = icers.iter_mut().min().unwrap();
+        let start = done.max(*free);
+        *free = start + times[1].nanos(cake);
+        iced.push((*free, cake));
         started.push(start);
         // The baker puts cake n down once cake n - B has left the counter.
         let room = started.len().checked_sub(shop.stages[0].buffer + 1).map_or(0, |n| started[n]);
-        baker = baked.max(room);
+        baker = done.max(room);
     }
     iced.sort_unstable();
     let inscribe = |free: u64, &(at, cake): &(u64, u64)| free.max(at) + times[2].nanos(cake);
@@ -204,17 +204,6 @@ fn a_counter_fills_before_a_slow_icer() {
     assert!(outcome.counters[0].mean > 2.0 && outcome.counters[0].mean < 3.0);
 }
 
-#[test]
-fn six_settings_run_far_faster_than_real_time() {
-    let n_runs = 200;
-    for Setting { name, shop, .. } in settings(1) {
-        let start = Instant::now();
-        let makespan: Duration = (0..n_runs).map(|_| virtual_run(&shop).makespan).sum();
-        // The target is 20,000 with the release profile; this catches only a blunder.
-        assert!(makespan > start.elapsed() * 500, "{name}");
-    }
-}
-
 // ---- threads ----
 
 fn record(shop: &Shop, work: Work) -> (Outcome, Vec<Event>) {
@@ -262,7 +251,7 @@ fn check_order(shop: &Shop, events: &[Event], work: Work) {
         assert!(own.iter().all(|event| event.cook == took.cook));
         assert!(passed.at >= completed.at);
         if work == Work::Sleep {
-            assert!(completed.at - took.at >= times[stage].of(cake));
+            assert!(completed.at >= took.at + times[stage].of(cake));
         }
         if stage > 0 {
             assert!(took.at >= steps[&(stage - 1, cake)][1].at, "taken before it was completed");

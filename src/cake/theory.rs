@@ -6,8 +6,8 @@ use super::{Distribution, Shop, Stage};
 
 /// Sweeps over the chain before giving up on its last digits.
 const SWEEPS_MAX: usize = 20_000;
-/// Relative change of the throughput at which the chain counts as solved.
-const PRECISION: f64 = 1e-14;
+/// Change of any state's probability at which the chain counts as solved.
+const PRECISION: f64 = 1e-15;
 
 /// The makespan of a shop with fixed times, one baker, one inscriber and any number of icers, if
 /// there is a formula for it; three stages only, times as they are.
@@ -37,7 +37,7 @@ pub fn bound(shop: &Shop) -> Duration {
     let once: Duration = shop.stages.iter().map(|stage| stage.time).sum();
     let through = |stage: &Stage| {
         let rounds = shop.cakes.div_ceil(stage.cooks as u64);
-        stage.time.mul_f64(rounds as f64) + (once - stage.time)
+        stage.time.mul_f64(rounds as f64) + once.saturating_sub(stage.time)
     };
     shop.stages.iter().map(through).max().unwrap_or_default()
 }
@@ -55,16 +55,9 @@ pub fn amdahl(one_icer: f64, icing: f64, k: usize) -> f64 {
 pub fn throughput(rates: &[f64], buffers: &[usize]) -> f64 {
     let chain = Chain::new(rates, buffers);
     let mut weights = vec![1.0 / chain.n_states() as f64; chain.n_states()];
-    let mut before = f64::INFINITY;
-    for _ in 0..SWEEPS_MAX {
-        chain.sweep(&mut weights);
-        let now = chain.departures(&weights);
-        if (now - before).abs() < PRECISION * now {
-            break;
-        }
-        before = now;
-    }
-    before
+    let solved = |_: &usize| chain.sweep(&mut weights) < PRECISION;
+    (0..SWEEPS_MAX).find(solved); // else the last sweep is as good as it gets
+    chain.departures(&weights)
 }
 
 /// All states of an exponential line, numbered in mixed radix, and the ways into each.
@@ -89,7 +82,9 @@ impl Chain {
                 let next = after(&held, stage);
                 ways_in[number(&next, &sizes)].push((state, rates[stage]));
                 rate_out[state] += rates[stage];
-                door[state] = if stage == buffers.len() { rates[stage] } else { 0.0 };
+                if stage == buffers.len() {
+                    door[state] = rates[stage];
+                }
             }
         }
         Chain { ways_in, rate_out, door }
@@ -99,15 +94,20 @@ impl Chain {
         self.rate_out.len()
     }
 
-    /// One round of Gauss and Seidel: what flows out of a state is what flows into it.
-    fn sweep(&self, weights: &mut [f64]) {
+    /// One round of Gauss and Seidel: what flows out of a state is what flows into it. Gives the
+    /// largest change.
+    fn sweep(&self, weights: &mut [f64]) -> f64 {
+        let before = weights.to_vec();
         for (state, ways) in self.ways_in.iter().enumerate() {
             let inflow: f64 = ways.iter().map(|&(from, rate)| weights[from] * rate).sum();
             let out = self.rate_out[state];
             weights[state] = if out > 0.0 { inflow / out } else { 0.0 };
         }
         let sum: f64 = weights.iter().sum();
-        weights.iter_mut().for_each(|weight| *weight /= sum);
+        for weight in &mut *weights {
+            *weight /= sum;
+        }
+        weights.iter().zip(before).map(|(now, before)| (now - before).abs()).fold(0.0, f64::max)
     }
 
     fn departures(&self, weights: &[f64]) -> f64 {

@@ -8,7 +8,7 @@ use rand_distr::{Distribution as _, Exp1, StandardNormal};
 
 use super::{Distribution, Stage};
 
-/// The odd constant of SplitMix64: 2^64 over the golden ratio.
+/// The odd constant of `SplitMix64`: 2^64 over the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The service times of one stage.
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_negative_time_is_zero() {
         let wide = Stage {
-            spread: Duration::from_secs(3_600),
+            spread: Duration::from_hours(1),
             distribution: Distribution::Normal,
             ..Stage::new("baking", Duration::ZERO)
         };

@@ -17,7 +17,7 @@ pub struct Listen {
     /// Port to listen on; 0 lets the system choose one
     #[arg(long, default_value_t = 8000)]
     pub port: u16,
-    /// Address to listen on; 0.0.0.0 or [::] for every interface
+    /// Address to listen on; 0.0.0.0 or :: for every interface
     #[arg(long, default_value = "127.0.0.1")]
     pub bind: String,
 }

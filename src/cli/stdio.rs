@@ -45,7 +45,7 @@ pub fn wait_for_byte() {
 }
 
 /// The process's stdout, line by line. A reader that went away is told apart by the error's type
-/// and makes [`run`] end with 0; any other error names stdout as its subject.
+/// and makes [`run`](super::run) end with 0; any other error names stdout as its subject.
 #[derive(Clone, Copy, Debug)]
 pub struct Stdout;
 

@@ -76,14 +76,87 @@ impl Iterator for Lines<'_> {
             if line.last() == Some(&b'\r') && matches!(end, End::Newline) {
                 line.pop();
             }
-            match end {
-                End::Newline if line.len() <= LINE_MAX => return Some(line),
-                End::Input if !line.is_empty() && line.len() <= LINE_MAX => return Some(line),
-                End::Input => return None,
-                End::Newline | End::TooLong => {
-                    _ = self.conn.write_line("line too long"); // NOTE: ignoring network errors
-                }
+            if matches!(end, End::TooLong) || line.len() > LINE_MAX {
+                _ = self.conn.write_line("line too long"); // NOTE: ignoring network errors
+                continue;
             }
+            return (matches!(end, End::Newline) || !line.is_empty()).then_some(line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::Shutdown;
+    use std::thread;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tcp::tests::pair;
+
+    /// What should come of `sent`, and how many lines were too long.
+    fn expected(sent: &[u8]) -> (Vec<Vec<u8>>, usize) {
+        let ended = sent.strip_suffix(b"\n");
+        let lines = ended.unwrap_or(sent).split(|&byte| byte == b'\n');
+        let n_lines = lines.clone().count();
+        let lines = lines.enumerate().map(|(i, line)| match line.strip_suffix(b"\r") {
+            Some(line) if ended.is_some() || i + 1 < n_lines => line,
+            _ => line,
+        });
+        let lines = lines.filter(|_| !sent.is_empty());
+        let (fit, long): (Vec<_>, Vec<_>) = lines.partition(|line| line.len() <= LINE_MAX);
+        (fit.into_iter().map(<[u8]>::to_vec).collect(), long.len())
+    }
+
+    #[test]
+    fn a_last_line_too_long_is_answered_too() {
+        let (mut client, conn) = pair();
+        client.write_all(&vec![b'x'; LINE_MAX + 1]).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(conn.lines().count(), 0);
+        drop(conn);
+        let replies: Vec<_> = BufReader::new(&client).lines().map(Result::unwrap).collect();
+        assert_eq!(replies, ["line too long"]);
+    }
+
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        let text = prop::collection::vec(
+            prop_oneof![Just(b'\r'), Just(0), Just(0xff), any::<u8>()],
+            0..20,
+        );
+        let long = (LINE_MAX - 2..LINE_MAX + 3).prop_map(|n| vec![b'x'; n]);
+        let huge = (LINE_MAX..5 * LINE_MAX).prop_map(|n| vec![b'x'; n]);
+        prop_oneof![8 => text, 1 => long, 1 => huge]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn lines_are_bytes_with_a_bound(
+            lines in prop::collection::vec(line(), 0..6),
+            newline_at_end: bool,
+            chunk in 1usize..100_000,
+        ) {
+            let mut sent = lines.join(&b'\n');
+            if newline_at_end {
+                sent.push(b'\n');
+            }
+            let (client, conn) = pair();
+            let heard: Vec<Vec<u8>> = thread::scope(|s| {
+                let sending = s.spawn(|| {
+                    sent.chunks(chunk).try_for_each(|part| (&client).write_all(part)).unwrap();
+                    client.shutdown(Shutdown::Write).unwrap();
+                });
+                let heard = conn.lines().collect();
+                sending.join().unwrap();
+                heard
+            });
+            drop(conn);
+            let replies = BufReader::new(&client).lines().map_while(Result::ok);
+            let n_long = replies.inspect(|line| assert_eq!(line, "line too long")).count();
+            prop_assert!((heard, n_long) == expected(&sent));
         }
     }
 }

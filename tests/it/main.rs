@@ -1,6 +1,11 @@
 //! Everything seen from outside: the built programs, run as a user runs them.
 
 mod book;
+mod cake;
+mod chat;
+mod crawl;
+mod du;
+mod mandelbrot;
 mod support;
 mod thumbnail;
 mod tidy;

@@ -1,0 +1,63 @@
+//! The cake shop: the book's settings by their Go names, sweeps, and the virtual clock's speed.
+//!
+//! `THREADBARE_FULL=1` sweeps every buffer and number of icers; without it, the telling ones.
+
+use std::hint::black_box;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use threadbare::cake::threads::{self, Work};
+use threadbare::cake::{Setting, Shop, settings, virtual_time};
+
+mod support;
+
+fn by_threads(shop: &Shop) -> Duration {
+    threads::run(shop, Work::Sleep, None).expect("the shop can open").makespan
+}
+
+fn by_virtual_clock(shop: &Shop) -> Duration {
+    let run = virtual_time::run(shop, |_| ControlFlow::Continue(()));
+    run.expect("the shop can open").makespan
+}
+
+fn book(c: &mut Criterion) {
+    let mut group = c.benchmark_group("cake");
+    for Setting { name, shop, .. } in settings(1) {
+        group.bench_function(name, |b| b.iter(|| by_threads(black_box(&shop))));
+    }
+}
+
+fn sweep_buffers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("cake/sweep_buffers");
+    let buffers = support::either::<[usize]>(&[0, 1, 10], &[0, 1, 2, 5, 10, 20, 50, 100]);
+    for &buffer in buffers {
+        let shop = Shop::book().with_spread(0.25).with_buffers(buffer);
+        group.bench_function(buffer.to_string(), |b| b.iter(|| by_threads(black_box(&shop))));
+    }
+}
+
+fn sweep_icers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("cake/sweep_icers");
+    let icers = support::either::<[usize]>(&[2, 4, 8], &[1, 2, 3, 4, 5, 6, 7, 8]);
+    for &icers in icers {
+        let shop = Shop::book().with_icing(Duration::from_millis(50)).with_icers(icers);
+        group.bench_function(icers.to_string(), |b| b.iter(|| by_threads(black_box(&shop))));
+    }
+}
+
+/// An element is an event: a cake taken, completed or passed on.
+fn virtual_clock(c: &mut Criterion) {
+    let mut group = c.benchmark_group("cake/virtual");
+    for Setting { name, shop, .. } in settings(1) {
+        group.throughput(Throughput::Elements(3 * 3 * shop.cakes));
+        group.bench_function(name, |b| b.iter(|| by_virtual_clock(black_box(&shop))));
+    }
+    let day = Shop { cakes: 100_000, ..Shop::book().with_spread(0.25).with_buffers(10) };
+    group.throughput(Throughput::Elements(3 * 3 * day.cakes));
+    group.bench_function("100000_cakes", |b| b.iter(|| by_virtual_clock(black_box(&day))));
+}
+
+criterion_group!(name = benches; config = support::short();
+    targets = book, sweep_buffers, sweep_icers, virtual_clock);
+criterion_main!(benches);

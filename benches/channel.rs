@@ -1,0 +1,222 @@
+//! What an item costs on its way through a channel: `channel/{shape}/{library}/{capacity}`.
+//!
+//! Every time is that of one item; the threads are started once a sample. std has no channel with
+//! two receivers, std and kanal have no `select!` for threads: those cells do not exist.
+
+use std::hint::black_box;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use crossbeam::channel;
+
+mod support;
+
+const CAPACITIES: [usize; 5] = [0, 1, 10, 100, 1_000];
+const BATCHES: [usize; 4] = [1, 16, 64, 256];
+
+/// Room for batches: where waking a thread is still most of what an item costs.
+const BATCH_CAPACITY: usize = 10;
+
+/// Senders, and as many receivers, of the mpmc shape.
+const PEERS: u64 = 4;
+
+trait Channel {
+    const NAME: &str;
+    type Tx<T: Send>: Send;
+    type Rx<T: Send>: Send;
+    fn bounded<T: Send>(capacity: usize) -> (Self::Tx<T>, Self::Rx<T>);
+    fn send<T: Send>(tx: &Self::Tx<T>, item: T);
+    fn recv<T: Send>(rx: &Self::Rx<T>) -> Option<T>;
+}
+
+/// A channel with many ends on both sides.
+trait Shared: Channel {
+    fn another<T: Send>(ends: &(Self::Tx<T>, Self::Rx<T>)) -> (Self::Tx<T>, Self::Rx<T>);
+}
+
+macro_rules! channel {
+    ($name:ident, $label:literal, $bounded:path, $tx:path, $rx:path) => {
+        struct $name;
+
+        impl Channel for $name {
+            const NAME: &str = $label;
+            type Tx<T: Send> = $tx;
+            type Rx<T: Send> = $rx;
+
+            fn bounded<T: Send>(capacity: usize) -> (Self::Tx<T>, Self::Rx<T>) {
+                $bounded(capacity)
+            }
+
+            fn send<T: Send>(tx: &Self::Tx<T>, item: T) {
+                tx.send(item).ok().expect("the receiver takes all");
+            }
+
+            fn recv<T: Send>(rx: &Self::Rx<T>) -> Option<T> {
+                rx.recv().ok()
+            }
+        }
+    };
+}
+
+macro_rules! shared {
+    ($($name:ident)*) => {$(
+        impl Shared for $name {
+            fn another<T: Send>(ends: &(Self::Tx<T>, Self::Rx<T>)) -> (Self::Tx<T>, Self::Rx<T>) {
+                ends.clone()
+            }
+        }
+    )*};
+}
+
+channel!(Crossbeam, "crossbeam", channel::bounded, channel::Sender<T>, channel::Receiver<T>);
+channel!(Std, "std", mpsc::sync_channel, mpsc::SyncSender<T>, mpsc::Receiver<T>);
+channel!(Flume, "flume", flume::bounded, flume::Sender<T>, flume::Receiver<T>);
+channel!(Kanal, "kanal", kanal::bounded, kanal::Sender<T>, kanal::Receiver<T>);
+shared!(Crossbeam Flume Kanal);
+
+fn channels(c: &mut Criterion) {
+    measure(c, "handoff", Crossbeam::NAME, &CAPACITIES, handoff::<Crossbeam>);
+    measure(c, "handoff", Std::NAME, &CAPACITIES, handoff::<Std>);
+    measure(c, "handoff", Flume::NAME, &CAPACITIES, handoff::<Flume>);
+    measure(c, "handoff", Kanal::NAME, &CAPACITIES, handoff::<Kanal>);
+    measure(c, "pipeline", Crossbeam::NAME, &CAPACITIES, pipeline::<Crossbeam>);
+    measure(c, "pipeline", Std::NAME, &CAPACITIES, pipeline::<Std>);
+    measure(c, "pipeline", Flume::NAME, &CAPACITIES, pipeline::<Flume>);
+    measure(c, "pipeline", Kanal::NAME, &CAPACITIES, pipeline::<Kanal>);
+    measure(c, "mpmc", Crossbeam::NAME, &CAPACITIES, mpmc::<Crossbeam>);
+    measure(c, "mpmc", Flume::NAME, &CAPACITIES, mpmc::<Flume>);
+    measure(c, "mpmc", Kanal::NAME, &CAPACITIES, mpmc::<Kanal>);
+    measure(c, "select", Crossbeam::NAME, &CAPACITIES, select_crossbeam);
+    measure(c, "select", Flume::NAME, &CAPACITIES, select_flume);
+    let batches = support::either::<[usize]>(&[64], &BATCHES);
+    measure(c, "batch", Crossbeam::NAME, &BATCHES, batch::<Crossbeam>);
+    measure(c, "batch", Std::NAME, batches, batch::<Std>);
+    measure(c, "batch", Flume::NAME, batches, batch::<Flume>);
+    measure(c, "batch", Kanal::NAME, batches, batch::<Kanal>);
+}
+
+/// Runs `shape` with each of `sizes`; it is told how many items to move, and how long they took.
+fn measure(
+    c: &mut Criterion,
+    name: &str,
+    library: &str,
+    sizes: &[usize],
+    shape: fn(usize, u64) -> Duration,
+) {
+    let mut group = c.benchmark_group(format!("channel/{name}"));
+    group.throughput(Throughput::Elements(1));
+    for &size in sizes {
+        let id = BenchmarkId::new(library, size);
+        group.bench_function(id, |b| b.iter_custom(|n_items| shape(size, n_items)));
+    }
+}
+
+/// One thread sends, one receives.
+fn handoff<C: Channel>(capacity: usize, n_items: u64) -> Duration {
+    let (tx, rx) = C::bounded(capacity);
+    thread::scope(|scope| {
+        scope.spawn(move || (0..n_items).for_each(|i| C::send(&tx, i)));
+        let start = Instant::now();
+        while let Some(i) = C::recv(&rx) {
+            black_box(i);
+        }
+        start.elapsed()
+    })
+}
+
+/// As the book's counter, squarer and printer.
+fn pipeline<C: Channel>(capacity: usize, n_items: u64) -> Duration {
+    let (naturals, to_square) = C::bounded(capacity);
+    let (squares, to_print) = C::bounded(capacity);
+    thread::scope(|scope| {
+        scope.spawn(move || (0..n_items).for_each(|i| C::send(&naturals, i)));
+        scope.spawn(move || {
+            while let Some(i) = C::recv(&to_square) {
+                C::send(&squares, i.wrapping_mul(i));
+            }
+        });
+        let start = Instant::now();
+        while let Some(square) = C::recv(&to_print) {
+            black_box(square);
+        }
+        start.elapsed()
+    })
+}
+
+fn mpmc<C: Shared>(capacity: usize, n_items: u64) -> Duration {
+    let ends = C::bounded(capacity);
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for peer in 0..PEERS {
+            let (tx, _) = C::another(&ends);
+            let (_, rx) = C::another(&ends);
+            let share = n_items / PEERS + u64::from(peer < n_items % PEERS);
+            scope.spawn(move || (0..share).for_each(|i| C::send(&tx, i)));
+            scope.spawn(move || {
+                while let Some(i) = C::recv(&rx) {
+                    black_box(i);
+                }
+            });
+        }
+        drop(ends);
+    });
+    start.elapsed()
+}
+
+fn select_crossbeam(capacity: usize, n_items: u64) -> Duration {
+    let (left_tx, left) = channel::bounded(capacity);
+    let (right_tx, right) = channel::bounded(capacity);
+    thread::scope(|scope| {
+        scope.spawn(|| (0..n_items / 2).for_each(|i| Crossbeam::send(&left_tx, i)));
+        scope.spawn(|| (n_items / 2..n_items).for_each(|i| Crossbeam::send(&right_tx, i)));
+        let start = Instant::now();
+        for _ in 0..n_items {
+            let item = channel::select! {
+                recv(left) -> item => item,
+                recv(right) -> item => item,
+            };
+            black_box(item.expect("the senders outlive the scope"));
+        }
+        start.elapsed()
+    })
+}
+
+fn select_flume(capacity: usize, n_items: u64) -> Duration {
+    let (left_tx, left) = flume::bounded(capacity);
+    let (right_tx, right) = flume::bounded(capacity);
+    thread::scope(|scope| {
+        scope.spawn(|| (0..n_items / 2).for_each(|i| Flume::send(&left_tx, i)));
+        scope.spawn(|| (n_items / 2..n_items).for_each(|i| Flume::send(&right_tx, i)));
+        let start = Instant::now();
+        for _ in 0..n_items {
+            let item = flume::Selector::new().recv(&left, |i| i).recv(&right, |i| i).wait();
+            black_box(item.expect("the senders outlive the scope"));
+        }
+        start.elapsed()
+    })
+}
+
+/// As `handoff`, many items at a time.
+fn batch<C: Channel>(size: usize, n_items: u64) -> Duration {
+    let (tx, rx) = C::bounded(BATCH_CAPACITY);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for first in (0..n_items).step_by(size) {
+                let batch: Vec<u64> = (first..n_items).take(size).collect();
+                C::send(&tx, batch);
+            }
+        });
+        let start = Instant::now();
+        while let Some(batch) = C::recv(&rx) {
+            for i in batch {
+                black_box(i);
+            }
+        }
+        start.elapsed()
+    })
+}
+
+criterion_group! { name = benches; config = support::short(); targets = channels }
+criterion_main!(benches);

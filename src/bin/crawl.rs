@@ -1,0 +1,187 @@
+//! 8.6 crawl: prints a site's pages, checks its links, copies it.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread;
+
+use crossbeam::channel::{self, Receiver};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+use threadbare::cli;
+use threadbare::crawl::check::{self, Broken};
+use threadbare::crawl::mirror::{self, File};
+use threadbare::crawl::{self, Crawl, Options, Page, Summary};
+
+#[path = "crawl/args.rs"]
+mod args;
+#[path = "crawl/records.rs"]
+mod records;
+
+use args::{Cli, Command, Site};
+use records::{BrokenRecord, FileRecord, Record};
+
+const GO_FLAGS: &[&str] = &["depth"];
+
+fn main() -> ExitCode {
+    cli::run(GO_FLAGS, |args: Cli| match args.command {
+        None => pages(&args.site),
+        Some(Command::Check(site)) => check(&site),
+        Some(Command::Mirror { dir, site }) => mirror(&dir, &site),
+    })
+}
+
+/// `crawl URL…`
+fn pages(site: &Site) -> anyhow::Result<ExitCode> {
+    let mut records = site.records();
+    let crawl = crawl(site, site.options(), &mut |page| {
+        let is_fetched = page.error.is_none() && page.redirect.is_none();
+        records.write(&Record::new(page), || is_fetched.then(|| page.url.to_string()))
+    })?;
+    records.flush()?;
+    Ok(finish(site, &crawl, crawl.summary.n_failed > 0))
+}
+
+/// `crawl check URL…`
+fn check(site: &Site) -> anyhow::Result<ExitCode> {
+    let options = Options { remember: true, ..site.options() };
+    let crawl = crawl(site, options, &mut |_| Ok(()))?;
+    let broken = check::broken(&crawl);
+    let mut records = site.records();
+    for (page, links) in &broken {
+        let mut heading = format!("{}\n", page.as_deref().unwrap_or("given to start from"));
+        for Broken { url, reason } in links {
+            let record = BrokenRecord { page: page.as_deref(), url, reason };
+            let heading = std::mem::take(&mut heading);
+            let text = || Some(format!("{heading}    {url}: {}", cli::OneLine(reason)));
+            records.write(&record, text)?;
+        }
+    }
+    records.flush()?;
+    Ok(finish(site, &crawl, !broken.is_empty()))
+}
+
+/// `crawl mirror DIR URL…`
+fn mirror(dir: &Path, site: &Site) -> anyhow::Result<ExitCode> {
+    let (crawl, files) = watched(site.options(), &mut |_| Ok(()), |options, done, report| {
+        Ok(mirror::run(dir, &site.urls.urls, options, done, report)?)
+    })?;
+    let mut records = site.records();
+    let mut failed = crawl.summary.n_failed > 0;
+    for File { url, path, error } in &files {
+        let file = &*dir.join(path);
+        if let Some(error) = error {
+            cli::warn(error);
+            failed = true;
+        } else {
+            records.write(&FileRecord { url, file }, || Some(file.display().to_string()))?;
+        }
+    }
+    records.flush()?;
+    Ok(finish(site, &crawl, failed))
+}
+
+fn crawl(
+    site: &Site,
+    options: Options,
+    each: &mut dyn FnMut(&Page) -> anyhow::Result<()>,
+) -> anyhow::Result<Crawl> {
+    watched(options, each, |options, done, report| {
+        Ok(crawl::run(&site.urls.urls, options, done, report)?)
+    })
+}
+
+/// Who is told of pages as they are done.
+type Report<'a> = &'a mut dyn FnMut(&[Page], &Summary) -> bool;
+
+/// Runs `work` with progress on a terminal and an end by signal.
+fn watched<T>(
+    options: Options,
+    each: &mut dyn FnMut(&Page) -> anyhow::Result<()>,
+    work: impl FnOnce(&Options, &Receiver<()>, Report<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let done = signals()?;
+    let progress = progress();
+    let mut outcome = Ok(());
+    let result = work(&options, &done, &mut |pages, summary| {
+        outcome = pages.iter().try_for_each(|page| {
+            tell(page, &options, &progress);
+            each(page)
+        });
+        progress.set_message(line(summary));
+        outcome.is_ok()
+    });
+    progress.finish_and_clear();
+    outcome?;
+    result
+}
+
+/// What went wrong, on stderr; `check` prints it later, with the pages that refer to it.
+fn tell(page: &Page, options: &Options, progress: &ProgressBar) {
+    progress.suspend(|| {
+        if let Some(error) = page.error.as_ref().filter(|_| !options.remember) {
+            cli::warn(&format!("{}: {error}", page.url));
+        }
+        if page.n_too_long > 0 {
+            cli::warn(&format!("{}: links too long to follow: {}", page.url, page.n_too_long));
+        }
+    });
+}
+
+/// A channel that is closed by the first SIGINT or SIGTERM. The second ends the process at once.
+fn signals() -> anyhow::Result<Receiver<()>> {
+    let (cancel, done) = channel::bounded(0);
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::spawn(move || {
+        let mut cancel = Some(cancel);
+        for signal in signals.forever() {
+            SIGNAL.store(signal, Ordering::Relaxed);
+            if cancel.take().is_none() {
+                _ = emulate_default_handler(signal);
+            }
+        }
+    });
+    Ok(done)
+}
+
+/// The signal that came, or 0.
+static SIGNAL: AtomicI32 = AtomicI32::new(0);
+
+/// A line of progress where someone is watching and the pages themselves go elsewhere.
+fn progress() -> ProgressBar {
+    if std::io::stdout().is_terminal() || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{elapsed} {msg}").expect("a constant that parses");
+    ProgressBar::new_spinner().with_style(style)
+}
+
+fn line(summary: &Summary) -> String {
+    let Summary { n_pages, n_failed, n_waiting, .. } = summary;
+    format!("{n_pages} pages, {n_waiting} waiting, {n_failed} failed")
+}
+
+/// The last words, and the exit status.
+fn finish(site: &Site, crawl: &Crawl, failed: bool) -> ExitCode {
+    let summary = &crawl.summary;
+    if summary.is_limited {
+        cli::warn(&format!("not all was fetched: --max-pages is {}", site.what.max_pages));
+    }
+    if site.output.stats {
+        let Summary { n_pages, n_failed, n_forbidden, n_bytes, time, .. } = *summary;
+        let rate = n_pages as f64 / time.as_secs_f64();
+        cli::warn(&format!(
+            "{n_pages} pages, {n_failed} failed, {n_forbidden} forbidden, {} in {time:.2?}: {rate:.0} pages/s",
+            HumanBytes(n_bytes)
+        ));
+    }
+    if summary.is_cancelled {
+        _ = cli::stdout().flush();
+        let signal = SIGNAL.load(Ordering::Relaxed);
+        _ = emulate_default_handler(signal);
+    }
+    cli::status(failed || summary.is_limited)
+}

@@ -1,0 +1,175 @@
+//! Exercise 8.5 mandelbrot: the book's picture as PNG, and how much faster more threads draw it.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::num::ParseIntError;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+use threadbare::mandelbrot::sweep::{self, Measurement};
+use threadbare::mandelbrot::{self, Error, Region, Strategy, View};
+use threadbare::{cli, cpu, files};
+
+/// Draws the Mandelbrot set on threads, pixel for pixel as gopl.io/ch3/mandelbrot does.
+#[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(flatten)]
+    picture: Picture,
+    /// How to share the rows out: sequential, rows (a thread each), chunks or rayon
+    #[arg(long, default_value = "rayon", value_name = "NAME", value_parser = Strategy::from_str)]
+    strategy: Strategy,
+    /// Threads at once [default: the CPUs there are]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Write the PNG to FILE instead of stdout, whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measures every strategy with every thread count
+    Sweep(Sweep),
+}
+
+#[derive(Args)]
+struct Sweep {
+    #[command(flatten)]
+    picture: Picture,
+    /// Thread counts to measure
+    #[arg(long, value_delimiter = ',', default_value = "1,2,4,8", value_name = "N,…")]
+    threads: Vec<usize>,
+    /// Pictures drawn for each measurement; the median counts
+    #[arg(long, default_value_t = 9, value_parser = repetitions)]
+    repetitions: usize,
+    /// Plot speed-up against threads into FILE
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Picture {
+    /// Width and height in pixels
+    #[arg(long, default_value = "1024x1024", value_name = "WxH", value_parser = size)]
+    size: (usize, usize),
+    /// Part of the plane, as XMIN,YMIN,XMAX,YMAX
+    #[arg(long, default_value = "-2,-2,2,2", value_parser = region, allow_hyphen_values = true)]
+    region: Region,
+    /// Steps after which a point is taken to stay in the set
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    iterations: u32,
+    /// Skip points of the cardioid and the disc, mirror rows: the same picture with less work
+    #[arg(long)]
+    shortcuts: bool,
+}
+
+fn main() -> ExitCode {
+    cli::run(&[], |args: Cli| match run(&args) {
+        Err(err) if is_usage(&err) => {
+            cli::warn(&err);
+            Ok(ExitCode::from(2))
+        }
+        done => done.map(|()| ExitCode::SUCCESS),
+    })
+}
+
+fn is_usage(err: &anyhow::Error) -> bool {
+    err.is::<Terminal>() || err.downcast_ref().is_some_and(Error::is_usage)
+}
+
+/// A picture is not for reading.
+#[derive(Debug)]
+struct Terminal;
+
+impl fmt::Display for Terminal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stdout is a terminal: name a file with -o, or redirect")
+    }
+}
+
+impl std::error::Error for Terminal {}
+
+fn run(args: &Cli) -> anyhow::Result<()> {
+    match &args.command {
+        Some(Command::Sweep(sweep)) => measure(sweep),
+        None => draw(args),
+    }
+}
+
+fn draw(args: &Cli) -> anyhow::Result<()> {
+    if args.output.is_none() && io::stdout().is_terminal() {
+        return Err(Terminal.into());
+    }
+    let view = args.picture.view();
+    let n_threads = args.threads.unwrap_or_else(cpu::n_cpus);
+    let pixels = mandelbrot::draw(&view, args.strategy, n_threads)?;
+    let mut png = Vec::new();
+    mandelbrot::write_png(&view, &pixels, &mut png)?;
+    match &args.output {
+        Some(path) => Ok(files::write(path, &png)?),
+        None => Ok(cli::stdout().write_all(&png)?),
+    }
+}
+
+fn measure(args: &Sweep) -> anyhow::Result<()> {
+    let measured = sweep::sweep(&args.picture.view(), &args.threads, args.repetitions)?;
+    if let Some(path) = &args.svg {
+        files::write(path, mandelbrot::plot(&measured, cpu::n_cpus())?.as_bytes())?;
+    }
+    if args.json {
+        writeln!(cli::stdout(), "{}", serde_json::to_string_pretty(&measured)?)?;
+        return Ok(());
+    }
+    print(&measured)
+}
+
+fn print(measured: &[Measurement]) -> anyhow::Result<()> {
+    let mut out = cli::stdout();
+    writeln!(out, "strategy    threads   time ms    CPU ms  speed-up  efficiency")?;
+    for m in measured {
+        let Measurement { strategy, threads, time_ms, cpu_ms, speed_up, efficiency } = m;
+        writeln!(
+            out,
+            "{strategy:<10} {threads:>8} {time_ms:>9.2} {cpu_ms:>9.2} {speed_up:>9.2} {:>10.0}%",
+            efficiency * 100.0
+        )?;
+    }
+    let load = cpu::load_average().map_or_else(String::new, |load| format!(", load {load:.2}"));
+    writeln!(out, "{} CPUs{load}", cpu::n_cpus())?;
+    Ok(())
+}
+
+impl Picture {
+    fn view(&self) -> View {
+        let (width, height) = self.size;
+        let Picture { region, iterations, shortcuts, .. } = *self;
+        View { width, height, region, iterations, shortcuts }
+    }
+}
+
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let (width, height) = text.split_once('x').ok_or("use WIDTHxHEIGHT, as in 1024x768")?;
+    let side = |text: &str| text.parse().map_err(|err: ParseIntError| format!("{text:?}: {err}"));
+    Ok((side(width)?, side(height)?))
+}
+
+fn region(text: &str) -> Result<Region, String> {
+    let number = |text: &str| text.trim().parse().map_err(|err| format!("{text:?}: {err}"));
+    let numbers: Vec<f64> = text.split(',').map(number).collect::<Result<_, _>>()?;
+    let [x_min, y_min, x_max, y_max] =
+        numbers[..].try_into().map_err(|_| "use XMIN,YMIN,XMAX,YMAX")?;
+    Ok(Region { x_min, y_min, x_max, y_max })
+}
+
+fn repetitions(text: &str) -> Result<usize, &'static str> {
+    let n = text.parse().ok().filter(|n| (1..=10_000).contains(n));
+    n.ok_or("use 1 to 10000")
+}

@@ -1,0 +1,87 @@
+//! Which links are followed.
+
+use std::collections::HashSet;
+
+use url::Url;
+
+use super::ScopeOptions;
+
+/// A test that a URL has to pass to be fetched.
+#[derive(Debug)]
+pub struct Scope {
+    hosts: HashSet<String>,
+    /// Folders, if only what is below them counts.
+    below: Vec<String>,
+    options: ScopeOptions,
+}
+
+impl Scope {
+    /// The scope of a crawl from `starts`.
+    #[must_use]
+    pub fn new(starts: &[String], options: &ScopeOptions) -> Self {
+        let starts: Vec<Url> = starts.iter().filter_map(|url| Url::parse(url).ok()).collect();
+        let more = options.hosts.iter().map(|host| host.to_ascii_lowercase());
+        let hosts = starts.iter().map(host).chain(more).collect();
+        let below = starts.iter().filter(|_| options.below).map(folder).collect();
+        Scope { hosts, below, options: options.clone() }
+    }
+
+    /// Whether `url` is to be fetched.
+    #[must_use]
+    pub fn contains(&self, url: &Url) -> bool {
+        let text = url.as_str();
+        let ScopeOptions { span, include, exclude, .. } = &self.options;
+        (*span || self.hosts.contains(&host(url)))
+            && (self.below.is_empty() || self.below.iter().any(|below| text.starts_with(below)))
+            && (include.is_empty() || include.iter().any(|regex| regex.is_match(text)))
+            && !exclude.iter().any(|regex| regex.is_match(text))
+    }
+}
+
+/// Host and port; http and https of one host are one site.
+fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// The URL up to the last slash of its path.
+fn folder(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    let text = url.as_str();
+    text[..=text.rfind('/').unwrap_or(text.len() - 1)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use regex::Regex;
+
+    fn check(options: &ScopeOptions, url: &str, expected: bool) {
+        let scope = Scope::new(&["http://host/dir/page?a/b".to_owned()], options);
+        assert_eq!(scope.contains(&Url::parse(url).unwrap()), expected, "{options:?} {url}");
+    }
+
+    #[test]
+    fn hosts_folders_and_patterns() {
+        let default = ScopeOptions::default();
+        check(&default, "http://host/x", true);
+        check(&default, "https://host/x", true);
+        check(&default, "http://host:8080/x", false);
+        check(&default, "http://other/", false);
+        check(&default, "http://host.other/", false);
+        let below = ScopeOptions { below: true, ..default.clone() };
+        check(&below, "http://host/dir/x", true);
+        check(&below, "http://host/direct", false);
+        let hosts = ScopeOptions { hosts: vec!["Other:81".to_owned()], ..default.clone() };
+        check(&hosts, "http://other:81/", true);
+        check(&hosts, "http://other/", false);
+        check(&ScopeOptions { span: true, ..default.clone() }, "http://other/", true);
+        let regex = |text: &str| vec![Regex::new(text).unwrap()];
+        let some = ScopeOptions { include: regex("/a"), exclude: regex("b$"), ..default };
+        check(&some, "http://host/a", true);
+        check(&some, "http://host/ab", false);
+        check(&some, "http://host/c", false);
+    }
+}

@@ -1,0 +1,82 @@
+//! Percent-encoding: two spellings of one path made equal.
+
+use std::borrow::Cow;
+
+/// `text` with unreserved characters plain, everything outside ASCII encoded and hexadecimal
+/// digits in upper case. What is not an encoding stays as it is.
+#[must_use]
+pub fn normal(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() && !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut normal = String::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let meant = encoded(rest);
+        rest = if meant.is_some() { &rest[3..] } else { after };
+        let is_plain = meant.map_or(byte.is_ascii(), is_unreserved);
+        let byte = meant.unwrap_or(byte);
+        if is_plain {
+            normal.push(byte.into());
+        } else {
+            push(&mut normal, byte);
+        }
+    }
+    Cow::Owned(normal)
+}
+
+/// The bytes `text` stands for.
+#[must_use]
+pub fn decoded(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let meant = encoded(rest);
+        bytes.push(meant.unwrap_or(byte));
+        rest = if meant.is_some() { &rest[3..] } else { after };
+    }
+    bytes
+}
+
+/// The byte meant by the `%XX` that `text` begins with.
+fn encoded(text: &[u8]) -> Option<u8> {
+    let &[b'%', high, low, ..] = text else { return None };
+    let digit = |c: u8| char::from(c).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
+}
+
+fn push(text: &mut String, byte: u8) {
+    let digit = |n: u8| char::from(b"0123456789ABCDEF"[usize::from(n)]);
+    text.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn spellings_become_one() {
+        let check = |text: &str, expected: &str| assert_eq!(normal(text), expected, "{text}");
+        check("/plain?q=1", "/plain?q=1");
+        check("/%7Ejoe", "/~joe");
+        check("/%7ejoe%2f", "/~joe%2F");
+        check("/\u{e4}", "/%C3%A4");
+        check("/100%", "/100%");
+        check("/%zz%4", "/%zz%4");
+        check("%2541", "%2541");
+    }
+
+    proptest! {
+        #[test]
+        fn normal_is_final_and_means_the_same(text in "([a-zA-Z/%~\u{e4}]|%[0-9a-fA-F]{2}){0,20}") {
+            let once = normal(&text).into_owned();
+            prop_assert_eq!(decoded(&once), decoded(&text));
+            prop_assert_eq!(normal(&once), &*once);
+        }
+    }
+}
