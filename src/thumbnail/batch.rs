@@ -1,6 +1,5 @@
 //! Many thumbnails on many threads, in the shapes of the book and in one better.
 
-use std::panic::{self, AssertUnwindSafe};
 use std::str::FromStr;
 use std::thread;
 use std::time::SystemTime;
@@ -9,7 +8,7 @@ use std::{fs, io};
 use crossbeam::channel::{self, Sender};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-use super::{Cause, Error, Job, Made, Options, make};
+use super::{Error, Job, Made, Options, make};
 use crate::sync;
 
 /// How the work is shared out.
@@ -115,9 +114,7 @@ fn outcome(job: &Job, batch: &Batch) -> Outcome {
     if batch.skip_existing && is_fresh(job).unwrap_or(false) {
         return Outcome::Skipped;
     }
-    // The decoders see anything that lies on a disk; one that panics must not end the batch.
-    let made = panic::catch_unwind(AssertUnwindSafe(|| make(job, &batch.options)));
-    match made.unwrap_or_else(|_| Err(Error::new(&job.source, Cause::Panic))) {
+    match make(job, &batch.options) {
         Ok(made) => Outcome::Made(made),
         Err(err) => Outcome::Failed(err),
     }

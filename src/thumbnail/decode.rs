@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use image::metadata::Orientation;
@@ -107,8 +108,18 @@ fn damage_of(jpeg: &Reduced) -> Result<Option<Damage>, Cause> {
     }
 }
 
-/// Decodes the whole picture with `image`.
+/// Decodes the whole picture with `image`. Its decoders see whatever lies on a disk; one that
+/// panics (zune-jpeg 0.5.15 can be made to) must not end the batch.
 fn any(
+    file: impl BufRead + Seek,
+    format: ImageFormat,
+    options: &Options,
+) -> Result<Picture, Cause> {
+    let decoded = panic::catch_unwind(AssertUnwindSafe(|| whole(file, format, options)));
+    decoded.unwrap_or(Err(Cause::Panic))
+}
+
+fn whole(
     file: impl BufRead + Seek,
     format: ImageFormat,
     options: &Options,

@@ -35,8 +35,8 @@ pub enum Cause {
     Decode(ImageError),
     /// The decoder gave up in a way it must not.
     Panic,
-    /// The thumbnail could not be put into its format.
-    Encode(String),
+    /// The thumbnail could not be put into its format, or that not into a file.
+    Write(String),
     /// Another image, named here, has a thumbnail of the same name.
     SameThumbnail(PathBuf),
     /// The thumbnail would replace an image that is to be read.
@@ -73,7 +73,7 @@ impl fmt::Display for Cause {
             Cause::Truncated => f.write_str("too little of the picture is there"),
             Cause::Decode(err) => write!(f, "{err}"),
             Cause::Panic => f.write_str("its decoder failed"),
-            Cause::Encode(cause) | Cause::Walk(cause) => f.write_str(cause),
+            Cause::Write(cause) | Cause::Walk(cause) => f.write_str(cause),
             Cause::SameThumbnail(other) => {
                 write!(f, "its thumbnail would replace that of {}", other.display())
             }
@@ -95,7 +95,6 @@ impl From<ImageError> for Cause {
             ImageError::IoError(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
                 Cause::Truncated
             }
-            ImageError::Unsupported(_) => Cause::Decode(err),
             err => Cause::Decode(err),
         }
     }

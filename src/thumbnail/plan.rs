@@ -1,7 +1,7 @@
 //! The names of thumbnails, and which of them would meet.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
@@ -87,7 +87,7 @@ impl Template {
 /// `x.thumb.` becomes `x.thumb`.
 fn without_dot(name: &OsString) -> OsString {
     let path = Path::new(name);
-    let has_dot = path.extension().is_some_and(|extension| extension.is_empty());
+    let has_dot = path.extension().is_some_and(OsStr::is_empty);
     if has_dot { path.with_extension("").into_os_string() } else { name.clone() }
 }
 

@@ -35,12 +35,12 @@ impl FromStr for Size {
 
     /// `128`, or `256x192`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let side = |text: &str| text.parse().ok().filter(|side| (1..=Size::MAX).contains(side));
+        let pixels = |text: &str| text.parse().ok().filter(|n| (1..=Size::MAX).contains(n));
         let size = match text.split_once('x') {
             Some((width, height)) => {
-                side(width).zip(side(height)).map(|(width, height)| Size { width, height })
+                pixels(width).zip(pixels(height)).map(|(width, height)| Size { width, height })
             }
-            None => side(text).map(Size::square),
+            None => pixels(text).map(Size::square),
         };
         size.ok_or_else(|| format!("a side, 128, or two, 256x192, of 1 to {}", Size::MAX))
     }

@@ -339,7 +339,7 @@ fn a_read_only_folder_is_told_of() {
     let photo = dir.path().join("p/a.jpg");
     let made = outcome(as_user("thumbnail", &[&photo], dir.path()));
     let thumb = dir.path().join("p/a.thumb.jpg");
-    let error = format!("thumbnail: {}: permission denied\n", thumb.display());
+    let error = format!("thumbnail: {}: Permission denied (os error 13)\n", thumb.display());
     made.is(1, "", &error);
     assert_eq!(names(&dir.path().join("p")).len(), 1);
 }

@@ -72,6 +72,7 @@ impl<'a> Bits<'a> {
 
     /// The next `n` bits, 1 to 32, without using them.
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "32 bits at most")]
     pub(super) fn peek(&self, n: u32) -> usize {
         (self.window >> (64 - n)) as usize
     }

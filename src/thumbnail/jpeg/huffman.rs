@@ -165,13 +165,11 @@ fn step_of(codes: &Codes, bits: usize) -> u16 {
             break;
         }
         used += length + size;
-        match advance(run, size) {
-            Some(n) => reached += n,
-            None => {
-                reached += TO_END;
-                break;
-            }
-        }
+        let Some(n) = advance(run, size) else {
+            reached += TO_END;
+            break;
+        };
+        reached += n;
     }
     let step = u16::try_from(used | u32::try_from(reached).unwrap_or_default() << 8);
     if used == 0 { NO_STEP } else { step.unwrap_or(NO_STEP) }

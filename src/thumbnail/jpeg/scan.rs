@@ -71,7 +71,7 @@ impl Plane {
 
     /// One sample a block, or two by two, in rows of `width`.
     pub(super) fn samples(&self, width: usize, height: usize) -> Vec<u8> {
-        let [q_dc, q_x, q_y, _, q_xy] = self.quantization.unwrap_or([1; 5]).map(f32::from);
+        let [q_dc, q_x, q_y, _, q_both] = self.quantization.unwrap_or([1; 5]).map(f32::from);
         let scaled = |coefficient: i16, q: f32| f32::from(coefficient) * q * EIGHTH;
         let mut samples = Vec::with_capacity(width * height);
         if self.ac.is_empty() {
@@ -85,9 +85,9 @@ impl Plane {
             for x in 0..width {
                 let at = y / 2 * self.across + x / 2;
                 let right = if x % 2 == 0 { 1.0 } else { -1.0 };
-                let [ac_x, ac_y, ac_xy] = self.ac[at];
+                let [ac_x, ac_y, ac_both] = self.ac[at];
                 let mean = scaled(self.dc[at], q_dc);
-                let across = scaled(ac_x, q_x) + down * scaled(ac_xy, q_xy);
+                let across = scaled(ac_x, q_x) + down * scaled(ac_both, q_both);
                 samples.push(level(mean + right * across + down * scaled(ac_y, q_y)));
             }
         }
