@@ -39,7 +39,8 @@ pub enum NotFetched {
 /// segments (the parser has seen to these), percent-encoding in its normal form, no empty query.
 #[must_use]
 pub fn key(url: &str) -> Cow<'_, str> {
-    percent::normal(url.strip_suffix('?').unwrap_or(url))
+    let without_query = url.strip_suffix('?').filter(|rest| !rest.contains('?'));
+    percent::normal(without_query.unwrap_or(url))
 }
 
 /// `scheme://host:port` of an absolute URL.
