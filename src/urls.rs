@@ -84,6 +84,7 @@ mod tests {
         check("/%7Ejoe/%2f", "http://host/~joe/%2F");
         check("/a?", "http://host/a");
         check("?", "http://host/dir/page");
+        check("??", "http://host/dir/page??");
         check("", "http://host/dir/page?q");
         check("  /a\n", "http://host/a");
         check("/\u{fc}", "http://host/%C3%BC");
