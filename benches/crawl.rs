@@ -1,7 +1,7 @@
 //! 8.6 crawl: a site in memory on this machine, and what of the time is parsing.
 //!
 //! Nearest peers: the GETs alone, over as many kept connections, and scraper for the parsing. The Go
-//! crawler is another process: `scripts/crawl-vs-go`. `THREADBARE_FULL=1` adds thread counts.
+//! crawler is another process: `scripts/compare-crawl`. `THREADBARE_FULL=1` adds thread counts.
 
 #![allow(missing_docs)] // the macros of criterion write public functions
 

@@ -11,6 +11,8 @@
 //!
 //! **Engines**: they return values and send events, and do not know each other.
 //! - [`cake`]: the cake shop as a laboratory (8.4.4).
+//! - [`chat`]: ten thousand clients who all hear the same, in the same order (8.10).
+//! - [`du`]: disk usage (8.8, 8.9).
 //! - [`crawl`]: a web site, page by page (8.6).
 //! - [`mandelbrot`]: the Mandelbrot set, and how much faster more threads draw it (ex. 8.5).
 //! - [`thumbnail`]: images to thumbnails (8.5).
@@ -24,6 +26,7 @@
 //! - [`links`]: the links of a web page.
 //! - [`mirror`]: a small slow web site, and a request that can be hung up on.
 //! - [`tcp`]: sockets with Go's defaults, bounded clients and lines.
+//! - [`walk`]: file trees, as fast as the kernel shows them.
 //! - [`urls`]: URLs and their keys.
 //!
 //! **On std and crossbeam alone**
@@ -37,10 +40,12 @@
 
 pub mod cake;
 pub mod charset;
+pub mod chat;
 pub mod cli;
 pub mod cpu;
 pub mod crawl;
 pub mod css;
+pub mod du;
 pub mod fetch;
 pub mod files;
 pub mod html;
@@ -56,3 +61,4 @@ pub mod text;
 pub mod thumbnail;
 pub mod units;
 pub mod urls;
+pub mod walk;

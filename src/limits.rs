@@ -62,6 +62,13 @@ impl Limits {
         let by_threads = self.threads() / threads_each.max(1);
         by_threads.min(self.n_files.saturating_sub(FILES_RESERVED)).max(1)
     }
+
+    /// Descriptors this process may still open, with a few left for others.
+    #[must_use]
+    pub fn files_free(&self) -> usize {
+        let n_open = fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+        self.n_files.saturating_sub(n_open + FILES_RESERVED / 2)
+    }
 }
 
 fn number_in(path: impl AsRef<Path>) -> Option<usize> {

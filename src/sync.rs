@@ -11,6 +11,9 @@ use crate::limits::Limits;
 /// How long to wait before asking again for a thread that the kernel refused.
 const SPAWN_RETRY: Duration = Duration::from_millis(50);
 
+/// Room for a thread that reads, cuts lines and passes them on.
+const SMALL_STACK: usize = 256 << 10;
+
 /// A counting semaphore whose permits are given back by dropping them.
 ///
 /// The book builds one from a buffered channel; this one can also be asked how many are out.
@@ -102,6 +105,29 @@ pub fn spawn<'scope, 'env, T: Send + 'scope>(
             Err(_) => THREADS.wait_returned(SPAWN_RETRY),
         }
     }
+}
+
+/// Starts a thread in `scope` for its effects alone, if there is room for one now.
+///
+/// Its stack is small: ten thousand of the usual size are 20 GB of address space.
+///
+/// # Errors
+/// When the machine has no room for another; `work` is dropped.
+pub fn try_spawn<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() + Send + 'scope,
+) -> io::Result<()> {
+    let permit = THREADS.try_acquire().ok_or(io::ErrorKind::WouldBlock)?;
+    let work = move || {
+        let _permit = permit;
+        work();
+    };
+    Builder::new().stack_size(SMALL_STACK).spawn_scoped(scope, work).map(drop)
+}
+
+/// Threads alive now that [`spawn`] and [`try_spawn`] started.
+pub fn n_threads() -> usize {
+    THREADS.n_taken()
 }
 
 /// Checks that `n_threads` can be alive at once, for who needs them all at once.

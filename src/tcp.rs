@@ -7,6 +7,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,14 @@ use crate::limits::Limits;
 use crate::sync::{Permit, Semaphore};
 
 mod lines;
+mod outbox;
+mod readers;
+mod split;
 
 pub use lines::{LINE_MAX, Lines};
+pub use outbox::Outbox;
+pub use readers::{NoRoom, Readers};
+pub use split::{Found, Splitter};
 
 /// The log target of what a server announces whatever the log level: `listening on ADDR`.
 pub const NOTICE: &str = "notice";
@@ -109,10 +116,13 @@ impl Listener {
     fn accept(&self) -> Option<Conn> {
         loop {
             match self.socket.accept() {
-                Ok((stream, peer)) => match self.clients.try_acquire() {
-                    Some(permit) => return Some(Conn::new(stream, peer, Some(permit))),
-                    None => self.refuse(&stream),
-                },
+                Ok((stream, peer)) => {
+                    if let Some(permit) = self.clients.try_acquire() {
+                        return Some(Conn::new(stream, peer, Some(permit)));
+                    }
+                    self.log_once(&format!("server full at {} clients", self.clients.capacity()));
+                    refuse(&stream, "server full");
+                }
                 Err(err) if err.kind() == io::ErrorKind::InvalidInput => return None, // shut down
                 Err(err) if is_passing(&err) => {}
                 Err(err) => {
@@ -123,14 +133,6 @@ impl Listener {
         }
     }
 
-    fn refuse(&self, stream: &TcpStream) {
-        self.log_once(&format!("server full at {} clients", self.clients.capacity()));
-        _ = stream.set_nonblocking(true); // nobody may hold up the others here
-        _ = (&*stream).write_all(b"server full\n");
-        _ = stream.shutdown(Shutdown::Write);
-        _ = (&*stream).read(&mut [0; 4096]); // unread input would reset the connection
-    }
-
     fn log_once(&self, trouble: &str) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         if logged.is_none_or(|last| last.elapsed() >= LOG_PAUSE) {
@@ -138,6 +140,15 @@ impl Listener {
             log::warn!("{trouble}");
         }
     }
+}
+
+/// Nobody may hold up the others here: what does not go at once is not said.
+fn refuse(stream: &TcpStream, why: &str) {
+    let mut stream = stream;
+    _ = stream.set_nonblocking(true);
+    _ = stream.write_all(format!("{why}\n").as_bytes());
+    _ = stream.shutdown(Shutdown::Write);
+    _ = stream.read(&mut [0; 4096]); // unread input would reset the connection
 }
 
 /// Errors of accept(2) that belong to the one connection, not to us.
@@ -156,6 +167,8 @@ pub struct Conn {
     writing: Mutex<()>,
     /// Given back on drop; a connection we dialled holds none.
     permit: Option<Permit>,
+    /// Whether closing need not read on.
+    is_read: AtomicBool,
 }
 
 /// Connects to `addr`, as `net.Dial` does.
@@ -178,7 +191,7 @@ impl Conn {
         if permit.is_some() {
             _ = stream.set_write_timeout(Some(WRITE_TIMEOUT));
         }
-        Conn { stream, peer, writing: Mutex::new(()), permit }
+        Conn { stream, peer, writing: Mutex::new(()), permit, is_read: AtomicBool::new(false) }
     }
 
     /// The address of the other side.
@@ -199,6 +212,27 @@ impl Conn {
     pub fn write_line(&self, line: impl AsRef<[u8]>) -> io::Result<()> {
         let mut this = self;
         this.write_all(&[line.as_ref(), b"\n"].concat())
+    }
+
+    /// Turns a client away with a word, without waiting for it.
+    pub fn refuse(self, why: &str) {
+        refuse(&self.stream, why);
+        self.set_read();
+    }
+
+    /// Cuts off a peer that does not read: what was not sent is dropped, blocked reads return.
+    pub fn hang_up(&self) {
+        _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Says that the input was read to its end, so that closing need not do it.
+    pub fn set_read(&self) {
+        self.is_read.store(true, Ordering::Release);
+    }
+
+    fn stream(&self) -> &TcpStream {
+        &self.stream
     }
 
     fn with_peer(&self, err: &io::Error) -> io::Error {
@@ -235,7 +269,10 @@ impl Write for &Conn {
 impl Drop for Conn {
     /// Ends an admitted connection politely: what was written arrives even if input is unread.
     fn drop(&mut self) {
-        if self.permit.is_none() || self.stream.shutdown(Shutdown::Write).is_err() {
+        if self.permit.is_none() || self.is_read.load(Ordering::Acquire) {
+            return; // closing the socket ends both halves
+        }
+        if self.stream.shutdown(Shutdown::Write).is_err() {
             return;
         }
         let deadline = Instant::now() + DRAIN;

@@ -2,7 +2,9 @@
 
 mod book;
 mod cake;
+mod chat;
 mod crawl;
+mod du;
 mod mandelbrot;
 mod support;
 mod tidy;

@@ -1,0 +1,3 @@
+module threadbare/chat
+
+go 1.24

@@ -1,0 +1,236 @@
+//! A task a directory on rayon's pool; every system call is relative to an open directory.
+
+use std::ffi::CStr;
+use std::mem;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rayon::{Scope, current_thread_index};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, RawDir, Statx, StatxFlags, makedev, openat, statx,
+};
+
+use super::{Dir, Entry, Error, Follow, Meta, Visit, Walk, bytes, path_in};
+
+/// Bytes of names one call brings from the kernel.
+const BUFFER_BYTES: usize = 64 << 10;
+/// A directory with more entries is shared out in parts of as many.
+const NAMES_PER_PART: usize = 512;
+/// What the kernel takes as one path, with its NUL.
+const PATH_MAX: usize = 4096;
+const DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const STAT: AtFlags = AtFlags::SYMLINK_NOFOLLOW.union(AtFlags::NO_AUTOMOUNT);
+const FIELDS: StatxFlags = StatxFlags::TYPE
+    .union(StatxFlags::NLINK)
+    .union(StatxFlags::INO)
+    .union(StatxFlags::SIZE)
+    .union(StatxFlags::BLOCKS);
+
+/// What all workers of one walk share.
+struct Shared<'v, V> {
+    workers: Vec<Mutex<Worker<'v, V>>>,
+    /// What paths are opened from when the parent is not kept open.
+    root: OwnedFd,
+    n_open: AtomicUsize,
+    n_kept: usize,
+    is_stopped: AtomicBool,
+}
+
+struct Worker<'v, V> {
+    visitor: &'v mut V,
+    buffer: Vec<u8>,
+    names: Vec<u8>,
+    subdirs: Vec<Arc<Dir>>,
+}
+
+/// An open directory, counted as long as it is open.
+struct Open<'s> {
+    fd: OwnedFd,
+    n_open: &'s AtomicUsize,
+}
+
+impl<'s> Open<'s> {
+    fn new(fd: OwnedFd, n_open: &'s AtomicUsize) -> Arc<Self> {
+        n_open.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Open { fd, n_open })
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.n_open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pub(super) fn run<V: Visit>(walk: &Walk, root: &Path, visitors: &mut [V]) {
+    let first = visitors.first_mut().expect("a walk has a thread");
+    let meta = match walk.root_meta(root) {
+        Ok(meta) => meta,
+        Err(cause) => return first.failed(Error { path: root.to_owned(), cause }),
+    };
+    let entry = Entry { dir: None, name: bytes(root), meta };
+    let Some(id) = first.entry(&entry) else { return };
+    let nofollow = if walk.follow == Follow::Never { OFlags::NOFOLLOW } else { OFlags::empty() };
+    let root = match openat(CWD, root, DIR | nofollow, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(err) => return first.failed(Error { path: root.to_owned(), cause: err.into() }),
+    };
+    let dir = Dir::new(&entry, id);
+    let shared = Shared {
+        workers: visitors.iter_mut().map(|visitor| Mutex::new(Worker::new(visitor))).collect(),
+        root,
+        n_open: AtomicUsize::new(1),
+        n_kept: walk.n_files_kept,
+        is_stopped: AtomicBool::new(false),
+    };
+    walk.pool.scope(|scope| shared.enter(scope, &dir, None));
+}
+
+impl<'v, V> Worker<'v, V> {
+    fn new(visitor: &'v mut V) -> Self {
+        Worker { visitor, buffer: Vec::new(), names: Vec::new(), subdirs: Vec::new() }
+    }
+}
+
+impl<'v, V: Visit> Shared<'v, V> {
+    /// Visits what is in `dir`, whose parent may still be open.
+    fn enter<'s>(&'s self, scope: &Scope<'s>, dir: &Arc<Dir>, parent: Option<Arc<Open<'s>>>) {
+        if self.is_stopped.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut worker = self.worker();
+        let opened = match parent {
+            Some(parent) => openat(&parent.fd, &*dir.name, DIR | OFlags::NOFOLLOW, Mode::empty()),
+            None => self.open_by_path(dir),
+        };
+        match opened {
+            Ok(fd) => self.read(scope, &mut worker, dir, &Open::new(fd, &self.n_open)),
+            Err(err) => worker.visitor.failed(Error { path: dir.path(), cause: err.into() }),
+        }
+    }
+
+    /// The state of the thread we are on. Only its own tasks lock it, and they do not nest.
+    fn worker(&self) -> MutexGuard<'_, Worker<'v, V>> {
+        let index = current_thread_index().expect("tasks run on the pool");
+        self.workers[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens `dir` from the root, in steps of as many names as the kernel takes at once.
+    fn open_by_path(&self, dir: &Dir) -> rustix::io::Result<OwnedFd> {
+        let mut chain = Vec::new();
+        let mut next = Some(dir);
+        while let Some(dir) = next.filter(|dir| dir.parent.is_some()) {
+            chain.push(&*dir.name);
+            next = dir.parent.as_deref();
+        }
+        let mut fd = openat(&self.root, c".", DIR, Mode::empty())?;
+        let mut step = Vec::new();
+        while let Some(name) = chain.pop() {
+            step.extend_from_slice(name);
+            if chain.last().is_none_or(|next| step.len() + next.len() + 2 > PATH_MAX) {
+                fd = openat(&fd, &*step, DIR | OFlags::NOFOLLOW, Mode::empty())?;
+                step.clear();
+            } else {
+                step.push(b'/');
+            }
+        }
+        Ok(fd)
+    }
+
+    /// Reads the names in `dir` and visits them; all but the last part on whatever thread is free.
+    fn read<'s>(
+        &'s self,
+        scope: &Scope<'s>,
+        worker: &mut Worker<'v, V>,
+        dir: &Arc<Dir>,
+        open: &Arc<Open<'s>>,
+    ) {
+        let mut names = mem::take(&mut worker.names);
+        let mut n_names = 0;
+        worker.buffer.reserve_exact(BUFFER_BYTES);
+        let mut found = RawDir::new(&open.fd, worker.buffer.spare_capacity_mut());
+        while let Some(next) = found.next() {
+            let name = match &next {
+                Ok(entry) => entry.file_name().to_bytes_with_nul(),
+                Err(err) => {
+                    let cause = (*err).into();
+                    worker.visitor.failed(Error { path: dir.path(), cause });
+                    break;
+                }
+            };
+            if matches!(name, b".\0" | b"..\0") {
+                continue;
+            }
+            if n_names == NAMES_PER_PART {
+                n_names = 0;
+                self.spawn_part(scope, mem::take(&mut names), dir, open);
+            }
+            names.extend_from_slice(name);
+            n_names += 1;
+        }
+        self.visit(scope, worker, dir, open, &names);
+        names.clear();
+        worker.names = names;
+    }
+
+    fn spawn_part<'s>(
+        &'s self,
+        scope: &Scope<'s>,
+        names: Vec<u8>,
+        dir: &Arc<Dir>,
+        open: &Arc<Open<'s>>,
+    ) {
+        let (dir, open) = (Arc::clone(dir), Arc::clone(open));
+        scope.spawn(move |scope| {
+            if !self.is_stopped.load(Ordering::Relaxed) {
+                self.visit(scope, &mut self.worker(), &dir, &open, &names);
+            }
+        });
+    }
+
+    /// Visits the entries of these names, then sees to it that the directories among them are.
+    fn visit<'s>(
+        &'s self,
+        scope: &Scope<'s>,
+        worker: &mut Worker<'v, V>,
+        dir: &Arc<Dir>,
+        open: &Arc<Open<'s>>,
+        mut names: &[u8],
+    ) {
+        while let Ok(name) = CStr::from_bytes_until_nul(names) {
+            names = &names[name.count_bytes() + 1..];
+            match statx(&open.fd, name, STAT, FIELDS) {
+                Ok(stat) => {
+                    let entry = Entry { dir: Some(dir), name: name.to_bytes(), meta: meta(&stat) };
+                    let id = worker.visitor.entry(&entry);
+                    worker.subdirs.extend(id.map(|id| Dir::new(&entry, id)));
+                }
+                Err(err) => {
+                    let path = path_in(Some(dir), name.to_bytes());
+                    worker.visitor.failed(Error { path, cause: err.into() });
+                }
+            }
+        }
+        if !worker.visitor.goes_on() {
+            self.is_stopped.store(true, Ordering::Relaxed);
+        }
+        let is_kept = self.n_open.load(Ordering::Relaxed) <= self.n_kept;
+        for subdir in worker.subdirs.drain(..) {
+            let parent = is_kept.then(|| Arc::clone(open));
+            scope.spawn(move |scope| self.enter(scope, &subdir, parent));
+        }
+    }
+}
+
+fn meta(stat: &Statx) -> Meta {
+    Meta {
+        dev: makedev(stat.stx_dev_major, stat.stx_dev_minor),
+        ino: stat.stx_ino,
+        n_links: stat.stx_nlink.into(),
+        n_bytes: stat.stx_size,
+        n_blocks: stat.stx_blocks,
+        is_dir: FileType::from_raw_mode(stat.stx_mode.into()).is_dir(),
+    }
+}
