@@ -128,6 +128,7 @@ pub fn relative(from: &str, to: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::path::Path;
 
     #[test]
     fn paths_are_readable_where_they_can_be() {
