@@ -1,7 +1,7 @@
 //! 8.6 crawl: a site in memory on this machine, and what of the time is parsing.
 //!
 //! Nearest peers: the GETs alone, over as many kept connections, and scraper for the parsing. The Go
-//! crawler is another process: `scripts/crawl-vs-go`. `THREADBARE_FULL=1` adds thread counts.
+//! crawler is another process: `scripts/compare-crawl`. `THREADBARE_FULL=1` adds thread counts.
 
 #![allow(missing_docs)] // the macros of criterion write public functions
 
@@ -86,6 +86,27 @@ fn get_all(site: &Site, path: &str, n_pages: usize) {
     });
 }
 
+/// The same through the client that the crawler uses.
+fn fetch_all(site: &Site, path: &str, n_pages: usize) {
+    let client = fetch::Client::new(&options(N_THREADS).fetch);
+    let next = AtomicUsize::new(0);
+    thread::scope(|s| {
+        for _ in 0..N_THREADS {
+            s.spawn(|| {
+                let mut buf = vec![0; 32 << 10];
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    if i >= n_pages {
+                        return;
+                    }
+                    let mut answer = client.get(&site.url(&format!("{path}{i}"))).expect("a page");
+                    while answer.read(&mut buf).expect("a whole page") > 0 {}
+                }
+            });
+        }
+    });
+}
+
 fn body(input: &mut BufReader<&TcpStream>) {
     let (mut line, mut length) = (String::new(), 0);
     while line != "\r\n" {
@@ -108,6 +129,9 @@ fn pages(c: &mut Criterion) {
         group.throughput(Throughput::Elements(10_000));
         group.bench_function(BenchmarkId::new("bare GETs", name), |b| {
             b.iter(|| get_all(&site, &path, 10_000));
+        });
+        group.bench_function(BenchmarkId::new("GETs by ureq", name), |b| {
+            b.iter(|| fetch_all(&site, &path, 10_000));
         });
         group.bench_function(BenchmarkId::new("crawl", name), |b| {
             b.iter(|| crawl_all(&site.url(&format!("{path}0")), 10_000, N_THREADS));

@@ -26,8 +26,8 @@
 //! - [`links`]: the links of a web page.
 //! - [`mirror`]: a small slow web site, and a request that can be hung up on.
 //! - [`tcp`]: sockets with Go's defaults, bounded clients and lines.
-//! - [`walk`]: file trees, as fast as the kernel shows them.
 //! - [`urls`]: URLs and their keys.
+//! - [`walk`]: file trees, as fast as the kernel shows them.
 //!
 //! **On std and crossbeam alone**
 //! - [`css`]: the URLs in a style sheet.

@@ -14,7 +14,9 @@ pub fn normal(text: &str) -> Cow<'_, str> {
     while let Some((&byte, after)) = rest.split_first() {
         let meant = encoded(rest);
         rest = if meant.is_some() { &rest[3..] } else { after };
-        let is_plain = meant.map_or(byte.is_ascii(), is_unreserved);
+        // After a `%` that encodes nothing, a digit made plain would give it a meaning.
+        let is_open = normal.bytes().rev().take(2).any(|byte| byte == b'%');
+        let is_plain = meant.map_or(byte.is_ascii(), |meant| is_unreserved(meant) && !is_open);
         let byte = meant.unwrap_or(byte);
         if is_plain {
             normal.push(byte.into());
@@ -69,6 +71,7 @@ mod tests {
         check("/100%", "/100%");
         check("/%zz%4", "/%zz%4");
         check("%2541", "%2541");
+        check("%%30A", "%%30A");
     }
 
     proptest! {

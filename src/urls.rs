@@ -39,7 +39,8 @@ pub enum NotFetched {
 /// segments (the parser has seen to these), percent-encoding in its normal form, no empty query.
 #[must_use]
 pub fn key(url: &str) -> Cow<'_, str> {
-    percent::normal(url.strip_suffix('?').unwrap_or(url))
+    let without_query = url.strip_suffix('?').filter(|rest| !rest.contains('?'));
+    percent::normal(without_query.unwrap_or(url))
 }
 
 /// `scheme://host:port` of an absolute URL.
@@ -83,6 +84,7 @@ mod tests {
         check("/%7Ejoe/%2f", "http://host/~joe/%2F");
         check("/a?", "http://host/a");
         check("?", "http://host/dir/page");
+        check("??", "http://host/dir/page??");
         check("", "http://host/dir/page?q");
         check("  /a\n", "http://host/a");
         check("/\u{fc}", "http://host/%C3%BC");

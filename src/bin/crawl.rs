@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 /// `crawl URL…`
 fn pages(site: &Site) -> anyhow::Result<ExitCode> {
     let mut records = site.records();
-    let crawl = crawl(site, site.options(), &mut |page| {
+    let crawl = crawl(site, &site.options(), &mut |page| {
         let is_fetched = page.error.is_none() && page.redirect.is_none();
         records.write(&Record::new(page), || is_fetched.then(|| page.url.to_string()))
     })?;
@@ -48,7 +48,7 @@ fn pages(site: &Site) -> anyhow::Result<ExitCode> {
 /// `crawl check URL…`
 fn check(site: &Site) -> anyhow::Result<ExitCode> {
     let options = Options { remember: true, ..site.options() };
-    let crawl = crawl(site, options, &mut |_| Ok(()))?;
+    let crawl = crawl(site, &options, &mut |_| Ok(()))?;
     let broken = check::broken(&crawl);
     let mut records = site.records();
     for (page, links) in &broken {
@@ -66,7 +66,7 @@ fn check(site: &Site) -> anyhow::Result<ExitCode> {
 
 /// `crawl mirror DIR URL…`
 fn mirror(dir: &Path, site: &Site) -> anyhow::Result<ExitCode> {
-    let (crawl, files) = watched(site.options(), &mut |_| Ok(()), |options, done, report| {
+    let (crawl, files) = watched(&site.options(), &mut |_| Ok(()), |options, done, report| {
         Ok(mirror::run(dir, &site.urls.urls, options, done, report)?)
     })?;
     let mut records = site.records();
@@ -86,7 +86,7 @@ fn mirror(dir: &Path, site: &Site) -> anyhow::Result<ExitCode> {
 
 fn crawl(
     site: &Site,
-    options: Options,
+    options: &Options,
     each: &mut dyn FnMut(&Page) -> anyhow::Result<()>,
 ) -> anyhow::Result<Crawl> {
     watched(options, each, |options, done, report| {
@@ -99,16 +99,16 @@ type Report<'a> = &'a mut dyn FnMut(&[Page], &Summary) -> bool;
 
 /// Runs `work` with progress on a terminal and an end by signal.
 fn watched<T>(
-    options: Options,
+    options: &Options,
     each: &mut dyn FnMut(&Page) -> anyhow::Result<()>,
     work: impl FnOnce(&Options, &Receiver<()>, Report<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let done = signals()?;
     let progress = progress();
     let mut outcome = Ok(());
-    let result = work(&options, &done, &mut |pages, summary| {
+    let result = work(options, &done, &mut |pages, summary| {
         outcome = pages.iter().try_for_each(|page| {
-            tell(page, &options, &progress);
+            tell(page, options, &progress);
             each(page)
         });
         progress.set_message(line(summary));

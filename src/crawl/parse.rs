@@ -259,3 +259,32 @@ pub(super) fn retry_after(value: &str) -> Option<Duration> {
             .unwrap_or_default(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_seconds_or_a_date() {
+        let check = |value: &str, expected: Option<u64>| {
+            assert_eq!(retry_after(value), expected.map(Duration::from_secs), "{value}");
+        };
+        check(" 120 ", Some(120));
+        check("Wed, 21 Oct 2015 07:28:00 GMT", Some(0)); // long over
+        check("soon", None);
+        check("-1", None);
+        check("", None);
+    }
+
+    #[test]
+    fn orders_to_crawlers() {
+        assert!(forbids("noindex, NoFollow") && forbids("none") && forbids("bot: nofollow"));
+        assert!(!forbids("") && !forbids("index, follow") && !forbids("nofollowing"));
+    }
+
+    #[test]
+    fn ids_are_compared_as_they_are_and_fragments_decoded() {
+        assert_eq!(fragment_hash("a%20b"), fragment_hash_of_id("a b"));
+        assert_ne!(fragment_hash("a"), fragment_hash("A"));
+    }
+}

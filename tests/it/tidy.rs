@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 /// ground may it import a neighbour.
 const FLOORS: [(&str, &[&str]); 4] = [
     ("std and crossbeam", &["css", "limits", "percent", "robots", "sync", "text", "units"]),
-    ("one outside thing each", &["cpu", "files", "links", "mirror", "tcp", "walk"]),
+    (
+        "one outside thing each",
+        &["charset", "cpu", "fetch", "files", "html", "links", "mirror", "tcp", "urls", "walk"],
+    ),
     ("engines", &["cake", "chat", "crawl", "du", "mandelbrot", "thumbnail"]),
     ("the shell", &["cli"]),
 ];

@@ -50,6 +50,7 @@ pub(crate) struct Site {
 
 #[derive(Args)]
 #[command(next_help_heading = "What to fetch")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct What {
     /// Follow no more than N links from the start
     #[arg(long, value_name = "N")]
