@@ -90,10 +90,11 @@ impl<'a> Counter<'a> {
         is_again || follows && (seen.ids.contains(&id) || !self.met.insert(id))
     }
 
-    /// Whether another name of it may be met.
+    /// Whether another name of it may be met, by another thread even.
     fn is_link(&self, entry: &Entry<'_>) -> bool {
         let Shared { options, seen, .. } = self.shared;
         !options.count_links
+            && options.follow != Follow::Always
             && !entry.meta.is_dir
             && (entry.meta.n_links > 1 || seen.roots.contains(&id(&entry.meta)))
     }

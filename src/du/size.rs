@@ -27,7 +27,7 @@ impl Unit {
         }
         let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, suffix) = text.split_at(digits);
-        if number.is_empty() && suffix.eq_ignore_ascii_case("b") {
+        if number.is_empty() && matches!(suffix, "" | "B") {
             return Err(format!("{text:?} is no size: {EXAMPLES}"));
         }
         let bytes = parse(text).filter(|bytes| *bytes > 0);
