@@ -90,9 +90,13 @@ impl<'a> Jpeg<'a> {
         self.tables.profile()
     }
 
-    /// Whether this detail can be had: of a progressive file only first coefficients are read.
+    /// Whether this detail can be had: of a progressive file only first coefficients are read, and
+    /// colour with a sample for four pixels or more would be too coarse in the thumbnail.
     pub(super) fn has(&self, detail: Detail) -> bool {
-        detail == Detail::Eighth || !self.frame.is_progressive
+        let (h_most, v_most) = self.frame.most();
+        let mut components = self.frame.components.iter();
+        let is_fine = components.all(|c| c.h * 2 >= h_most && c.v * 2 >= v_most);
+        is_fine && (detail == Detail::Eighth || !self.frame.is_progressive)
     }
 
     /// The most of the picture that a file of this length can hold, in percent: a block takes a bit
