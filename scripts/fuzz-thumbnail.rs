@@ -2,6 +2,7 @@
 //!
 //! `fuzz-thumbnail [N [SEED]]`; the first file that fails is kept and named.
 
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 use std::{env, fs, panic};
 
@@ -10,7 +11,6 @@ use image::ImageFormat;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use std::io::{self, Write};
 use threadbare::thumbnail::{self, Job, Options, Size};
 
 /// Nothing this small may take so long.

@@ -38,7 +38,9 @@ pub(crate) fn as_user(name: &str, args: &[impl AsRef<OsStr>], dir: &Path) -> Com
         return command(name, args);
     }
     let copy = dir.join(name);
-    fs::copy(program(name), &copy).unwrap();
+    // By another process: a child started by another test at this moment would inherit our open
+    // file, and a file open for writing cannot be executed.
+    assert!(Command::new("cp").arg(program(name)).arg(&copy).status().unwrap().success());
     let mut command = Command::new(copy);
     command.args(args).env_remove("TZ").stdin(Stdio::null()).uid(65534).gid(65534);
     command
