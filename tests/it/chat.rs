@@ -99,8 +99,11 @@ fn commands() {
     assert_eq!(ann.line(), "bob has arrived");
     let mut check = |line: &str, to_ann: &[&str], to_bob: &[&str]| {
         ann.send(format!("{line}\n"));
-        to_ann.iter().for_each(|expected| assert_eq!(ann.line(), *expected, "{line}"));
-        to_bob.iter().for_each(|expected| assert_eq!(bob.line(), *expected, "{line}"));
+        for (client, heard) in [(&mut ann, to_ann), (&mut bob, to_bob)] {
+            for expected in heard {
+                assert_eq!(client.line(), *expected, "{line}");
+            }
+        }
     };
     check("/me waves", &["* ann waves"], &["* ann waves"]);
     check("//etc", &["ann: /etc"], &["ann: /etc"]);
