@@ -40,7 +40,7 @@ use hall::Hall;
 const EVENTS: usize = 256;
 /// Batches on their way to a fan-out: one that waits while one is sent.
 const BATCHES: usize = 1;
-/// Threads that send. More only fight over the CPUs with the readers.
+/// Threads that send: a CPU in two, and no more than so many. Each is one more to wake.
 const FANOUTS_MAX: usize = 4;
 /// How long a server that ends may take to tell everyone.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -128,7 +128,7 @@ pub fn serve(
     let deadline = OnceLock::new();
     let log = &Log { counters, notices };
     thread::scope(|scope| {
-        let n_fanouts = cpu::n_cpus().min(FANOUTS_MAX) as u64;
+        let n_fanouts = (cpu::n_cpus() / 2).clamp(1, FANOUTS_MAX) as u64;
         let mut fanouts = Vec::new();
         for nth in 0..n_fanouts {
             let (batches, to_send) = bounded::<Arc<Batch>>(BATCHES);

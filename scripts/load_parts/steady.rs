@@ -88,9 +88,9 @@ pub(crate) fn reverb(args: &Cli, addr: SocketAddr, report: &mut Report) -> anyho
     let start = Instant::now();
     let mut shouted = Vec::new();
     for i in 0..crowd.len() {
-        let shout = |text: String, n| text + &format!("Shout {n}\n");
-        let shouts = (0..args.shouts).fold(String::new(), shout);
-        crowd.send(i, shouts.as_bytes());
+        for n in 0..args.shouts {
+            crowd.send(i, format!("Shout {n}\n").as_bytes());
+        }
         crowd.close_write(i);
         shouted.push(Instant::now());
     }

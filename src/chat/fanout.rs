@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A client that reads nothing for so long while something waits is hung up on,
 const STALLED: Duration = Duration::from_secs(5);
 /// or earlier if so much waits.
-const WAITING_MAX: usize = 4 << 20;
+const WAITING_MAX: usize = 3 << 19;
 /// How long a client may take to close, once it has been told the end.
 const GRACE: Duration = Duration::from_secs(2);
 /// Between two tries to send what waits; longer if trying takes long.

@@ -261,9 +261,10 @@ impl<'a> Hall<'a> {
     /// It gets what it was told so far; the others hear that it has left.
     fn depart(&mut self, id: Id, how: What) {
         let Some(client) = self.clients.remove(&id) else {
-            return if matches!(how, What::Gone) {
+            if matches!(how, What::Gone) {
                 self.batch.op(id, None, how);
-            };
+            }
+            return;
         };
         self.batch.op(id, client.room, how);
         if self.options.names {

@@ -99,11 +99,10 @@ fn commands() {
     assert_eq!(ann.line(), "bob has arrived");
     let mut check = |line: &str, to_ann: &[&str], to_bob: &[&str]| {
         ann.send(format!("{line}\n"));
-        for expected in to_ann {
-            assert_eq!(ann.line(), *expected, "{line}");
-        }
-        for expected in to_bob {
-            assert_eq!(bob.line(), *expected, "{line}");
+        for (client, heard) in [(&mut ann, to_ann), (&mut bob, to_bob)] {
+            for expected in heard {
+                assert_eq!(client.line(), *expected, "{line}");
+            }
         }
     };
     check("/me waves", &["* ann waves"], &["* ann waves"]);

@@ -71,12 +71,12 @@ fn a_half_close_in_a_burst_loses_nothing() {
     let server = plain();
     let mut watcher = enter(&server);
     let mut client = enter(&server);
-    let burst: String = (0..LINES).fold(String::new(), |text, n| text + &format!("{n}\n"));
-    client.send(burst);
+    let lines =
+        |prefix: &str| -> Vec<String> { (0..LINES).map(|n| format!("{prefix}{n}\n")).collect() };
+    client.send(lines("").concat());
     client.close_write();
     let addr = client.addr();
-    let expected: String =
-        (0..LINES).fold(String::new(), |text, n| text + &format!("{addr}: {n}\n"));
+    let expected = lines(&format!("{addr}: ")).concat();
     assert!(client.rest() == expected.as_bytes(), "its own lines came back changed");
     assert_eq!(watcher.line(), format!("{addr} has arrived"));
     for line in expected.lines() {
