@@ -2,12 +2,12 @@
 //! files given as arguments, and the means of both on the last line.
 
 use std::env;
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use image::imageops::crop_imm;
 use image::{GrayImage, ImageReader, RgbImage};
+use std::io::{self, Write};
 
 /// Side of the windows that are compared, and how far each is from the last.
 const WINDOW: u32 = 8;
@@ -50,21 +50,21 @@ fn ssim(a: &RgbImage, b: &RgbImage) -> f64 {
     let (a, b) = (luma(a), luma(b));
     let starts = |side: u32| (0..=side.saturating_sub(WINDOW)).step_by(STEP as usize);
     let places = starts(a.height()).flat_map(|y| starts(a.width()).map(move |x| (x, y)));
-    let values: Vec<f64> = places.map(|(x, y)| window_ssim(&a, &b, (x, y))).collect();
+    let values: Vec<f64> = places.map(|place| window_ssim(&a, &b, place)).collect();
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-fn window_ssim(a: &GrayImage, b: &GrayImage, at: (u32, u32)) -> f64 {
+fn window_ssim(a: &GrayImage, b: &GrayImage, (x, y): (u32, u32)) -> f64 {
     let pixels = |image: &GrayImage| -> Vec<f64> {
-        let window = crop_imm(image, at.0, at.1, WINDOW, WINDOW).to_image();
+        let window = crop_imm(image, x, y, WINDOW, WINDOW).to_image();
         window.pixels().map(|pixel| f64::from(pixel.0[0])).collect()
     };
     let (a, b) = (pixels(a), pixels(b));
-    let n = a.len() as f64;
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / n;
+    let n_pixels = a.len() as f64;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / n_pixels;
     let (mean_a, mean_b) = (mean(&a), mean(&b));
     let product = |p: &[f64], q: &[f64], mean_p: f64, mean_q: f64| {
-        p.iter().zip(q).map(|(p, q)| (p - mean_p) * (q - mean_q)).sum::<f64>() / (n - 1.0)
+        p.iter().zip(q).map(|(p, q)| (p - mean_p) * (q - mean_q)).sum::<f64>() / (n_pixels - 1.0)
     };
     let (var_a, var_b) = (product(&a, &a, mean_a, mean_a), product(&b, &b, mean_b, mean_b));
     let covariance = product(&a, &b, mean_a, mean_b);

@@ -55,7 +55,9 @@ pub(crate) fn run(args: &Cli, addr: SocketAddr, report: &mut Report) -> anyhow::
         return Ok(());
     }
     let deaf: Vec<usize> = (n_senders..crowd.len()).filter(|&i| is_deaf(args, i)).collect();
-    deaf.iter().for_each(|&i| crowd.deafen(i));
+    for &i in &deaf {
+        crowd.deafen(i);
+    }
     talk(args, &mut crowd, &mut tally, &deaf, report)?;
     let after = report.sample();
     report.cpu("talk", after.cpu.saturating_sub(joined.cpu), "delivery", tally.n_delivered);
@@ -193,7 +195,9 @@ impl Tally {
         };
         let sent = self.start + Duration::from_micros(us);
         self.latency.add(now.saturating_duration_since(sent));
-        self.count(i, sender as usize, seq as u32);
+        if let (Ok(sender), Ok(seq)) = (usize::try_from(sender), u32::try_from(seq)) {
+            self.count(i, sender, seq);
+        }
     }
 
     fn count(&mut self, i: usize, sender: usize, seq: u32) {

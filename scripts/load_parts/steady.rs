@@ -88,7 +88,8 @@ pub(crate) fn reverb(args: &Cli, addr: SocketAddr, report: &mut Report) -> anyho
     let start = Instant::now();
     let mut shouted = Vec::new();
     for i in 0..crowd.len() {
-        let shouts: String = (0..args.shouts).map(|n| format!("Shout {n}\n")).collect();
+        let shout = |text: String, n| text + &format!("Shout {n}\n");
+        let shouts = (0..args.shouts).fold(String::new(), shout);
         crowd.send(i, shouts.as_bytes());
         crowd.close_write(i);
         shouted.push(Instant::now());

@@ -54,7 +54,7 @@ struct Cli {
 
 #[derive(Args)]
 struct LookArgs {
-    /// Longest side in pixels, or a box to fit into: 256x192
+    /// Longest side in pixels, or a box to fit into, as 256x192
     #[arg(short, long, default_value = "128")]
     size: Size,
     /// Fill the size and cut off what sticks out

@@ -81,15 +81,14 @@ impl<'a> Jpeg<'a> {
         self.tables.profile()
     }
 
-    /// Whether reading gives samples enough for a thumbnail `ratio` times smaller: one of each pixel
-    /// and component, and of subsampled components one of every two in each direction.
+    /// Whether reading gives samples enough for a thumbnail `ratio` times smaller: one for each of
+    /// its pixels, or of colour at half the width or height one for two, as usual in a JPEG.
     pub(super) fn has_enough_for(&self, ratio: f64) -> bool {
-        let most = self.frame.most();
         self.frame.components.iter().all(|component| {
+            let pixels_per_block = self.frame.pixels_per_block(component);
             let n = if self.keeps_ac(component, ratio) { 2.0 } else { 1.0 };
-            let is_subsampled = (component.h, component.v) != most;
-            let wanted = if is_subsampled { 2.0 * ratio } else { ratio };
-            self.frame.pixels_per_block(component) / n <= wanted
+            let is_halved = pixels_per_block > 8.0 && pixels_per_block <= 16.0;
+            pixels_per_block / n <= if is_halved { 2.0 * ratio } else { ratio }
         })
     }
 

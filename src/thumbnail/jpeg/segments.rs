@@ -80,7 +80,7 @@ impl Frame {
             components.push(Component { id, h: factors >> 4, v: factors & 15, table });
         }
         let is_fine = |c: &Component| (1..=4).contains(&c.h) && (1..=4).contains(&c.v);
-        let n_blocks: u8 = components.iter().map(|c| c.h.saturating_mul(c.v)).sum();
+        let n_blocks: u32 = components.iter().map(|c| u32::from(c.h) * u32::from(c.v)).sum();
         let is_ours = precision == 8
             && width > 0
             && height > 0
