@@ -84,7 +84,7 @@ impl<'a> Jpeg<'a> {
     /// Whether reading gives samples enough for a thumbnail `ratio` times smaller: one for each of
     /// its pixels, or of colour at half the width or height one for two, as usual in a JPEG.
     pub(super) fn has_enough_for(&self, ratio: f64) -> bool {
-        self.frame.components.iter().all(|component| {
+        self.frame.components.iter().all(|&component| {
             let pixels_per_block = self.frame.pixels_per_block(component);
             let n = if self.keeps_ac(component, ratio) { 2.0 } else { 1.0 };
             let is_halved = pixels_per_block > 8.0 && pixels_per_block <= 16.0;
@@ -94,7 +94,7 @@ impl<'a> Jpeg<'a> {
 
     /// Whether each block of a component is read as two by two samples. Of a progressive file only
     /// first coefficients are read.
-    fn keeps_ac(&self, component: &Component, ratio: f64) -> bool {
+    fn keeps_ac(&self, component: Component, ratio: f64) -> bool {
         !self.frame.is_progressive && self.frame.pixels_per_block(component) > ratio
     }
 
@@ -116,7 +116,7 @@ impl<'a> Jpeg<'a> {
     /// Reads the picture in the detail that a thumbnail `ratio` times smaller shows. `None` if its
     /// scans make no sense.
     pub(super) fn read(mut self, ratio: f64) -> Option<Reduced> {
-        let mut planes = Plane::all(&self.frame, |component| self.keeps_ac(component, ratio));
+        let mut planes = Plane::all(&self.frame, |&component| self.keeps_ac(component, ratio));
         let mut count = Count::default();
         while let Some(scan) = Scan::read(self.scan, &self.frame) {
             if scan.has_dc {

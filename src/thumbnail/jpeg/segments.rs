@@ -91,7 +91,7 @@ impl Frame {
     }
 
     /// Pixels of the picture along a block of a component, in the direction where they are more.
-    pub(super) fn pixels_per_block(&self, component: &Component) -> f64 {
+    pub(super) fn pixels_per_block(&self, component: Component) -> f64 {
         let (h_most, v_most) = self.most();
         let across = f64::from(h_most) / f64::from(component.h);
         let down = f64::from(v_most) / f64::from(component.v);
