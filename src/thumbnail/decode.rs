@@ -160,7 +160,10 @@ impl<D: ImageDecoder> ImageDecoder for Lenient<'_, D> {
     fn read_image(self, pixels: &mut [u8]) -> Result<(), ImageError> {
         self.decoder.read_image(pixels).or_else(|err| {
             // What was not decoded is still as it was handed out: zero.
-            let n_kept = pixels.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+            // From whichever end, for a BMP begins at its foot.
+            let first = pixels.iter().position(|&byte| byte != 0).unwrap_or(pixels.len());
+            let last = pixels.iter().rposition(|&byte| byte != 0).map_or(first, |last| last + 1);
+            let n_kept = last - first;
             match kept(n_kept, pixels.len()) {
                 Some(damage) => {
                     self.damage.set(Some(damage));
