@@ -1,9 +1,9 @@
 //! A chat server for ten thousand clients on threads.
 //!
-//! A pooled thread reads each client and cleans what it says ([`reader`]). All readers send into
-//! one channel, whose order is everyone's order. The broadcaster ([`hall`]) owns names and rooms;
+//! A pooled thread reads each client and cleans what it says (`reader`). All readers send into
+//! one channel, whose order is everyone's order. The broadcaster (`hall`) owns names and rooms;
 //! it gathers what is pending into one shared chunk of text a room. A few fan-out threads
-//! ([`fanout`]) send that chunk to their clients without waiting for any.
+//! (`fanout`) send that chunk to their clients without waiting for any.
 //!
 //! **Guarantee.** Every client that keeps reading gets every line of its room exactly once, in one
 //! order for all. If a reader is slow the senders wait for it; if it stops it is hung up on. What

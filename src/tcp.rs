@@ -5,7 +5,7 @@
 //! word to those above it, quiet when descriptors run out, lines with a bound.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -177,9 +177,15 @@ pub struct Conn {
 /// When the address cannot be resolved, or no address it stands for accepts.
 pub fn dial(addr: &str) -> Result<Conn, Error> {
     let error = |source| Error { action: "dial", addr: addr.to_owned(), source };
-    let stream = TcpStream::connect(addr).map_err(error)?;
-    let peer = stream.peer_addr().map_err(error)?;
-    Ok(Conn::new(stream, peer, None))
+    let mut last = io::Error::other("it has no address");
+    for peer in addr.to_socket_addrs().map_err(error)? {
+        match TcpStream::connect(peer) {
+            // The peer is not asked of the socket: a reset may have come already.
+            Ok(stream) => return Ok(Conn::new(stream, peer, None)),
+            Err(err) => last = err,
+        }
+    }
+    Err(error(last))
 }
 
 impl Conn {
