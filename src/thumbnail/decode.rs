@@ -10,7 +10,7 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::budget::PIXELS;
-use super::jpeg::{Detail, Jpeg, Reduced};
+use super::jpeg::{Jpeg, Reduced};
 use super::scale::{self, Plan, Size};
 use super::{Cause, Damage, Options, color};
 
@@ -18,11 +18,6 @@ use super::{Cause, Damage, Options, color};
 const MAX_BYTES: u64 = 1 << 30;
 /// A picture of which less is there is not shown.
 const MIN_PERCENT: u8 = 25;
-
-/// From how many times the thumbnail's size on a JPEG is read at an eighth of its own.
-const EIGHTH_FROM: f64 = 8.0;
-/// The same for a quarter.
-const QUARTER_FROM: f64 = 4.0;
 
 /// A picture on its way: already small, and what is still to be done about it.
 struct Picture {
@@ -86,13 +81,14 @@ fn jpeg(file: &[u8], options: &Options) -> Result<Picture, Cause> {
     }
     let (orientation, profile) = (jpeg.orientation(), jpeg.profile());
     let plan = Plan::new(jpeg.size(), orientation, options.size, options.crop);
-    let details = [(Detail::Eighth, EIGHTH_FROM), (Detail::Quarter, QUARTER_FROM)];
-    let detail = details.iter().find(|(detail, from)| plan.ratio() >= *from && jpeg.has(*detail));
-    // If only a full decoder will do, an eighth still tells whether the file is whole.
-    let reduced = jpeg.read(detail.map_or(Detail::Eighth, |(detail, _)| *detail));
+    let ratio = plan.ratio();
+    // Blurred beats garbage: that kind is read here even where a thumbnail could show more.
+    let is_ours = jpeg.has_enough_for(ratio) || jpeg.is_baseline_in_turn();
+    // If only a full decoder will do, first coefficients still tell whether the file is whole.
+    let reduced = jpeg.read(if is_ours { ratio } else { f64::INFINITY });
     let damage = reduced.as_ref().map_or(Ok(None), damage_of)?;
-    match (detail, reduced) {
-        (Some(_), Some(reduced)) => {
+    match reduced {
+        Some(reduced) if is_ours => {
             let (thumb, profile) = color::from_jpeg(&reduced, &plan, profile);
             Ok(Picture { thumb, profile, orientation, damage })
         }
@@ -164,7 +160,10 @@ impl<D: ImageDecoder> ImageDecoder for Lenient<'_, D> {
     fn read_image(self, pixels: &mut [u8]) -> Result<(), ImageError> {
         self.decoder.read_image(pixels).or_else(|err| {
             // What was not decoded is still as it was handed out: zero.
-            let n_kept = pixels.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+            // From whichever end, for a BMP begins at its foot.
+            let first = pixels.iter().position(|&byte| byte != 0).unwrap_or(pixels.len());
+            let last = pixels.iter().rposition(|&byte| byte != 0).map_or(first, |last| last + 1);
+            let n_kept = last - first;
             match kept(n_kept, pixels.len()) {
                 Some(damage) => {
                     self.damage.set(Some(damage));

@@ -15,16 +15,7 @@ mod segments;
 
 use super::scale::{Plan, Samples, Size, resize};
 use scan::{Count, Plane, Scan};
-use segments::{Cursor, Frame, Tables};
-
-/// How much smaller a JPEG is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Detail {
-    /// A sample for each block.
-    Eighth,
-    /// Two by two samples for each block.
-    Quarter,
-}
+use segments::{Component, Cursor, Frame, Tables};
 
 /// A JPEG whose headers have been read.
 pub(super) struct Jpeg<'a> {
@@ -90,13 +81,28 @@ impl<'a> Jpeg<'a> {
         self.tables.profile()
     }
 
-    /// Whether this detail can be had: of a progressive file only first coefficients are read, and
-    /// colour with a sample for four pixels or more would be too coarse in the thumbnail.
-    pub(super) fn has(&self, detail: Detail) -> bool {
-        let (h_most, v_most) = self.frame.most();
-        let mut components = self.frame.components.iter();
-        let is_fine = components.all(|c| c.h * 2 >= h_most && c.v * 2 >= v_most);
-        is_fine && (detail == Detail::Eighth || !self.frame.is_progressive)
+    /// Whether reading gives samples enough for a thumbnail `ratio` times smaller: one for each of
+    /// its pixels, or of colour at half the width or height one for two, as usual in a JPEG.
+    pub(super) fn has_enough_for(&self, ratio: f64) -> bool {
+        self.frame.components.iter().all(|&component| {
+            let pixels_per_block = self.frame.pixels_per_block(component);
+            let n = if self.keeps_ac(component, ratio) { 2.0 } else { 1.0 };
+            let is_halved = pixels_per_block > 8.0 && pixels_per_block <= 16.0;
+            pixels_per_block / n <= if is_halved { 2.0 * ratio } else { ratio }
+        })
+    }
+
+    /// Whether each block of a component is read as two by two samples. Of a progressive file only
+    /// first coefficients are read.
+    fn keeps_ac(&self, component: Component, ratio: f64) -> bool {
+        !self.frame.is_progressive && self.frame.pixels_per_block(component) > ratio
+    }
+
+    /// Whether it is one of those that `image` makes garbage of (zune-jpeg 0.5.15): baseline, and
+    /// its components come one after the other.
+    pub(super) fn is_baseline_in_turn(&self) -> bool {
+        let n = self.scan.0.first().map_or(0, |&n| usize::from(n));
+        !self.frame.is_progressive && n < self.frame.components.len()
     }
 
     /// The most of the picture that a file of this length can hold, in percent: a block takes a bit
@@ -107,9 +113,10 @@ impl<'a> Jpeg<'a> {
         (self.rest.0.len() * 8 * 100 / n_blocks).min(100)
     }
 
-    /// Reads the picture. `None` if its scans make no sense.
-    pub(super) fn read(mut self, detail: Detail) -> Option<Reduced> {
-        let mut planes = Plane::all(&self.frame, detail == Detail::Quarter);
+    /// Reads the picture in the detail that a thumbnail `ratio` times smaller shows. `None` if its
+    /// scans make no sense.
+    pub(super) fn read(mut self, ratio: f64) -> Option<Reduced> {
+        let mut planes = Plane::all(&self.frame, |&component| self.keeps_ac(component, ratio));
         let mut count = Count::default();
         while let Some(scan) = Scan::read(self.scan, &self.frame) {
             if scan.has_dc {

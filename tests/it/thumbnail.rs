@@ -269,6 +269,13 @@ fn damage_is_shown_and_told() {
     assert_eq!(records[2]["size"], serde_json::json!([128, 128]));
     assert!(made.stderr.contains("most.jpg: damaged: only 7"), "{}", made.stderr);
     assert_color(&open(&dir.path().join("most.thumb.jpg")), (20, 20), [255, 0, 0]);
+    for format in [ImageFormat::Png, ImageFormat::Bmp] {
+        let whole = bytes(&quarters(300, 300).into(), format);
+        fs::write(dir.path().join("cut"), &whole[..whole.len() * 3 / 4]).unwrap();
+        let made = thumbnail(&dir, &["cut"]);
+        assert_eq!((made.code(), &*made.stdout), (1, "cut.thumb\n"), "{made:?}");
+        assert!(made.stderr.contains("cut: damaged: only "), "{format:?} {made:?}");
+    }
     // Too small to be reduced, and found damaged all the same.
     let made = thumbnail(&dir, &["-s", "700", "most.jpg"]);
     assert_eq!(made.code(), 1, "{made:?}");

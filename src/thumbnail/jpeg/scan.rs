@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::bits::Bits;
 use super::huffman::{Codes, Skipper, advance, run_and_size};
-use super::segments::{Cursor, Frame, Tables};
+use super::segments::{Component, Cursor, Frame, Tables};
 
 /// The coefficients that are kept of one component.
 pub(super) struct Plane {
@@ -41,7 +41,7 @@ pub(super) struct Count {
 }
 
 impl Plane {
-    pub(super) fn all(frame: &Frame, keep_ac: bool) -> Vec<Plane> {
+    pub(super) fn all(frame: &Frame, keeps_ac: impl Fn(&Component) -> bool) -> Vec<Plane> {
         let (h_most, v_most) = frame.most();
         let (width, height) = (usize::from(frame.width), usize::from(frame.height));
         let mcus = |side: usize, most: u8| side.div_ceil(8 * usize::from(most));
@@ -52,7 +52,7 @@ impl Plane {
                 (width * h).div_ceil(8 * usize::from(h_most)),
                 (height * v).div_ceil(8 * usize::from(v_most)),
             );
-            let ac = if keep_ac { vec![[0; 3]; across * down] } else { Vec::new() };
+            let ac = if keeps_ac(component) { vec![[0; 3]; across * down] } else { Vec::new() };
             let dc = vec![0; across * down];
             Plane { across, down, own, dc, ac, quantization: None, low_bits: None }
         });

@@ -90,6 +90,14 @@ impl Frame {
         is_ours.then_some(Frame { width, height, is_progressive, components })
     }
 
+    /// Pixels of the picture along a block of a component, in the direction where they are more.
+    pub(super) fn pixels_per_block(&self, component: Component) -> f64 {
+        let (h_most, v_most) = self.most();
+        let across = f64::from(h_most) / f64::from(component.h);
+        let down = f64::from(v_most) / f64::from(component.v);
+        8.0 * across.max(down)
+    }
+
     /// The largest sampling factors.
     pub(super) fn most(&self) -> (u8, u8) {
         let most = |factor: fn(&Component) -> u8| self.components.iter().map(factor).max();
