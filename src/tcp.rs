@@ -21,10 +21,10 @@ mod outbox;
 mod readers;
 mod split;
 
-pub use lines::{LINE_MAX, Lines};
+pub use lines::Lines;
 pub use outbox::Outbox;
 pub use readers::{NoRoom, Readers};
-pub use split::{Found, Splitter};
+pub use split::{Found, LINE_MAX, Splitter};
 
 /// The log target of what a server announces whatever the log level: `listening on ADDR`.
 pub const NOTICE: &str = "notice";
