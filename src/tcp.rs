@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::net::{SendFlags, send};
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::limits::Limits;
@@ -218,6 +219,14 @@ impl Conn {
     pub fn write_line(&self, line: impl AsRef<[u8]>) -> io::Result<()> {
         let mut this = self;
         this.write_all(&[line.as_ref(), b"\n"].concat())
+    }
+
+    /// Hands the kernel what it takes of `bytes` now, and waits for nothing. Returns how much.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        outbox::taken(send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
     }
 
     /// Turns a client away with a word, without waiting for it.
