@@ -14,7 +14,9 @@ mod logger;
 mod stdio;
 
 pub use args::{Dial, Files, LISTEN, Listen, NoArgs, Urls};
-pub use stdio::{OneLine, Stdout, is_stdout_closed, program, stdout, wait_for_byte, warn};
+pub use stdio::{
+    OneLine, Stdout, Unbuffered, is_stdout_closed, program, stdout, wait_for_byte, warn,
+};
 
 pub use crate::units::duration;
 

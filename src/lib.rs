@@ -14,6 +14,7 @@
 //! - [`chat`]: ten thousand clients who all hear the same, in the same order (8.10).
 //! - [`du`]: disk usage (8.8, 8.9).
 //! - [`crawl`]: a web site, page by page (8.6).
+//! - [`netcat`]: what comes in goes out, both ways at once (8.3, 8.4.1).
 //! - [`mandelbrot`]: the Mandelbrot set, and how much faster more threads draw it (ex. 8.5).
 //! - [`thumbnail`]: images to thumbnails (8.5).
 //!
@@ -53,6 +54,7 @@ pub mod limits;
 pub mod links;
 pub mod mandelbrot;
 pub mod mirror;
+pub mod netcat;
 pub mod percent;
 pub mod robots;
 pub mod sync;

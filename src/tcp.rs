@@ -21,11 +21,13 @@ mod lines;
 mod outbox;
 mod readers;
 mod split;
+mod stream;
 
 pub use lines::Lines;
 pub use outbox::Outbox;
 pub use readers::{NoRoom, Readers};
 pub use split::{Found, LINE_MAX, Splitter};
+pub use stream::{Door, Family, Place, Stream};
 
 /// The log target of what a server announces whatever the log level: `listening on ADDR`.
 pub const NOTICE: &str = "notice";
@@ -191,10 +193,7 @@ pub fn dial(addr: &str) -> Result<Conn, Error> {
 
 impl Conn {
     fn new(stream: TcpStream, peer: SocketAddr, permit: Option<Permit>) -> Self {
-        // Each of these only tunes; a socket that refuses one still works.
-        _ = stream.set_nodelay(true);
-        let probes = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE);
-        _ = SockRef::from(&stream).set_tcp_keepalive(&probes);
+        tune(&stream);
         if permit.is_some() {
             _ = stream.set_write_timeout(Some(WRITE_TIMEOUT));
         }
@@ -253,6 +252,13 @@ impl Conn {
     fn with_peer(&self, err: &io::Error) -> io::Error {
         io::Error::new(err.kind(), format!("{}: {err}", self.peer))
     }
+}
+
+/// What Go's `net` does to every connection. A socket that refuses still works.
+fn tune(stream: &TcpStream) {
+    _ = stream.set_nodelay(true);
+    let probes = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE);
+    _ = SockRef::from(stream).set_tcp_keepalive(&probes);
 }
 
 impl Deref for Conn {

@@ -12,7 +12,7 @@ const FLOORS: [(&str, &[&str]); 4] = [
         "one outside thing each",
         &["charset", "cpu", "fetch", "files", "html", "links", "mirror", "tcp", "urls", "walk"],
     ),
-    ("engines", &["cake", "chat", "crawl", "du", "mandelbrot", "thumbnail"]),
+    ("engines", &["cake", "chat", "crawl", "du", "mandelbrot", "netcat", "thumbnail"]),
     ("the shell", &["cli"]),
 ];
 
