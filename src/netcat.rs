@@ -23,6 +23,9 @@ use state::{Receiving, Sending, State, Verdict};
 /// What is copied at once, from the network and to it.
 const BUF: usize = 64 << 10;
 
+/// As good as for ever, and an instant has room for it.
+const IDLE_MAX: Duration = Duration::from_hours(24 * 365);
+
 /// What may be chosen.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -76,7 +79,8 @@ struct Shared {
 
 impl<R: Read + Send + 'static, W: Write + Send> Netcat<R, W> {
     /// Reads nothing yet.
-    pub fn new(options: Options, input: R, output: W) -> Self {
+    pub fn new(mut options: Options, input: R, output: W) -> Self {
+        options.idle = options.idle.filter(|idle| *idle < IDLE_MAX);
         let state = Mutex::new(State::new(options.send, Instant::now()));
         let shared = Arc::new(Shared { state, changed: Condvar::new() });
         Netcat { options, input: Some(input), output, shared }

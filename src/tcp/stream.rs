@@ -218,6 +218,14 @@ impl Stream {
         _ = self.socket.shutdown(how); // it may have ended already
     }
 
+    /// Bounds the reads that follow.
+    ///
+    /// # Errors
+    /// When `timeout` is zero.
+    pub fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.socket.set_read_timeout(Some(timeout))
+    }
+
     fn with_peer(&self, err: &io::Error) -> io::Error {
         io::Error::new(err.kind(), format!("{}: {err}", self.peer))
     }
