@@ -48,20 +48,6 @@ pub enum Error {
     Output(io::Error),
 }
 
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Error::Peer(err) | Error::Input(err) | Error::Output(err)) = self;
-        err.fmt(f)
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        let (Error::Peer(err) | Error::Input(err) | Error::Output(err)) = self;
-        Some(err)
-    }
-}
-
 /// An input and an output, connected to one peer after the other.
 pub struct Netcat<R, W> {
     options: Options,

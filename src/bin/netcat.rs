@@ -81,7 +81,7 @@ impl Cli {
         let stream = place.dial(self.wait, told)?;
         self.tell("connected to", &stream);
         if !self.probe {
-            self.netcat().talk(stream)?;
+            self.netcat().talk(stream).map_err(about)?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -92,13 +92,13 @@ impl Cli {
         if !self.keep {
             let stream = self.accept(&door)?;
             drop(door); // nobody else is kept waiting
-            netcat.talk(stream)?;
+            netcat.talk(stream).map_err(about)?;
             return Ok(ExitCode::SUCCESS);
         }
         loop {
             match netcat.talk(self.accept(&door)?) {
-                Err(err @ Error::Peer(_)) => cli::warn(&err), // the next may do better
-                ended => ended?,
+                Err(Error::Peer(err)) => cli::warn(&err), // the next may do better
+                ended => ended.map_err(about)?,
             }
         }
     }
@@ -136,14 +136,26 @@ impl Cli {
 
     fn tcp(&self, host: &str, port: &str) -> Result<Place, String> {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let host = if host.is_empty() { "localhost" } else { host }.to_owned();
+        let host = match host {
+            "" if self.ipv6 => "::1", // not every machine's localhost has it
+            "" => "localhost",
+            host => host,
+        };
         let Ok(port) = port.parse() else { return Err(format!("{port}: no port number")) };
         let family = match (self.ipv4, self.ipv6) {
             (true, _) => Family::V4,
             (_, true) => Family::V6,
             _ => Family::Any,
         };
-        Ok(Place::Tcp { host, port, family })
+        Ok(Place::Tcp { host: host.to_owned(), port, family })
+    }
+}
+
+/// Peers and stdout are named already.
+fn about(err: Error) -> anyhow::Error {
+    match err {
+        Error::Input(err) => anyhow::Error::from(err).context("stdin"),
+        Error::Peer(err) | Error::Output(err) => err.into(),
     }
 }
 

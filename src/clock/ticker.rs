@@ -95,7 +95,9 @@ impl<'a> Ticker<'a> {
         loop {
             let wake = self.clients.front().map(|next| next.due.max(rested));
             let (arrived, is_closing) = arrivals.take(wake);
-            arrived.into_iter().for_each(|client| self.admit(client));
+            for client in arrived {
+                self.admit(client);
+            }
             if is_closing {
                 return self.clients.into_iter().map(|client| client.conn).collect();
             }

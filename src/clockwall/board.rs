@@ -56,7 +56,10 @@ impl Board {
                 State::Connected(now)
             }
             News::Garbage(text) => State::Garbage(text),
-            News::Lost(why, pause) => State::Lost(why, now + pause),
+            News::Lost(why, pause) => {
+                let why = why.split(" (os error").next().unwrap_or_default(); // a row is short
+                State::Lost(why.to_owned(), now + pause)
+            }
         };
     }
 
@@ -107,8 +110,8 @@ impl Row {
             State::Lost(why, again) => {
                 let left = again.saturating_duration_since(now);
                 match left.as_millis().div_ceil(1_000) {
-                    0 => format!("{why}; connecting"),
-                    seconds => format!("{why}; again in {seconds}s"),
+                    0 => format!("connecting: {why}"),
+                    seconds => format!("again in {seconds}s: {why}"),
                 }
             }
         }
@@ -154,17 +157,18 @@ mod tests {
             }
             assert_eq!(board.draw(now, 80, 24)[1], row);
         };
-        let lost = || News::Lost("Connection refused".to_owned(), Duration::from_secs(2));
+        let lost =
+            || News::Lost("Connection refused (os error 111)".to_owned(), Duration::from_secs(2));
         check(None, 0, "\x1b[2mNewYork  -         -          -     connecting\x1b[0m");
         check(
             Some(lost()),
             0,
-            "\x1b[2mNewYork  -         -          -     Connection refused; again in 2s\x1b[0m",
+            "\x1b[2mNewYork  -         -          -     again in 2s: Connection refused\x1b[0m",
         );
         check(
             Some(News::Dialling),
             2_000,
-            "\x1b[2mNewYork  -         -          -     Connection refused; connecting\x1b[0m",
+            "\x1b[2mNewYork  -         -          -     connecting: Connection refused\x1b[0m",
         );
         check(
             Some(News::Connected),
