@@ -19,6 +19,12 @@ fn assert_ticks(client: &mut Client, n_lines: usize) {
     assert!(times.windows(2).all(is_next), "skipped or repeated: {times:?}");
 }
 
+fn hear_a_line_each(clients: &mut [Client]) {
+    for client in clients {
+        client.line();
+    }
+}
+
 #[test]
 fn many_clients_hear_every_second_on_three_threads() {
     let server = Server::start("clock", &[]);
@@ -71,9 +77,7 @@ fn who_has_left_is_noticed_and_who_has_half_closed_has_not_left() {
     let mut half = server.connect();
     half.close_write();
     let mut clients: Vec<Client> = (0..200).map(|_| server.connect()).collect();
-    for client in &mut clients {
-        client.line();
-    }
+    hear_a_line_each(&mut clients);
     assert_eq!(server.process.n_files(), before + 201);
     drop(clients);
     eventually("their descriptors are closed", || server.process.n_files() == before + 1);
@@ -104,7 +108,7 @@ fn a_signal_ends_it_in_order() {
     for signal in [Signal::INT, Signal::TERM] {
         let mut server = Server::start("clock", &[]);
         let mut clients: Vec<Client> = (0..50).map(|_| server.connect()).collect();
-        clients.iter_mut().for_each(|client| _ = client.line());
+        hear_a_line_each(&mut clients);
         server.process.signal(signal);
         for client in &mut clients {
             assert_eq!(client.rest().len() % 9, 0, "whole lines");
@@ -119,7 +123,7 @@ fn a_signal_ends_it_in_order() {
 fn full_is_said_and_passes() {
     let server = Server::of(limited("-n 64", "clock", &["-port", "0"]));
     let mut clients: Vec<Client> = (0..48).map(|_| server.connect()).collect();
-    clients.iter_mut().for_each(|client| _ = client.line());
+    hear_a_line_each(&mut clients);
     for _ in 0..20 {
         assert_eq!(server.connect().rest(), b"server full\n");
     }

@@ -293,7 +293,7 @@ fn stdin_and_stdout_may_fail() {
         netcat.arg(listener.local_addr().unwrap().to_string()).stderr(Stdio::piped());
         let netcat = netcat.spawn().unwrap();
         let (mut peer, _) = listener.accept().unwrap();
-        _ = peer.write_all(&[b'x'; 100_000]);
+        _ = peer.write_all(&vec![b'x'; 100_000]);
         _ = peer.shutdown(Shutdown::Write);
         let output = netcat.wait_with_output().unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
