@@ -9,6 +9,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
@@ -63,7 +64,7 @@ struct Shared {
     changed: Condvar,
 }
 
-impl<R: Read + Send + 'static, W: Write + Send> Netcat<R, W> {
+impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
     /// Reads nothing yet.
     pub fn new(mut options: Options, input: R, output: W) -> Self {
         options.idle = options.idle.filter(|idle| *idle < IDLE_MAX);
@@ -84,9 +85,17 @@ impl<R: Read + Send + 'static, W: Write + Send> Netcat<R, W> {
         self.start_sending().map_err(Error::Input)?;
         self.shared.attach(&stream);
         thread::scope(|scope| {
-            let (shared, receive, output) = (&self.shared, self.options.receive, &mut self.output);
+            let (shared, options, output) = (&self.shared, self.options, &mut self.output);
             let receiving = Arc::clone(&stream);
-            sync::spawn(scope, move || shared.receive(&receiving, receive.then_some(output)));
+            sync::spawn(scope, move || {
+                let received = match (options.receive, options.idle) {
+                    (false, _) => shared.receive(&receiving, &mut io::sink()),
+                    // A splice does not show which of its two sides it waits for.
+                    (true, None) => shared.splice(&receiving, output),
+                    (true, Some(_)) => shared.receive(&receiving, output),
+                };
+                shared.received(received);
+            });
             let ended = self.shared.wait(&self.options);
             stream.shutdown(Shutdown::Both); // wakes who still reads
             ended
@@ -136,24 +145,32 @@ impl Shared {
         }
     }
 
-    fn receive(&self, mut stream: &Stream, mut output: Option<&mut impl Write>) {
+    /// Receives without copying as long as that can be done.
+    fn splice(&self, stream: &Stream, output: &mut (impl Write + AsFd)) -> Result<(), Error> {
+        let Some(left) = stream.splice_to(&*output).map_err(Error::Peer)? else { return Ok(()) };
+        output.write_all(&left).map_err(Error::Output)?;
+        self.receive(stream, output)
+    }
+
+    fn receive(&self, mut stream: &Stream, output: &mut impl Write) -> Result<(), Error> {
         let mut buf = vec![0; BUF];
-        let ended = loop {
+        loop {
             self.state().receiving = Receiving::Reading(Instant::now());
             let n = match stream.read(&mut buf) {
-                Ok(0) => break None,
+                Ok(0) => return Ok(()),
                 Ok(n) => n,
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
-                Err(err) => break Some(Error::Peer(err)),
+                Err(err) => return Err(Error::Peer(err)),
             };
-            let Some(output) = &mut output else { continue };
             self.state().receiving = Receiving::Writing;
-            if let Err(err) = output.write_all(&buf[..n]).and_then(|()| output.flush()) {
-                break Some(Error::Output(err));
-            }
-        };
+            output.write_all(&buf[..n]).and_then(|()| output.flush()).map_err(Error::Output)?;
+        }
+    }
+
+    /// Nothing more will be.
+    fn received(&self, ended: Result<(), Error>) {
         let mut state = self.state();
-        (state.receiving, state.receive_error) = (Receiving::Ended, ended);
+        (state.receiving, state.receive_error) = (Receiving::Ended, ended.err());
         self.changed.notify_all();
     }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::{env, fmt, thread};
@@ -81,6 +82,12 @@ impl Write for Unbuffered {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl AsFd for Unbuffered {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        rustix::stdio::stdout()
     }
 }
 

@@ -1,16 +1,24 @@
 //! A connection for a program that has one: over TCP, or to a Unix-domain socket of this machine.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{FileType, fstat};
+use rustix::io::Errno;
+use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, pipe, splice};
 use socket2::{SockRef, Socket};
 
 use super::{BACKLOG, Error, NOTICE, is_passing, tune};
+
+/// What is moved at once where nothing is copied.
+const SPLICE_MAX: usize = 1 << 20;
 
 /// Where to dial or to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,9 +234,51 @@ impl Stream {
         self.socket.set_read_timeout(Some(timeout))
     }
 
+    /// Moves all that comes to `output` without copying it, to the end (`None`) or until that
+    /// cannot be done any more. Then these bytes have been read and are still to be written.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub fn splice_to(&self, output: impl AsFd) -> io::Result<Option<Vec<u8>>> {
+        // The kernel moves between a socket and a pipe; to a file it takes one in between.
+        let is_pipe = fstat(&output)
+            .is_ok_and(|file| FileType::from_raw_mode(file.st_mode) == FileType::Fifo);
+        let Ok((from, into)) = pipe() else { return Ok(Some(Vec::new())) };
+        _ = fcntl_setpipe_size(&into, SPLICE_MAX); // a smaller one will do
+        loop {
+            let into = if is_pipe { output.as_fd() } else { into.as_fd() };
+            let n = match splice(&self.socket, None, into, None, SPLICE_MAX, SpliceFlags::MOVE) {
+                Ok(0) => return Ok(None),
+                Ok(n) => n,
+                Err(Errno::INTR) => continue,
+                Err(Errno::INVAL | Errno::PIPE) => return Ok(Some(Vec::new())),
+                Err(err) => return Err(self.with_peer(&err.into())),
+            };
+            if !is_pipe && let Some(left) = empty(&from, &output, n)? {
+                return Ok(Some(left));
+            }
+        }
+    }
+
     fn with_peer(&self, err: &io::Error) -> io::Error {
         io::Error::new(err.kind(), format!("{}: {err}", self.peer))
     }
+}
+
+/// Moves `n` bytes out of a pipe; what `output` refuses comes back.
+fn empty(pipe: &OwnedFd, output: impl AsFd, mut n: usize) -> io::Result<Option<Vec<u8>>> {
+    while n > 0 {
+        match splice(pipe, None, &output, None, n, SpliceFlags::MOVE) {
+            Ok(moved @ 1..) => n -= moved,
+            Err(Errno::INTR) => {}
+            Ok(_) | Err(_) => {
+                let mut left = vec![0; n];
+                File::from(pipe.try_clone()?).read_exact(&mut left)?;
+                return Ok(Some(left));
+            }
+        }
+    }
+    Ok(None)
 }
 
 impl Read for &Stream {
