@@ -32,11 +32,10 @@ const OWN: [(&str, &[&str]); 3] = [
 ];
 
 /// The originals that are commands, by the names they get here.
-const ORIGINALS: [(&str, &str); 12] = [
+const ORIGINALS: [(&str, &str); 10] = [
     ("spinner", "ch8/spinner"),
     ("mandelbrot", "ch3/mandelbrot"),
     ("crawl2", "ch8/crawl2"),
-    ("crawl3", "ch8/crawl3"),
     ("du1", "ch8/du1"),
     ("du3", "ch8/du3"),
     ("du4", "ch8/du4"),
@@ -44,7 +43,6 @@ const ORIGINALS: [(&str, &str); 12] = [
     ("reverb2", "ch8/reverb2"),
     ("chat", "ch8/chat"),
     ("netcat3", "ch8/netcat3"),
-    ("netcat1", "ch8/netcat1"),
 ];
 
 /// Those that are packages, by our mains in `scripts/go/gopl` that call them.
@@ -154,7 +152,9 @@ fn go(dir: &Path, args: &[&str]) -> anyhow::Result<String> {
     let output = Command::new("go").args(args).current_dir(dir).output().context("go")?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!("go {}: {}", args[0], stderr.trim().lines().last().unwrap_or("no message"));
+        // What is indented is advice.
+        let mut said = stderr.lines().filter(|line| !line.is_empty() && !line.starts_with('\t'));
+        bail!("go {}: {}", args[0], said.next_back().unwrap_or("no message"));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
