@@ -77,9 +77,16 @@ fn machine(it: &Machine) -> String {
     )
 }
 
+/// Each in a line; many are folded, so that the figures come first.
 fn gaps(page: &mut String, gaps: &[String]) {
+    if gaps.len() > 3 {
+        write!(page, "<details><summary class=\"gap\">{} gaps</summary>", gaps.len()).expect(FITS);
+    }
     for gap in gaps {
         writeln!(page, "<p class=\"gap\">Gap: {}.</p>", text(gap)).expect(FITS);
+    }
+    if gaps.len() > 3 {
+        page.push_str("</details>\n");
     }
 }
 

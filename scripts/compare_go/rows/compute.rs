@@ -61,7 +61,7 @@ fn mandelbrot(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         let s = if n_threads == 1 { "" } else { "s" };
         bench.case(format!("{n_threads} thread{s}"), rounds, sides)?;
     }
-    bench.note("Of ours most is start-up and compressing the PNG, in one thread: `mandelbrot sweep` measures \
+    bench.note("Of ours most is start-up and compressing the PNG, in one thread: mandelbrot sweep measures \
                 drawing alone.");
     Ok(())
 }

@@ -130,9 +130,21 @@ fn sample(job: &Job, fields: &[&'static str]) -> anyhow::Result<Sample> {
         let missing = number("missing")?;
         ensure!(missing == 0.0, "{missing} lines were lost");
     }
-    let figures = fields.iter().map(|&field| Ok((field, number(field)?)));
+    let figures = fields.iter().map(|&field| Ok((unit(field), number(field)?)));
     let figures = figures.collect::<anyhow::Result<_>>()?;
     Ok(Sample { figures, answer: format!("{} clients", report["clients"]) })
+}
+
+/// What a field is called in a table.
+fn unit(field: &'static str) -> &'static str {
+    match field {
+        "cpu_us_a_line" => "CPU µs a line",
+        "cpu_us_a_delivery" => "CPU µs a delivery",
+        "rss_kib" | "talk_rss_kib" => "memory KiB",
+        "cadence_error_p99_ms" | "timing_error_p99_ms" => "p99 ms off time",
+        "latency_p99_ms" => "p99 ms to arrive",
+        other => other,
+    }
 }
 
 pub(crate) const FULL: Row = Row {
@@ -141,7 +153,7 @@ pub(crate) const FULL: Row = Row {
     programs: &[],
     why: "A process ends at some 16,000 threads on a stock Linux (vm.max_map_count, four maps a thread), \
           by abort if nobody counts; ours counts, and says \"server full\" before that. A goroutine has no \
-          such limit: Go's clock ends where descriptors do. The tool `clock` has no thread a client.",
+          such limit: Go's clock ends where descriptors do. The tool has no thread a client.",
     run: full,
 };
 
