@@ -21,7 +21,7 @@ struct Args {
 }
 
 /// Shouts in the air at once, of all clients; above that, reading waits.
-const SHOUTS: usize = 4_000;
+const SHOUTS: usize = 1_000;
 
 fn main() -> ExitCode {
     cli::run(&["port", "bind", "delay"], |Args { listen, delay }| {

@@ -73,7 +73,8 @@ fn clients(bench: &Bench<'_>) -> &'static [&'static str] {
 fn steady(bench: &mut Bench<'_>, name: &str, fields: &[&'static str]) -> anyhow::Result<()> {
     let seconds = bench.pick("8s", "3s");
     for &clients in clients(bench) {
-        let load = [name, "--json", "--clients", clients, "--duration", seconds];
+        // A shout each: lesson reverb2 has room for a thousand at once.
+        let load = [name, "--json", "--clients", clients, "--duration", seconds, "--shouts", "1"];
         under_load(bench, name, clients, &load, fields, &[], &[name])?;
     }
     Ok(())
