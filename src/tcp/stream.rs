@@ -10,7 +10,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, pipe, splice};
 use socket2::{SockRef, Socket};
@@ -237,24 +236,23 @@ impl Stream {
     /// Moves all that comes to `output` without copying it, to the end (`None`) or until that
     /// cannot be done any more. Then these bytes have been read and are still to be written.
     ///
+    /// It goes through a pipe of ours, even into another pipe: the kernel keeps a pipe locked, and
+    /// its reader out, while it waits for a socket to fill it.
+    ///
     /// # Errors
     /// When the connection is broken.
     pub fn splice_to(&self, output: impl AsFd) -> io::Result<Option<Vec<u8>>> {
-        // The kernel moves between a socket and a pipe; to a file it takes one in between.
-        let is_pipe = fstat(&output)
-            .is_ok_and(|file| FileType::from_raw_mode(file.st_mode) == FileType::Fifo);
         let Ok((from, into)) = pipe() else { return Ok(Some(Vec::new())) };
         _ = fcntl_setpipe_size(&into, SPLICE_MAX); // a smaller one will do
         loop {
-            let into = if is_pipe { output.as_fd() } else { into.as_fd() };
-            let n = match splice(&self.socket, None, into, None, SPLICE_MAX, SpliceFlags::MOVE) {
+            let n = match splice(&self.socket, None, &into, None, SPLICE_MAX, SpliceFlags::MOVE) {
                 Ok(0) => return Ok(None),
                 Ok(n) => n,
                 Err(Errno::INTR) => continue,
-                Err(Errno::INVAL | Errno::PIPE) => return Ok(Some(Vec::new())),
+                Err(Errno::INVAL) => return Ok(Some(Vec::new())),
                 Err(err) => return Err(self.with_peer(&err.into())),
             };
-            if !is_pipe && let Some(left) = empty(&from, &output, n)? {
+            if let Some(left) = empty(&from, &output, n)? {
                 return Ok(Some(left));
             }
         }
