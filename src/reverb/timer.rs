@@ -41,6 +41,7 @@ struct Queue {
     tasks: BinaryHeap<Task>,
     n_planned: u64,
     n_in_hand: usize,
+    n_shouting: usize,
     /// No shout is taken any more.
     is_closing: bool,
     is_over: bool,
@@ -50,16 +51,28 @@ impl Timer {
     /// Echoes some lines, each with its newline, when the client has room for them.
     pub(super) fn shout(&self, client: &Arc<Client>, lines: Vec<u8>) {
         client.wait_for_room();
-        if !lines.is_empty() && !self.queue().is_closing {
-            self.plan(client, client.shout(lines));
+        let mut queue = self.queue();
+        if lines.is_empty() || queue.is_closing {
+            return;
         }
+        queue.n_shouting += 1; // it is waited for, though it is not planned yet
+        drop(queue);
+        let plan = client.shout(lines);
+        let mut queue = self.queue();
+        queue.n_shouting -= 1;
+        if queue.is_closing {
+            self.emptied.notify_all(); // perhaps
+        }
+        self.add(queue, client, plan);
     }
 
     pub(super) fn plan(&self, client: &Arc<Client>, plan: Plan) {
-        if plan.is_empty() {
-            return;
+        if !plan.is_empty() {
+            self.add(self.queue(), client, plan);
         }
-        let mut queue = self.queue();
+    }
+
+    fn add(&self, mut queue: MutexGuard<'_, Queue>, client: &Arc<Client>, plan: Plan) {
         if queue.is_over {
             drop(queue);
             return client.give_up();
@@ -70,7 +83,7 @@ impl Timer {
             let (nth, client) = (queue.n_planned, Arc::clone(client));
             queue.tasks.push(Task { due, nth, client, what });
         }
-        if first.is_none_or(|first| queue.first().is_some_and(|now| now < first)) {
+        if queue.first().is_some_and(|now| first.is_none_or(|first| now < first)) {
             self.changed.notify_one();
         }
     }
@@ -121,7 +134,8 @@ impl Timer {
         let mut queue = self.queue();
         queue.is_closing = true;
         let left = deadline.saturating_duration_since(Instant::now());
-        let has_work = |queue: &mut Queue| !queue.tasks.is_empty() || queue.n_in_hand > 0;
+        let has_work =
+            |queue: &mut Queue| !queue.tasks.is_empty() || queue.n_in_hand + queue.n_shouting > 0;
         let waited = self.emptied.wait_timeout_while(queue, left, has_work);
         let mut queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         queue.is_over = true;
