@@ -188,6 +188,9 @@ impl<'v, V: Visit> Shared<'v, V> {
                 if is_shared {
                     self.spawn_part(scope, mem::take(&mut names), Arc::clone(open));
                 }
+                if !visitor.goes_on() {
+                    break;
+                }
                 let n_waiting = open.n_parts_waiting.load(Ordering::Relaxed);
                 is_shared = n_waiting < self.workers.len() * PARTS_PER_THREAD;
             }
@@ -221,7 +224,7 @@ impl<'v, V: Visit> Shared<'v, V> {
             self.is_stopped.store(true, Ordering::Relaxed);
         }
         let is_kept = self.n_open.load(Ordering::Relaxed) <= self.n_kept;
-        for subdir in worker.subdirs.drain(..) {
+        for subdir in worker.subdirs.drain(..).rev() {
             let parent = is_kept.then(|| Arc::clone(open));
             scope.spawn(move |scope| self.enter(scope, subdir, parent));
         }
