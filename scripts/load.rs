@@ -72,6 +72,12 @@ pub(crate) struct Cli {
     /// reverb: the server's time between echoes
     #[arg(long, default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
+    /// reverb: close when all echoes have come, and not after the last shout
+    #[arg(long)]
+    keep: bool,
+    /// reverb: one more client, that shouts so many MiB and never reads
+    #[arg(long, default_value_t = 0)]
+    flood: u8,
     /// Print JSON
     #[arg(long)]
     json: bool,

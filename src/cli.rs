@@ -11,10 +11,14 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 mod args;
 mod logger;
+mod serve;
 mod stdio;
 
 pub use args::{Dial, Files, LISTEN, Listen, NoArgs, Urls};
-pub use stdio::{OneLine, Stdout, is_stdout_closed, program, stdout, wait_for_byte, warn};
+pub use serve::serve;
+pub use stdio::{
+    OneLine, Stdout, Unbuffered, is_stdout_closed, program, stdout, wait_for_byte, warn,
+};
 
 pub use crate::units::duration;
 

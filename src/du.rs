@@ -15,15 +15,20 @@ use crate::walk::{self, Follow, Meta, Walk, Walker};
 
 mod count;
 mod exclude;
+mod json;
+mod largest;
 mod lines;
 mod links;
 mod size;
 mod tree;
+mod view;
 
 pub use exclude::Pattern;
+pub use json::write_json;
 pub use lines::{Lines, write_lines, write_total};
 pub use size::{Unit, bytes};
 pub use tree::{Kind, Line, Tree};
+pub use view::{View, draw};
 pub use walk::Error;
 
 use count::Counter;
@@ -60,8 +65,10 @@ pub struct Options {
     pub measure: Measure,
     /// Directories this many steps below a root are told apart; what is deeper is in their sums.
     pub depth_max: u32,
-    /// Files are told apart too.
-    pub files: bool,
+    /// A directory's size is without its subdirectories'.
+    pub separate: bool,
+    /// So many files are told apart too, the largest ones.
+    pub n_files_told: usize,
     /// A file is counted under each of its names.
     pub count_links: bool,
     /// What is on another device than its root is left out.
@@ -86,7 +93,8 @@ impl Default for Options {
         Options {
             measure: Measure::Disk,
             depth_max: u32::MAX,
-            files: false,
+            separate: false,
+            n_files_told: 0,
             count_links: false,
             one_file_system: false,
             follow: Follow::Never,
@@ -103,6 +111,8 @@ impl Default for Options {
 pub struct Sum {
     /// In what [`Measure`] says.
     pub size: u64,
+    /// Lengths.
+    pub n_bytes: u64,
     /// Files; directories are none.
     pub n_files: u64,
 }
@@ -110,6 +120,7 @@ pub struct Sum {
 impl std::ops::AddAssign for Sum {
     fn add_assign(&mut self, other: Sum) {
         self.size = self.size.saturating_add(other.size);
+        self.n_bytes = self.n_bytes.saturating_add(other.n_bytes);
         self.n_files += other.n_files;
     }
 }
@@ -143,10 +154,10 @@ pub fn run(
             Shared { options, seen: &seen, n_nodes: AtomicU32::new(0), number, events, done };
         let mut counters: Vec<_> = (0..walk.n_threads()).map(|_| Counter::new(&shared)).collect();
         walk.run(root, &mut counters);
-        let is_cancelled = counters.iter_mut().fold(false, |is, counter| is | counter.finish());
+        let is_partial = counters.iter_mut().fold(false, |is, counter| is | counter.finish());
         let books = counters.into_iter().map(Counter::into_book).collect();
-        let tree = tree::build(books, &mut seen);
-        if events.send(Event::Done(number, tree)).is_err() || is_cancelled {
+        let tree = Tree::build(books, options.separate, is_partial, &mut seen);
+        if events.send(Event::Done(number, tree)).is_err() || is_partial {
             break;
         }
     }

@@ -12,9 +12,13 @@
 //! **Engines**: they return values and send events, and do not know each other.
 //! - [`cake`]: the cake shop as a laboratory (8.4.4).
 //! - [`chat`]: ten thousand clients who all hear the same, in the same order (8.10).
+//! - [`clock`]: the time, once a second, for whoever connects (8.2).
+//! - [`clockwall`]: what several clocks say (ex. 8.1).
 //! - [`du`]: disk usage (8.8, 8.9).
 //! - [`crawl`]: a web site, page by page (8.6).
+//! - [`netcat`]: what comes in goes out, both ways at once (8.3, 8.4.1).
 //! - [`mandelbrot`]: the Mandelbrot set, and how much faster more threads draw it (ex. 8.5).
+//! - [`reverb`]: an echo that fades (8.3).
 //! - [`thumbnail`]: images to thumbnails (8.5).
 //!
 //! **One outside thing each**
@@ -42,6 +46,8 @@ pub mod cake;
 pub mod charset;
 pub mod chat;
 pub mod cli;
+pub mod clock;
+pub mod clockwall;
 pub mod cpu;
 pub mod crawl;
 pub mod css;
@@ -53,7 +59,9 @@ pub mod limits;
 pub mod links;
 pub mod mandelbrot;
 pub mod mirror;
+pub mod netcat;
 pub mod percent;
+pub mod reverb;
 pub mod robots;
 pub mod sync;
 pub mod tcp;

@@ -59,7 +59,7 @@ impl Limits {
     /// Clients a server may have at once when each costs one descriptor and `threads_each` threads.
     #[must_use]
     pub fn clients(&self, threads_each: usize) -> usize {
-        let by_threads = self.threads() / threads_each.max(1);
+        let by_threads = self.threads().checked_div(threads_each).unwrap_or(usize::MAX);
         by_threads.min(self.n_files.saturating_sub(FILES_RESERVED)).max(1)
     }
 
@@ -121,6 +121,7 @@ mod tests {
     fn clients_need_descriptors_too() {
         assert_eq!(ROOMY.clients(1), 14_744);
         assert_eq!(ROOMY.clients(2), 7_372);
+        assert_eq!(ROOMY.clients(0), 1_048_560, "without threads descriptors count alone");
         assert_eq!(Limits { n_files: 64, ..ROOMY }.clients(1), 48);
         assert_eq!(Limits { n_files: 4, ..ROOMY }.clients(1), 1);
     }

@@ -9,8 +9,10 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::net::{SendFlags, send};
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::limits::Limits;
@@ -20,11 +22,13 @@ mod lines;
 mod outbox;
 mod readers;
 mod split;
+mod stream;
 
-pub use lines::{LINE_MAX, Lines};
+pub use lines::Lines;
 pub use outbox::Outbox;
 pub use readers::{NoRoom, Readers};
-pub use split::{Found, Splitter};
+pub use split::{Found, LINE_MAX, Splitter};
+pub use stream::{Door, Family, Place, Stream};
 
 /// The log target of what a server announces whatever the log level: `listening on ADDR`.
 pub const NOTICE: &str = "notice";
@@ -37,6 +41,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a closing connection reads on, so that unread input does not reset it.
 const DRAIN: Duration = Duration::from_millis(500);
+/// Between two looks at who of many has closed.
+const PART_PAUSE: Duration = Duration::from_millis(5);
 /// How long to wait before accepting again when descriptors or memory ran out.
 const BACK_OFF: Duration = Duration::from_millis(100);
 /// The same trouble is logged once in so long.
@@ -57,6 +63,14 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl Error {
+    /// Why, for who knows the address.
+    #[must_use]
+    pub fn cause(&self) -> &io::Error {
+        &self.source
+    }
+}
 
 /// A listening socket that admits as many clients as there is room for.
 #[derive(Debug)]
@@ -190,10 +204,7 @@ pub fn dial(addr: &str) -> Result<Conn, Error> {
 
 impl Conn {
     fn new(stream: TcpStream, peer: SocketAddr, permit: Option<Permit>) -> Self {
-        // Each of these only tunes; a socket that refuses one still works.
-        _ = stream.set_nodelay(true);
-        let probes = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE);
-        _ = SockRef::from(&stream).set_tcp_keepalive(&probes);
+        tune(&stream);
         if permit.is_some() {
             _ = stream.set_write_timeout(Some(WRITE_TIMEOUT));
         }
@@ -220,6 +231,47 @@ impl Conn {
         this.write_all(&[line.as_ref(), b"\n"].concat())
     }
 
+    /// Hands the kernel what it takes of `bytes` now, and waits for nothing. Returns how much.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        outbox::taken(send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
+    }
+
+    /// Bounds what the kernel keeps of what the peer does not read, and of what we do not.
+    pub fn limit_buffers(&self, n_unsent: usize, n_unread: usize) {
+        let socket = SockRef::from(&self.stream);
+        _ = socket.set_send_buffer_size(n_unsent); // these only tune
+        _ = socket.set_recv_buffer_size(n_unread);
+    }
+
+    /// Ends the connection politely: what was written arrives even if input is unread.
+    ///
+    /// For that it reads on, at most for half a second.
+    pub fn part(&self) {
+        self.set_read();
+        if self.stream.shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        let deadline = Instant::now() + DRAIN;
+        let mut buf = [0; 4096];
+        while Instant::now() < deadline && self.stream.set_read_timeout(Some(DRAIN)).is_ok() {
+            if !matches!((&self.stream).read(&mut buf), Ok(1..)) {
+                break;
+            }
+        }
+    }
+
+    /// Whether the peer has ended; what it still said is thrown away.
+    fn has_ended(&self) -> bool {
+        match (&self.stream).read(&mut [0; 16 << 10]) {
+            Ok(0) => true,
+            Ok(_) => false,
+            Err(err) => err.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+
     /// Turns a client away with a word, without waiting for it.
     pub fn refuse(self, why: &str) {
         refuse(&self.stream, why);
@@ -244,6 +296,13 @@ impl Conn {
     fn with_peer(&self, err: &io::Error) -> io::Error {
         io::Error::new(err.kind(), format!("{}: {err}", self.peer))
     }
+}
+
+/// What Go's `net` does to every connection. A socket that refuses still works.
+fn tune(stream: &TcpStream) {
+    _ = stream.set_nodelay(true);
+    let probes = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE);
+    _ = SockRef::from(stream).set_tcp_keepalive(&probes);
 }
 
 impl Deref for Conn {
@@ -273,21 +332,23 @@ impl Write for &Conn {
 }
 
 impl Drop for Conn {
-    /// Ends an admitted connection politely: what was written arrives even if input is unread.
     fn drop(&mut self) {
-        if self.permit.is_none() || self.is_read.load(Ordering::Acquire) {
-            return; // closing the socket ends both halves
-        }
-        if self.stream.shutdown(Shutdown::Write).is_err() {
-            return;
-        }
-        let deadline = Instant::now() + DRAIN;
-        let mut buf = [0; 4096];
-        while Instant::now() < deadline && self.stream.set_read_timeout(Some(DRAIN)).is_ok() {
-            if !matches!((&self.stream).read(&mut buf), Ok(1..)) {
-                break;
-            }
-        }
+        if self.permit.is_some() && !self.is_read.load(Ordering::Acquire) {
+            self.part();
+        } // otherwise closing the socket, which ends both halves, loses nothing
+    }
+}
+
+/// Parts from many at once, as [`Conn::part`] does from one.
+pub fn part(mut conns: Vec<Conn>) {
+    conns.retain(|conn| {
+        conn.set_read();
+        conn.stream.shutdown(Shutdown::Write).and_then(|()| conn.set_nonblocking(true)).is_ok()
+    });
+    let deadline = Instant::now() + DRAIN;
+    while !conns.is_empty() && Instant::now() < deadline {
+        conns.retain(|conn| !conn.has_ended());
+        thread::sleep(PART_PAUSE);
     }
 }
 
@@ -323,7 +384,6 @@ pub fn copy(mut from: impl Read, mut to: impl Write) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use std::io::BufRead;
-    use std::thread;
 
     use super::*;
 

@@ -7,6 +7,8 @@ use super::Cli;
 use super::crowd::{Crowd, connect};
 use super::report::{Histogram, Report};
 
+/// What a client shouts that never reads.
+const SHOUT: &[u8] = b"Shouting, and not listening; shouting, and not listening; shouting again.\n";
 /// How long to wait for an event before looking at the time again.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -85,18 +87,28 @@ fn time_of_day(text: &[u8]) -> Option<u32> {
 pub(crate) fn reverb(args: &Cli, addr: SocketAddr, report: &mut Report) -> anyhow::Result<()> {
     let before = report.sample();
     let mut crowd = gather(args, addr, |_, _, _| {})?;
+    let n_clients = crowd.len();
+    if args.flood > 0 {
+        let deaf = crowd.join(connect(addr, 0)?)?;
+        crowd.deafen(deaf);
+        crowd.send(deaf, &SHOUT.repeat((usize::from(args.flood) << 20) / SHOUT.len()));
+    }
     let start = Instant::now();
     let mut shouted = Vec::new();
-    for i in 0..crowd.len() {
+    for i in 0..n_clients {
         for n in 0..args.shouts {
             crowd.send(i, format!("Shout {n}\n").as_bytes());
         }
-        crowd.close_write(i);
+        if !args.keep {
+            crowd.close_write(i);
+        }
         shouted.push(Instant::now());
     }
     let (mut errors, mut n_lines) = (Histogram::new(), vec![0u32; crowd.len()]);
+    let wanted = 3 * args.shouts;
     let end = start + args.delay * 2 + args.patience;
-    while Instant::now() < end && crowd.n_open() > 0 {
+    let mut n_left = n_clients;
+    while Instant::now() < end && n_left > 0 {
         crowd.poll(POLL, |i, text, now| {
             let nth = match text.trim_ascii_start().first_chunk() {
                 Some(b"SH") => 0,
@@ -106,18 +118,19 @@ pub(crate) fn reverb(args: &Cli, addr: SocketAddr, report: &mut Report) -> anyho
             errors.add(now.abs_diff(shouted[i] + args.delay * nth));
             n_lines[i] += 1;
         })?;
+        let is_done = |i: usize| crowd.closed(i).is_some() || (args.keep && n_lines[i] == wanted);
+        n_left = (0..n_clients).filter(|&i| !is_done(i)).count();
     }
     let after = report.sample();
     let all: u64 = n_lines.iter().map(|&n| u64::from(n)).sum();
-    report.count("clients", crowd.len() as u64);
+    report.count("clients", n_clients as u64);
     report.figure("seconds", start.elapsed().as_secs_f64());
     report.count("lines", all);
-    let wanted = 3 * args.shouts;
     report.count("complete_clients", n_lines.iter().filter(|&&n| n == wanted).count() as u64);
-    report.count("never_closed", crowd.n_open() as u64);
+    report.count("never_done", n_left as u64);
     report.percentiles("timing_error", &errors);
     report.cpu("all", after.cpu.saturating_sub(before.cpu), "line", all);
-    report.process(before, after, crowd.len() as u64);
+    report.process(before, after, n_clients as u64);
     Ok(())
 }
 

@@ -1,247 +1,226 @@
 //! 8.8, 8.9, exercise 8.9 du: disk usage.
 
-use std::ffi::OsString;
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::io::{self, BufWriter, IsTerminal, Write, stderr};
 use std::process::ExitCode;
-use std::{env, thread};
+use std::thread;
+use std::time::Duration;
 
-use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser};
-use crossbeam::channel::{bounded, never};
-use threadbare::cli;
-use threadbare::du::{self, Event, Lines, Measure, Options, Pattern, Unit};
-use threadbare::limits::Limits;
-use threadbare::walk::{Follow, Walker};
+use crossbeam::channel::{Receiver, bounded, never, tick};
+use crossbeam::select;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use signal_hook::consts::SIGINT;
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+use threadbare::du::{self, Error, Event, Measure, Sum, Tree, Unit};
+use threadbare::{cli, units};
 
-/// Says how much of the disk files and directories take up.
-#[derive(Parser)]
-#[command(disable_help_flag = true, args_override_self = true, infer_long_args = true)]
-struct Cli {
-    /// What to count
-    #[arg(value_name = "PATH", default_value = ".")]
-    roots: Vec<PathBuf>,
-    #[command(flatten)]
-    gnu: Gnu,
-    /// Threads that walk
-    #[arg(long, value_name = "N", default_value_t = du::N_THREADS)]
-    threads: usize,
-    /// What walks: openat, ordered (one thread, std) or jwalk
-    #[arg(long, value_name = "NAME", default_value = "openat")]
-    walker: Walker,
-    /// Print help
-    #[arg(long, action = ArgAction::Help)]
-    help: Option<bool>,
-}
+#[path = "du/args.rs"]
+mod args;
 
-/// GNU du's flags.
-#[derive(Args)]
-#[allow(clippy::struct_excessive_bools)] // that is what flags are
-struct Gnu {
-    /// A line for files too
-    #[arg(short, long)]
-    all: bool,
-    /// Lengths of files instead of what they take up
-    #[arg(long)]
-    apparent_size: bool,
-    #[command(flatten)]
-    unit: UnitFlags,
-    /// A grand total at the end
-    #[arg(short = 'c', long)]
-    total: bool,
-    /// Follow links given as arguments
-    #[arg(short = 'D', visible_short_alias = 'H', long, overrides_with_all = ["dereference", "no_dereference"])]
-    dereference_args: bool,
-    /// Lines only so many steps below the arguments
-    #[arg(short = 'd', long, value_name = "N")]
-    max_depth: Option<u32>,
-    /// Leave out what matches
-    #[arg(long, value_name = "GLOB")]
-    exclude: Vec<OsString>,
-    /// Count inodes instead of bytes
-    #[arg(long)]
-    inodes: bool,
-    /// Follow all links
-    #[arg(short = 'L', long, overrides_with_all = ["dereference_args", "no_dereference"])]
-    dereference: bool,
-    /// Count a file under each of its names
-    #[arg(short = 'l', long)]
-    count_links: bool,
-    /// End lines with NUL
-    #[arg(short = '0', long)]
-    null: bool,
-    /// Follow no links (the default)
-    #[arg(short = 'P', long)]
-    no_dereference: bool,
-    /// Directories without their subdirectories
-    #[arg(short = 'S', long)]
-    separate_dirs: bool,
-    /// A line for each argument only: --max-depth=0
-    #[arg(short, long, conflicts_with_all = ["all", "max_depth"])]
-    summarize: bool,
-    /// Only what is at least SIZE, or at most -SIZE
-    #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true, value_parser = threshold)]
-    threshold: Option<i64>,
-    /// Stay on each argument's file system
-    #[arg(short = 'x', long)]
-    one_file_system: bool,
-}
+use args::{Cli, Face};
 
-/// The flags that choose what sizes are printed in: the last one counts.
-#[derive(Default)]
-struct UnitFlags {
-    unit: Option<Unit>,
-    is_bytes: bool,
-}
-
-/// Short and long name, the unit, help.
-const UNITS: [(Option<char>, &str, &str, &str); 5] = [
-    (Some('b'), "bytes", "1", "Lengths in bytes: --apparent-size -B1"),
-    (Some('k'), "kilobytes", "1K", "Sizes in KiB"),
-    (Some('m'), "megabytes", "1M", "Sizes in MiB"),
-    (Some('h'), "human-readable", "human", "Sizes like 4.0K, 13M, 2.5G"),
-    (None, "si", "si", "The same by powers of 1000"),
-];
-
-impl Args for UnitFlags {
-    fn augment_args(command: Command) -> Command {
-        let size = Arg::new("block-size").short('B').long("block-size").value_name("SIZE");
-        let size =
-            size.help("Sizes in units of SIZE, such as 512, K, MB").value_parser(Unit::parse);
-        let switch = |(short, long, _, help): (Option<char>, &'static str, _, &'static str)| {
-            let arg = Arg::new(long).long(long).help(help).action(ArgAction::SetTrue);
-            short.map_or(arg.clone(), |short| arg.short(short))
-        };
-        command.arg(size).args(UNITS.map(switch))
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for UnitFlags {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
-        let last = |name: &str| matches.indices_of(name).and_then(Iterator::max);
-        let switches = UNITS.iter().filter(|(_, name, ..)| given(name));
-        let switches = switches.map(|(_, name, unit, _)| (last(name), Unit::parse(unit).ok()));
-        let size = matches.get_one::<Unit>("block-size").cloned();
-        let unit = switches.chain([(last("block-size"), size)]).max_by_key(|(last, _)| *last);
-        let unit = unit.and_then(|(_, unit)| unit);
-        Ok(UnitFlags { unit, is_bytes: given("bytes") })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-fn threshold(text: &str) -> Result<i64, String> {
-    let size =
-        |text: &str| i64::try_from(du::bytes(text)?).map_err(|_| format!("{text} is too large"));
-    match text.strip_prefix('-') {
-        Some(text) => match size(text)? {
-            0 => Err("nothing is at most -0".to_owned()),
-            size => Ok(-size),
-        },
-        None => size(text),
-    }
-}
+/// Events in flight: progress, and what failed.
+const EVENTS: usize = 1_000;
+const TOTALS_EVERY: Duration = Duration::from_millis(500);
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+/// What is over by then needs no progress.
+const PROGRESS_FROM: u32 = 5;
 
 fn main() -> ExitCode {
-    cli::run(&["v"], |args: Cli| run(&args))
-}
-
-fn run(args: &Cli) -> anyhow::Result<ExitCode> {
-    let (options, lines) = (args.options(), args.gnu.lines());
-    let (events, happened) = bounded(1_000);
-    let mut out = BufWriter::new(cli::stdout());
-    let mut n_failed = 0;
-    let mut total = 0;
-    thread::scope(|scope| {
-        let counting = scope.spawn(|| {
-            let events = events; // dropped at the end: that closes the channel
-            du::run(&args.roots, &options, &events, &never())
-        });
-        for event in happened {
-            match event {
-                Event::Found(..) | Event::Done(_, None) => {}
-                Event::Failed(err) => {
-                    n_failed += 1;
-                    cli::warn(&err);
-                }
-                Event::Done(_, Some(tree)) => {
-                    total += tree.total().size;
-                    du::write_lines(&mut out, &tree, &lines)?;
-                }
-            }
+    cli::run(&["v"], |args: Cli| {
+        if let Some(contradiction) = args.contradiction() {
+            cli::warn(&contradiction);
+            return Ok(ExitCode::from(2));
         }
-        if args.gnu.total {
-            du::write_total(&mut out, total, b"total", &lines)?;
-        }
-        out.flush()?;
-        counting.join().expect("counting does not panic")?;
-        Ok(cli::status(n_failed > 0))
+        args.warnings().for_each(cli::warn);
+        run(&args)
     })
 }
 
-impl Cli {
-    fn options(&self) -> Options {
-        let gnu = &self.gnu;
-        let is_apparent = gnu.apparent_size || gnu.unit.is_bytes;
-        let exclude = gnu.exclude.iter().map(|glob| Pattern::new(glob.as_encoded_bytes()));
-        Options {
-            measure: match () {
-                () if gnu.inodes => Measure::Inodes,
-                () if is_apparent => Measure::Apparent,
-                () => Measure::Disk,
-            },
-            depth_max: if gnu.separate_dirs { u32::MAX } else { gnu.depth_max() },
-            files: gnu.all,
-            count_links: gnu.count_links,
-            one_file_system: gnu.one_file_system,
-            follow: match () {
-                () if gnu.dereference => Follow::Always,
-                () if gnu.dereference_args => Follow::Roots,
-                () => Follow::Never,
-            },
-            exclude: exclude.collect(),
-            walker: self.walker,
-            n_threads: self.threads,
-            n_files: Limits::current().files_free(),
-        }
-    }
+fn run(args: &Cli) -> anyhow::Result<ExitCode> {
+    let face = args.face();
+    let options = args.options(&face);
+    let done = interrupt()?;
+    let mut report = Report::new(args, &face, options.measure);
+    thread::scope(|scope| {
+        let (events, happened) = bounded(EVENTS);
+        let (options, done) = (&options, &done);
+        let counting = scope.spawn(move || du::run(&args.roots, options, &events, done));
+        report.follow(&happened)?; // with stdout gone `happened` is dropped: the walk ends
+        counting.join().expect("counting does not panic")?;
+        report.end()
+    })
 }
 
-impl Gnu {
-    fn depth_max(&self) -> u32 {
-        if self.summarize { 0 } else { self.max_depth.unwrap_or(u32::MAX) }
+/// A channel that is closed by the first SIGINT. The second ends the process at once.
+fn interrupt() -> anyhow::Result<Receiver<()>> {
+    let (cancel, done) = bounded(0);
+    let mut signals = Signals::new([SIGINT])?;
+    thread::spawn(move || {
+        let mut cancel = Some(cancel);
+        for signal in signals.forever() {
+            if cancel.take().is_none() {
+                _ = emulate_default_handler(signal);
+            }
+        }
+    });
+    Ok(done)
+}
+
+/// What has happened so far, and where it is told.
+struct Report<'a> {
+    args: &'a Cli,
+    face: &'a Face,
+    out: BufWriter<cli::Stdout>,
+    progress: Progress,
+    /// What was found below each root.
+    found: Vec<Sum>,
+    total: u64,
+    /// Kept until all are there to be drawn.
+    trees: Vec<Tree>,
+    /// Kept until their root is done.
+    errors: Vec<Error>,
+    n_failed: u64,
+    is_partial: bool,
+}
+
+impl<'a> Report<'a> {
+    fn new(args: &'a Cli, face: &'a Face, measure: Measure) -> Self {
+        Report {
+            args,
+            face,
+            out: BufWriter::new(cli::stdout()),
+            progress: Progress::new(measure),
+            found: vec![Sum::default(); args.roots.len()],
+            total: 0,
+            trees: Vec::new(),
+            errors: Vec::new(),
+            n_failed: 0,
+            is_partial: false,
+        }
     }
 
-    fn lines(&self) -> Lines {
-        let plain = Unit::Bytes(1, String::new());
-        let unit = match &self.unit.unit {
-            Some(Unit::Bytes(..)) | None if self.inodes => plain,
-            Some(unit) => unit.clone(),
-            None => unit_of_environment(),
+    fn follow(&mut self, happened: &Receiver<Event>) -> io::Result<()> {
+        let ticker = match self.face {
+            Face::Book => tick(TOTALS_EVERY),
+            _ if stderr().is_terminal() => tick(PROGRESS_EVERY),
+            _ => never(),
         };
-        Lines {
-            unit,
-            depth_max: self.depth_max(),
-            separate: self.separate_dirs,
-            threshold: self.threshold.unwrap_or(0),
-            end: if self.null { '\0' } else { '\n' },
+        loop {
+            select! {
+                recv(happened) -> event => match event {
+                    Ok(event) => self.take(event)?,
+                    Err(_) => return Ok(()), // closed: all roots are done
+                },
+                recv(ticker) -> _ => match self.face {
+                    Face::Book => self.print_totals()?,
+                    _ => self.progress.show(&self.found),
+                },
+            }
         }
+    }
+
+    fn take(&mut self, event: Event) -> io::Result<()> {
+        match event {
+            Event::Found(root, sum) => self.found[root] += sum,
+            Event::Failed(error) => {
+                self.n_failed += 1;
+                self.progress.bar.suspend(|| cli::warn(&error));
+                if matches!(self.face, Face::Json(_)) {
+                    self.errors.push(error);
+                }
+            }
+            Event::Done(_, tree) => {
+                self.total += tree.as_ref().map_or(0, |tree| tree.total().size);
+                self.is_partial |= tree.as_ref().is_some_and(Tree::is_partial);
+                self.progress.bar.clone().suspend(|| self.done(tree))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, tree: Option<Tree>) -> io::Result<()> {
+        match (self.face, tree) {
+            (Face::Book, _) | (Face::Lines(..), None) => return Ok(()),
+            (Face::Lines(lines, _), Some(tree)) if tree.is_partial() => {
+                let name = [tree.root(), b" (partial)"].concat();
+                du::write_total(&mut self.out, tree.total().size, &name, lines)?;
+            }
+            (Face::Lines(lines, _), Some(tree)) => du::write_lines(&mut self.out, &tree, lines)?,
+            (Face::Tree(_), tree) => self.trees.extend(tree),
+            (Face::Json(lines), tree) => {
+                du::write_json(&mut self.out, tree.as_ref(), &self.errors, lines)?;
+                self.errors.clear();
+            }
+        }
+        self.out.flush()
+    }
+
+    /// The last words, and the exit status.
+    fn end(&mut self) -> anyhow::Result<ExitCode> {
+        self.progress.bar.finish_and_clear();
+        match self.face {
+            Face::Lines(lines, true) => {
+                let name = if self.is_partial { "total (partial)" } else { "total" };
+                du::write_total(&mut self.out, self.total, name.as_bytes(), lines)?;
+            }
+            Face::Tree(view) => write!(self.out, "{}", du::draw(&self.trees, view))?,
+            Face::Book => self.print_totals()?,
+            Face::Lines(..) | Face::Json(_) => {}
+        }
+        self.out.flush()?;
+        match self.n_failed {
+            0 => {}
+            1 => cli::warn("1 failure: the sums are without what could not be read"),
+            n => cli::warn(&format!("{n} failures: the sums are without what could not be read")),
+        }
+        if self.is_partial {
+            _ = emulate_default_handler(SIGINT);
+        }
+        Ok(cli::status(self.n_failed > 0))
+    }
+
+    /// A line a root, as the book's programs have it; with several roots it says which.
+    fn print_totals(&mut self) -> io::Result<()> {
+        for (root, sum) in self.args.roots.iter().zip(&self.found) {
+            if self.found.len() > 1 {
+                self.out.write_all(root.as_os_str().as_encoded_bytes())?;
+                write!(self.out, ": ")?;
+            }
+            let partial = if self.is_partial { " (partial)" } else { "" };
+            let gigabytes = units::gigabytes(sum.size);
+            writeln!(self.out, "{} files  {gigabytes}{partial}", sum.n_files)?;
+        }
+        self.out.flush()
     }
 }
 
-/// GNU's: the first of these variables that is set; without, 1024 bytes, or 512 as POSIX has it.
-fn unit_of_environment() -> Unit {
-    let names = ["DU_BLOCK_SIZE", "BLOCK_SIZE", "BLOCKSIZE"];
-    let set = names.iter().find_map(|name| env::var(name).ok());
-    let default = if env::var_os("POSIXLY_CORRECT").is_some() { 512 } else { 1024 };
-    let unit = set.and_then(|text| Unit::parse(&text).ok());
-    unit.unwrap_or(Unit::Bytes(default, String::new()))
+/// A line on a terminal while it takes long.
+struct Progress {
+    bar: ProgressBar,
+    unit: Unit,
+    n_ticks: u32,
+}
+
+impl Progress {
+    fn new(measure: Measure) -> Self {
+        let style =
+            ProgressStyle::with_template("{spinner} {msg}").expect("a constant that parses");
+        let is_bytes = measure != Measure::Inodes;
+        let unit = if is_bytes { Unit::Human } else { Unit::Bytes(1, " inodes".to_owned()) };
+        Progress { bar: ProgressBar::hidden().with_style(style), unit, n_ticks: 0 }
+    }
+
+    fn show(&mut self, found: &[Sum]) {
+        let mut sum = Sum::default();
+        for root in found {
+            sum += *root;
+        }
+        self.n_ticks += 1;
+        if self.n_ticks == PROGRESS_FROM {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.set_message(format!("{} files, {}", sum.n_files, self.unit.format(sum.size)));
+        self.bar.tick();
+    }
 }

@@ -50,8 +50,10 @@ pub(super) fn read(id: Id, conn: &Arc<Conn>, hearing: &Hearing<'_>) {
             buf.resize(n * 2, 0);
         }
     }
-    if let Some(last) = splitter.finish() {
-        send(Event::Heard(id, cleaned(&last)));
+    match splitter.finish() {
+        Some(Found::Line(last)) => send(Event::Heard(id, cleaned(&last))),
+        Some(Found::TooLong) => send(Event::LineTooLong(id)),
+        None => {}
     }
     conn.set_read();
     send(Event::Leaving(id));
@@ -69,7 +71,7 @@ fn lines(splitter: &mut Splitter, bytes: &[u8], too_long: impl Fn()) -> (Vec<u8>
         n_lines += 1;
         match found {
             Found::Line(text) => {
-                clean::append(&mut heard, text);
+                clean::append(&mut heard, &text);
                 heard.push(b'\n');
             }
             Found::TooLong => too_long(),

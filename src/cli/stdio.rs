@@ -70,6 +70,20 @@ impl Write for Stdout {
     }
 }
 
+/// Stdout for bytes in bulk, each piece written at once. Errors are those of [`Stdout`].
+#[derive(Clone, Copy, Debug)]
+pub struct Unbuffered;
+
+impl Write for Unbuffered {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        rustix::io::write(io::stdout(), buf).map_err(|err| stdout_error(&err.into()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn stdout_error(err: &io::Error) -> io::Error {
     match err.kind() {
         io::ErrorKind::BrokenPipe => io::Error::new(err.kind(), StdoutClosed),

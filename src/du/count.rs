@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::TryRecvError;
 
+use super::largest::Largest;
 use super::links::Link;
-use super::tree::{Kind, Node};
+use super::tree::{Found, Kind};
 use super::{Event, Id, Shared, Sum, id};
 use crate::walk::{Entry, Error, Follow, Visit};
 
@@ -30,23 +31,26 @@ pub(super) struct Counter<'a> {
 /// What a thread has found below one root.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    /// What is told apart, with the numbers of the tree.
-    pub(super) nodes: Vec<(u32, Node)>,
+    /// What is told apart.
+    pub(super) nodes: Vec<Found>,
     /// The names of `nodes`, end to end.
     pub(super) names: Vec<u8>,
     /// What belongs to nodes, wherever those are.
     pub(super) sums: Vec<(u32, Sum)>,
     /// Files with more than one name, not counted yet.
     pub(super) links: Vec<Link>,
+    /// Files told apart because they are large.
+    pub(super) largest: Largest,
     /// What later roots can meet again, other than links.
     pub(super) counted: Vec<Id>,
 }
 
 impl<'a> Counter<'a> {
     pub(super) fn new(shared: &'a Shared<'a>) -> Self {
+        let largest = Largest::new(shared.options.n_files_told);
         Counter {
             shared,
-            book: Book::default(),
+            book: Book { largest, ..Book::default() },
             found: Sum::default(),
             reported: Instant::now(),
             is_cancelled: false,
@@ -102,9 +106,8 @@ impl<'a> Counter<'a> {
     fn node(&mut self, entry: &Entry<'_>, kind: Kind, own: Sum) -> u32 {
         let number = self.shared.n_nodes.fetch_add(1, Ordering::Relaxed);
         let parent = entry.dir.map(|dir| dir.id);
-        let node = Node::new(parent, kind, self.book.names.len(), entry.name.len(), own);
+        self.book.nodes.push(Found::new(number, parent, kind, entry.name, own));
         self.book.names.extend_from_slice(entry.name);
-        self.book.nodes.push((number, node));
         number
     }
 }
@@ -116,10 +119,12 @@ impl Visit for Counter<'_> {
         }
         let Shared { options, seen, .. } = self.shared;
         let meta = &entry.meta;
-        let own = Sum { size: options.measure.of(meta), n_files: u64::from(!meta.is_dir) };
+        let n_files = u64::from(!meta.is_dir);
+        let own = Sum { size: options.measure.of(meta), n_bytes: meta.n_bytes, n_files };
         let depth = entry.depth();
         let kind = if meta.is_dir { Kind::Dir } else { Kind::File };
-        let is_told = depth == 0 || depth <= options.depth_max && (meta.is_dir || options.files);
+        let is_told =
+            depth == 0 || depth <= options.depth_max && (meta.is_dir || options.n_files_told > 0);
         if seen.with_dirs && (meta.is_dir || options.follow == Follow::Always) {
             self.book.counted.push(id(meta));
         }
@@ -132,6 +137,12 @@ impl Visit for Counter<'_> {
         let number = match entry.dir {
             Some(dir) if !is_told => {
                 self.book.add(dir.id, own);
+                dir.id
+            }
+            Some(dir) if !meta.is_dir && options.n_files_told < usize::MAX => {
+                if let Some((number, own)) = self.book.largest.offer(dir, entry.name, own) {
+                    self.book.add(number, own);
+                }
                 dir.id
             }
             _ => self.node(entry, kind, own),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::size::Unit;
-use super::tree::{Kind, Tree};
+use super::tree::{Line, Tree};
 
 /// Which lines, and how.
 #[derive(Clone, Debug)]
@@ -12,8 +12,6 @@ pub struct Lines {
     pub unit: Unit,
     /// Steps below the root down to which there are lines.
     pub depth_max: u32,
-    /// A directory's size is without its subdirectories'.
-    pub separate: bool,
     /// Only what is at least so large, or, if negative, at most.
     pub threshold: i64,
     /// What ends a line.
@@ -21,9 +19,11 @@ pub struct Lines {
 }
 
 impl Lines {
-    fn is_shown(&self, size: u64) -> bool {
+    pub(super) fn is_shown(&self, line: &Line<'_>) -> bool {
+        let size = line.sum.size;
         let limit = self.threshold.unsigned_abs();
-        if self.threshold < 0 { size <= limit } else { size >= limit }
+        let is_counted = if self.threshold < 0 { size <= limit } else { size >= limit };
+        line.depth <= self.depth_max && is_counted
     }
 
     fn write(&self, out: &mut impl Write, size: u64, path: &[u8]) -> io::Result<()> {
@@ -40,12 +40,8 @@ impl Lines {
 /// Those of `out`.
 pub fn write_lines(out: &mut impl Write, tree: &Tree, lines: &Lines) -> io::Result<()> {
     tree.lines(|line| {
-        let is_own = lines.separate && line.kind == Kind::Dir;
-        let size = if is_own { line.own.size } else { line.total.size };
-        if line.depth > lines.depth_max || !lines.is_shown(size) {
-            return Ok(());
-        }
-        lines.write(out, size, line.path)
+        let is_shown = lines.is_shown(line);
+        if is_shown { lines.write(out, line.sum.size, line.path) } else { Ok(()) }
     })
 }
 

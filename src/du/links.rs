@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::tree::{Kind, Node, Tree};
+use super::tree::{Kind, Tree};
 use super::{Id, Seen, Sum};
 
 /// One name of a file that has others.
@@ -51,11 +51,7 @@ pub(super) fn charge(mut links: Vec<Link>, tree: &mut Tree, seen: &mut Seen) {
         }
         match link.parent {
             Some(parent) if !link.is_told => tree.add(parent, link.own),
-            parent => {
-                tree.push(&link.name, |name| {
-                    Node::new(parent, Kind::File, name, link.name.len(), link.own)
-                });
-            }
+            parent => tree.push(parent, Kind::File, &link.name, link.own),
         }
     }
 }

@@ -2,66 +2,43 @@
 
 use std::io::{BufRead, BufReader};
 
-use super::Conn;
-
-/// The longest line taken, in bytes without its end; Go's `bufio.Scanner` has the same bound.
-pub const LINE_MAX: usize = 64 << 10;
+use super::{Conn, Found, Splitter};
 
 /// What is read from the kernel at once.
 const BUF: usize = 8 << 10;
 
 /// An iterator over the lines of a connection, each without its newline and the CR before it.
 ///
-/// A line is bytes, not text. One longer than [`LINE_MAX`] is skipped to its end, its sender is
-/// told `line too long`, and reading goes on: a bound on memory is no reason to hang up. A last
-/// line without newline counts. Network errors end the lines as the peer's farewell does.
+/// A line is bytes, not text. One longer than [`LINE_MAX`](super::LINE_MAX) is skipped to its end,
+/// its sender is told `line too long`, and reading goes on: a bound on memory is no reason to hang
+/// up. A last line without newline counts. Network errors end the lines as the peer's farewell
+/// does.
 #[derive(Debug)]
 pub struct Lines<'a> {
     conn: &'a Conn,
     input: BufReader<&'a Conn>,
-}
-
-/// How a line came to its end.
-enum End {
-    Newline,
-    TooLong,
-    Input,
+    splitter: Splitter,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(conn: &'a Conn) -> Self {
-        Lines { conn, input: BufReader::with_capacity(BUF, conn) }
+        let input = BufReader::with_capacity(BUF, conn);
+        Lines { conn, input, splitter: Splitter::default() }
     }
 
-    /// Appends to `line` up to a newline, which is taken and not kept.
-    fn read_line(&mut self, line: &mut Vec<u8>) -> End {
+    fn found(&mut self) -> Option<Found<'static>> {
         loop {
-            let Ok(buf) = self.input.fill_buf() else { return End::Input };
-            if buf.is_empty() {
-                return End::Input;
+            let bytes = self.input.fill_buf().unwrap_or_default();
+            if bytes.is_empty() {
+                return std::mem::take(&mut self.splitter).finish();
             }
-            let newline = buf.iter().position(|&byte| byte == b'\n');
-            let text = &buf[..newline.unwrap_or(buf.len())];
-            // One byte of grace: it may be the CR of a line that just fits.
-            let fits = line.len() + text.len() <= LINE_MAX + 1;
-            if fits {
-                line.extend_from_slice(text);
-            }
-            let n_taken = text.len() + usize::from(newline.is_some());
+            let mut rest = bytes;
+            let found = self.splitter.cut(&mut rest).map(Found::into_owned);
+            let n_taken = bytes.len() - rest.len();
             self.input.consume(n_taken);
-            match (fits, newline) {
-                (true, Some(_)) => return End::Newline,
-                (true, None) => {}
-                (false, Some(_)) => return End::TooLong,
-                (false, None) => return self.skip_line(),
+            if found.is_some() {
+                return found;
             }
-        }
-    }
-
-    fn skip_line(&mut self) -> End {
-        match self.input.skip_until(b'\n') {
-            Ok(_) => End::TooLong,
-            Err(_) => End::Input,
         }
     }
 }
@@ -71,16 +48,11 @@ impl Iterator for Lines<'_> {
 
     fn next(&mut self) -> Option<Vec<u8>> {
         loop {
-            let mut line = Vec::new();
-            let end = self.read_line(&mut line);
-            if line.last() == Some(&b'\r') && matches!(end, End::Newline) {
-                line.pop();
+            match self.found()? {
+                Found::Line(text) => return Some(text.into_owned()),
+                // NOTE: ignoring network errors
+                Found::TooLong => _ = self.conn.write_line("line too long"),
             }
-            if matches!(end, End::TooLong) || line.len() > LINE_MAX {
-                _ = self.conn.write_line("line too long"); // NOTE: ignoring network errors
-                continue;
-            }
-            return (matches!(end, End::Newline) || !line.is_empty()).then_some(line);
         }
     }
 }
@@ -94,6 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tcp::LINE_MAX;
     use crate::tcp::tests::pair;
 
     /// What should come of `sent`, and how many lines were too long.

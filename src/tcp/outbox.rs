@@ -6,8 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
-
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use socket2::SockRef;
 
 use super::Conn;
@@ -63,8 +62,7 @@ impl Outbox {
         }
         let mut part = part;
         if self.queue.is_empty() {
-            part.start +=
-                done(send(self.conn.stream(), &chunk[part.clone()], SendFlags::DONTWAIT))?;
+            part.start += self.conn.send_now(&chunk[part.clone()])?;
             if part.is_empty() {
                 return Ok(());
             }
@@ -86,7 +84,7 @@ impl Outbox {
                 pieces.map(|(chunk, part)| IoSlice::new(&chunk[part.clone()])).collect();
             let n_offered: usize = pieces.iter().map(|piece| piece.len()).sum();
             let mut nothing = SendAncillaryBuffer::default();
-            let n = done(sendmsg(self.conn.stream(), &pieces, &mut nothing, SendFlags::DONTWAIT))?;
+            let n = taken(sendmsg(self.conn.stream(), &pieces, &mut nothing, SendFlags::DONTWAIT))?;
             self.taken(n, now);
             if n < n_offered {
                 break;
@@ -136,7 +134,7 @@ impl Outbox {
 }
 
 /// Nothing taken is no error: the queue holds it.
-fn done(sent: rustix::io::Result<usize>) -> io::Result<usize> {
+pub(super) fn taken(sent: rustix::io::Result<usize>) -> io::Result<usize> {
     match sent {
         Ok(n) => Ok(n),
         Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(0),

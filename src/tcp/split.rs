@@ -1,8 +1,11 @@
 //! Bytes as they arrive, cut into lines with a bound.
 
+use std::borrow::Cow;
+
 use memchr::memchr;
 
-use super::LINE_MAX;
+/// The longest line taken, in bytes without its end; Go's `bufio.Scanner` has the same bound.
+pub const LINE_MAX: usize = 64 << 10;
 
 /// Cuts what is read off a connection into lines, whatever the pieces it comes in.
 ///
@@ -15,10 +18,10 @@ pub struct Splitter {
 }
 
 /// What a [`Splitter`] finds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
-    /// A line without its newline and the CR before it.
-    Line(&'a [u8]),
+    /// A line without its newline and the CR before it; borrowed if it came in one piece.
+    Line(Cow<'a, [u8]>),
     /// A line longer than [`LINE_MAX`], of which nothing is kept.
     TooLong,
 }
@@ -27,47 +30,67 @@ impl Splitter {
     /// Takes the next bytes and hands over each line that ends in them.
     pub fn split(&mut self, bytes: &[u8], mut each: impl FnMut(Found<'_>)) {
         let mut rest = bytes;
-        while let Some(end) = memchr(b'\n', rest) {
-            let text = &rest[..end];
-            if self.is_skipping {
-                each(Found::TooLong);
-            } else if self.partial.is_empty() {
-                each(line(text));
-            } else {
-                self.partial.extend_from_slice(text);
-                each(line(&self.partial));
-            }
-            self.partial.clear();
-            self.is_skipping = false;
-            rest = &rest[end + 1..];
+        while let Some(found) = self.cut(&mut rest) {
+            each(found);
         }
-        self.keep(rest);
+    }
+
+    /// Takes the next line off the front of `bytes`. `None` if no line ends in them: then all of
+    /// them are taken.
+    pub fn cut<'a>(&mut self, bytes: &mut &'a [u8]) -> Option<Found<'a>> {
+        let Some(end) = memchr(b'\n', bytes) else {
+            self.keep(std::mem::take(bytes));
+            return None;
+        };
+        let text = &bytes[..end];
+        *bytes = &bytes[end + 1..];
+        if std::mem::take(&mut self.is_skipping) {
+            return Some(Found::TooLong);
+        }
+        if self.partial.is_empty() {
+            return Some(Found::of(text.strip_suffix(b"\r").unwrap_or(text).into()));
+        }
+        let mut line = std::mem::take(&mut self.partial);
+        line.extend_from_slice(text);
+        line.pop_if(|last| *last == b'\r');
+        Some(Found::of(line.into()))
     }
 
     /// The last line, if the input ended without a newline.
-    pub fn finish(self) -> Option<Vec<u8>> {
-        let fits = !self.partial.is_empty() && self.partial.len() <= LINE_MAX;
-        fits.then_some(self.partial)
+    pub fn finish(self) -> Option<Found<'static>> {
+        if self.is_skipping {
+            return Some(Found::TooLong);
+        }
+        (!self.partial.is_empty()).then(|| Found::of(self.partial.into()))
     }
 
     /// Keeps the beginning of a line, unless it is too long already.
     fn keep(&mut self, text: &[u8]) {
-        if self.is_skipping || text.is_empty() {
-            return;
-        }
         // One byte of grace: it may be the CR of a line that just fits.
-        if self.partial.len() + text.len() <= LINE_MAX + 1 {
-            self.partial.extend_from_slice(text);
-        } else {
-            self.partial = Vec::new();
+        if self.partial.len() + text.len() > LINE_MAX + 1 {
             self.is_skipping = true;
+        }
+        if self.is_skipping {
+            self.partial = Vec::new();
+        } else {
+            self.partial.extend_from_slice(text);
         }
     }
 }
 
-fn line(text: &[u8]) -> Found<'_> {
-    let text = text.strip_suffix(b"\r").unwrap_or(text);
-    if text.len() <= LINE_MAX { Found::Line(text) } else { Found::TooLong }
+impl<'a> Found<'a> {
+    fn of(text: Cow<'a, [u8]>) -> Self {
+        if text.len() <= LINE_MAX { Found::Line(text) } else { Found::TooLong }
+    }
+
+    /// The same, borrowed from nobody.
+    #[must_use]
+    pub fn into_owned(self) -> Found<'static> {
+        match self {
+            Found::Line(text) => Found::Line(text.into_owned().into()),
+            Found::TooLong => Found::TooLong,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -75,25 +98,25 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn lines(pieces: &[&[u8]]) -> (Vec<Option<Vec<u8>>>, Option<Vec<u8>>) {
+    /// All lines, the last one too.
+    fn lines(pieces: &[&[u8]]) -> Vec<Found<'static>> {
         let (mut splitter, mut found) = (Splitter::default(), Vec::new());
         for piece in pieces {
-            splitter.split(piece, |line| {
-                found.push(match line {
-                    Found::Line(text) => Some(text.to_vec()),
-                    Found::TooLong => None,
-                });
-            });
+            splitter.split(piece, |line| found.push(line.into_owned()));
         }
-        (found, splitter.finish())
+        found.extend(splitter.finish());
+        found
     }
 
     #[test]
     fn a_line_too_long_is_skipped_and_told_once() {
         let long = vec![b'x'; LINE_MAX];
-        assert_eq!(lines(&[&long, b"\r\n"]).0, [Some(long.clone())]);
-        assert_eq!(lines(&[&long, b"x", b"x", &long, b"\nnext\n"]).0, [None, Some(b"next".into())]);
-        assert_eq!(lines(&[&long, &long]), (vec![], None));
+        let line = |text: &[u8]| Found::Line(text.to_vec().into());
+        assert_eq!(lines(&[&long, b"\r\n"]), [line(&long)]);
+        let pieces: &[&[u8]] = &[&long, b"x", b"x", &long, b"\nnext\n"];
+        assert_eq!(lines(pieces), [Found::TooLong, line(b"next")]);
+        assert_eq!(lines(&[&long, b"x"]), [Found::TooLong]);
+        assert_eq!(lines(&[&long, &long]), [Found::TooLong]);
     }
 
     proptest! {

@@ -47,14 +47,15 @@ struct Worker<'v, V> {
 
 /// An open directory, counted as long as it is open.
 struct Open<'s> {
+    dir: Arc<Dir>,
     fd: OwnedFd,
     n_open: &'s AtomicUsize,
 }
 
 impl<'s> Open<'s> {
-    fn new(fd: OwnedFd, n_open: &'s AtomicUsize) -> Arc<Self> {
+    fn new(dir: Arc<Dir>, fd: OwnedFd, n_open: &'s AtomicUsize) -> Arc<Self> {
         n_open.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Open { fd, n_open })
+        Arc::new(Open { dir, fd, n_open })
     }
 }
 
@@ -85,7 +86,7 @@ pub(super) fn run<V: Visit>(walk: &Walk, root: &Path, visitors: &mut [V]) {
         n_kept: walk.n_files_kept,
         is_stopped: AtomicBool::new(false),
     };
-    walk.pool.scope(|scope| shared.enter(scope, &dir, None));
+    walk.pool.scope(|scope| shared.enter(scope, dir, None));
 }
 
 impl<'v, V> Worker<'v, V> {
@@ -96,17 +97,17 @@ impl<'v, V> Worker<'v, V> {
 
 impl<'v, V: Visit> Shared<'v, V> {
     /// Visits what is in `dir`, whose parent may still be open.
-    fn enter<'s>(&'s self, scope: &Scope<'s>, dir: &Arc<Dir>, parent: Option<Arc<Open<'s>>>) {
+    fn enter<'s>(&'s self, scope: &Scope<'s>, dir: Arc<Dir>, parent: Option<Arc<Open<'s>>>) {
         if self.is_stopped.load(Ordering::Relaxed) {
             return;
         }
         let mut worker = self.worker();
         let opened = match parent {
             Some(parent) => openat(&parent.fd, &*dir.name, DIR | OFlags::NOFOLLOW, Mode::empty()),
-            None => self.open_by_path(dir),
+            None => self.open_by_path(&dir),
         };
         match opened {
-            Ok(fd) => self.read(scope, &mut worker, dir, &Open::new(fd, &self.n_open)),
+            Ok(fd) => self.read(scope, &mut worker, &Open::new(dir, fd, &self.n_open)),
             Err(err) => worker.visitor.failed(Error { path: dir.path(), cause: err.into() }),
         }
     }
@@ -140,13 +141,7 @@ impl<'v, V: Visit> Shared<'v, V> {
     }
 
     /// Reads the names in `dir` and visits them; all but the last part on whatever thread is free.
-    fn read<'s>(
-        &'s self,
-        scope: &Scope<'s>,
-        worker: &mut Worker<'v, V>,
-        dir: &Arc<Dir>,
-        open: &Arc<Open<'s>>,
-    ) {
+    fn read<'s>(&'s self, scope: &Scope<'s>, worker: &mut Worker<'v, V>, open: &Arc<Open<'s>>) {
         let mut names = mem::take(&mut worker.names);
         let mut n_names = 0;
         worker.buffer.reserve_exact(BUFFER_BYTES);
@@ -156,7 +151,7 @@ impl<'v, V: Visit> Shared<'v, V> {
                 Ok(entry) => entry.file_name().to_bytes_with_nul(),
                 Err(err) => {
                     let cause = (*err).into();
-                    worker.visitor.failed(Error { path: dir.path(), cause });
+                    worker.visitor.failed(Error { path: open.dir.path(), cause });
                     break;
                 }
             };
@@ -165,27 +160,20 @@ impl<'v, V: Visit> Shared<'v, V> {
             }
             if n_names == NAMES_PER_PART {
                 n_names = 0;
-                self.spawn_part(scope, mem::take(&mut names), dir, open);
+                self.spawn_part(scope, mem::take(&mut names), Arc::clone(open));
             }
             names.extend_from_slice(name);
             n_names += 1;
         }
-        self.visit(scope, worker, dir, open, &names);
+        self.visit(scope, worker, open, &names);
         names.clear();
         worker.names = names;
     }
 
-    fn spawn_part<'s>(
-        &'s self,
-        scope: &Scope<'s>,
-        names: Vec<u8>,
-        dir: &Arc<Dir>,
-        open: &Arc<Open<'s>>,
-    ) {
-        let (dir, open) = (Arc::clone(dir), Arc::clone(open));
+    fn spawn_part<'s>(&'s self, scope: &Scope<'s>, names: Vec<u8>, open: Arc<Open<'s>>) {
         scope.spawn(move |scope| {
             if !self.is_stopped.load(Ordering::Relaxed) {
-                self.visit(scope, &mut self.worker(), &dir, &open, &names);
+                self.visit(scope, &mut self.worker(), &open, &names);
             }
         });
     }
@@ -195,20 +183,20 @@ impl<'v, V: Visit> Shared<'v, V> {
         &'s self,
         scope: &Scope<'s>,
         worker: &mut Worker<'v, V>,
-        dir: &Arc<Dir>,
         open: &Arc<Open<'s>>,
         mut names: &[u8],
     ) {
+        let dir = Some(&open.dir);
         while let Ok(name) = CStr::from_bytes_until_nul(names) {
             names = &names[name.count_bytes() + 1..];
             match statx(&open.fd, name, STAT, FIELDS) {
                 Ok(stat) => {
-                    let entry = Entry { dir: Some(dir), name: name.to_bytes(), meta: meta(&stat) };
+                    let entry = Entry { dir, name: name.to_bytes(), meta: meta(&stat) };
                     let id = worker.visitor.entry(&entry);
                     worker.subdirs.extend(id.map(|id| Dir::new(&entry, id)));
                 }
                 Err(err) => {
-                    let path = path_in(Some(dir), name.to_bytes());
+                    let path = path_in(dir, name.to_bytes());
                     worker.visitor.failed(Error { path, cause: err.into() });
                 }
             }
@@ -219,7 +207,7 @@ impl<'v, V: Visit> Shared<'v, V> {
         let is_kept = self.n_open.load(Ordering::Relaxed) <= self.n_kept;
         for subdir in worker.subdirs.drain(..) {
             let parent = is_kept.then(|| Arc::clone(open));
-            scope.spawn(move |scope| self.enter(scope, &subdir, parent));
+            scope.spawn(move |scope| self.enter(scope, subdir, parent));
         }
     }
 }

@@ -10,6 +10,8 @@ use std::process::Command;
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use tempfile::{TempDir, tempdir};
 
+mod faces;
+
 use crate::support::{as_user, command, limited, outcome, program, run};
 
 /// A tree with a bit of everything: hard links, a hole, symbolic links, awkward names.
@@ -106,6 +108,9 @@ fn every_walker_and_every_run_says_the_same() {
     }
 }
 
+/// The last line where one thing could not be read.
+const ONE: &str = "du: 1 failure: the sums are without what could not be read\n";
+
 #[test]
 fn a_directory_one_may_not_read_is_reported_and_the_rest_counted() {
     let dir = tempdir().unwrap();
@@ -118,7 +123,7 @@ fn a_directory_one_may_not_read_is_reported_and_the_rest_counted() {
         let args = ["-ab", "--exclude", "du", "--walker", walker].map(OsStr::new);
         let outcome =
             outcome(as_user("du", &[&args[..], &[dir.path().as_os_str()]].concat(), dir.path()));
-        let cause = format!("du: {}: Permission denied (os error 13)\n", closed.display());
+        let cause = format!("du: {}: Permission denied (os error 13)\n{ONE}", closed.display());
         assert_eq!((outcome.code(), &*outcome.stderr), (1, &*cause), "{walker}");
         assert_eq!(outcome.lines().len(), 3, "{walker}: {}", outcome.stdout);
     }
@@ -180,7 +185,7 @@ fn files_may_vanish_meanwhile() {
             outcome
                 .stderr
                 .lines()
-                .all(|line| line.ends_with("No such file or directory (os error 2)"))
+                .all(|line| line.ends_with("(os error 2)") || line.contains(" failure"))
         );
     }
     removing.join().unwrap();
@@ -205,11 +210,30 @@ fn wrong_usage_is_refused() {
     };
     check(&["-s", "-a"]);
     check(&["-s", "-d", "1"]);
+    check(&["--tree", "--flat"]);
+    check(&["--tree", "-0"]);
+    check(&["-n", "0"]);
+    check(&["-n", "5", "-c"]);
+    check(&["--json", "-h"]);
+    check(&["-v", "--json"]);
+    check(&["-v", "-s"]);
     check(&["-B", "x"]);
     check(&["-t", "-0"]);
     check(&["-d", "-1"]);
     check(&["--walker", "none"]);
     check(&["--nonsense"]);
+}
+
+#[test]
+fn flags_without_effect_are_said_to_be() {
+    let dir = tempdir().unwrap();
+    let root = dir.path().to_str().unwrap();
+    let check = |args: &[&str], warning: &str| {
+        let outcome = run("du", &[args, &[root]].concat());
+        outcome.is(0, &format!("1\t{root}\n"), &format!("du: {warning}\n"));
+    };
+    check(&["--inodes", "-b"], "--apparent-size and -b change nothing with --inodes");
+    check(&["--inodes", "-s", "-d", "0"], "-s is --max-depth=0 already");
 }
 
 #[test]

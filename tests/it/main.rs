@@ -3,9 +3,13 @@
 mod book;
 mod cake;
 mod chat;
+mod clock;
+mod clockwall;
 mod crawl;
 mod du;
 mod mandelbrot;
+mod netcat;
+mod reverb;
 mod support;
 mod thumbnail;
 mod tidy;

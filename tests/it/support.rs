@@ -2,8 +2,10 @@
 //! duration is how long to wait before giving up.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -13,7 +15,9 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded, never, unbounded};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, getuid, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// Far longer than anything here takes; then the test has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
@@ -325,6 +329,16 @@ impl Client {
     pub(crate) fn close_write(&self) {
         self.stream().shutdown(Shutdown::Write).unwrap();
     }
+}
+
+/// A terminal: the end that sees and types, and the end for a program.
+pub(crate) fn pseudo_terminal() -> (File, OwnedFd) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    (File::from(master), terminal)
 }
 
 /// Waits for a state that announces itself by no event, such as a count in `/proc`.

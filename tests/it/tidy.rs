@@ -12,7 +12,21 @@ const FLOORS: [(&str, &[&str]); 4] = [
         "one outside thing each",
         &["charset", "cpu", "fetch", "files", "html", "links", "mirror", "tcp", "urls", "walk"],
     ),
-    ("engines", &["cake", "chat", "crawl", "du", "mandelbrot", "thumbnail"]),
+    (
+        "engines",
+        &[
+            "cake",
+            "chat",
+            "clock",
+            "clockwall",
+            "crawl",
+            "du",
+            "mandelbrot",
+            "netcat",
+            "reverb",
+            "thumbnail",
+        ],
+    ),
     ("the shell", &["cli"]),
 ];
 

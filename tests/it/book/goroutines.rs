@@ -1,15 +1,10 @@
 //! 8.1: spinner, and the first threads.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
-use rustix::fs::{Mode, OFlags};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-use crate::support::{command, run};
+use crate::support::{command, pseudo_terminal, run};
 
 #[test]
 fn spinner_into_a_pipe_prints_the_result_alone() {
@@ -45,15 +40,6 @@ fn spinner_on_a_terminal_animates_and_ends_with_the_result() {
     assert_eq!(result, "onacci(27) = 196418\r\n");
     let expected = "\r-\r\\\r|\r/".repeat(1 + frames.len() / 8);
     assert!(!frames.is_empty() && expected.starts_with(frames), "{frames:?}");
-}
-
-fn pseudo_terminal() -> (File, OwnedFd) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap();
-    let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    (File::from(master), terminal)
 }
 
 #[test]

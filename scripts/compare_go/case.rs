@@ -1,0 +1,237 @@
+//! A row of the comparison: cases, each with two sides or more that do the same work by turns.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::ensure;
+use serde::Serialize;
+
+use super::programs::Programs;
+use super::stats::{Figures, Ratio};
+
+/// What is compared, and what a reader should make of it.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    /// Programs whose names stand for the row, or for their cases of it.
+    pub(crate) programs: &'static [&'static str],
+    /// Where a difference comes from, and what closes it at what cost.
+    pub(crate) why: &'static str,
+    pub(crate) run: fn(&mut Bench<'_>) -> anyhow::Result<()>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct RowResult {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) why: &'static str,
+    pub(crate) cases: Vec<Case>,
+    /// What could not be compared, and why.
+    pub(crate) gaps: Vec<String>,
+    /// What a reader has to know about the figures.
+    pub(crate) notes: Vec<String>,
+}
+
+/// One input, and what each side took for it.
+#[derive(Serialize)]
+pub(crate) struct Case {
+    pub(crate) what: String,
+    pub(crate) sides: Vec<Side>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Side {
+    pub(crate) label: String,
+    pub(crate) is_ours: bool,
+    pub(crate) command: String,
+    pub(crate) metrics: Vec<Metric>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Metric {
+    pub(crate) unit: &'static str,
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+    pub(crate) runs: Vec<f64>,
+}
+
+/// What one run gave: figures by unit (less is better), and the answer it came to.
+pub(crate) struct Sample {
+    pub(crate) figures: Vec<(&'static str, f64)>,
+    pub(crate) answer: String,
+}
+
+/// A side before it has run.
+pub(crate) struct Runner<'a> {
+    label: String,
+    is_ours: bool,
+    command: String,
+    run: Box<dyn Fn() -> anyhow::Result<Sample> + 'a>,
+}
+
+impl<'a> Runner<'a> {
+    pub(crate) fn new(
+        label: impl Into<String>,
+        command: impl Into<String>,
+        run: impl Fn() -> anyhow::Result<Sample> + 'a,
+    ) -> Self {
+        let label = label.into();
+        let is_ours = !label.starts_with("Go");
+        Runner { label, is_ours, command: command.into(), run: Box::new(run) }
+    }
+}
+
+impl Row {
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.programs.contains(&name)
+    }
+}
+
+/// Where a row runs.
+pub(crate) struct Bench<'a> {
+    pub(crate) quick: bool,
+    only: &'a [String],
+    pub(crate) programs: &'a Programs,
+    /// For inputs; emptied by nobody, so that the next run finds them.
+    pub(crate) work: &'a Path,
+    pub(crate) result: RowResult,
+    row: &'static Row,
+    stopped: &'a AtomicBool,
+}
+
+impl<'a> Bench<'a> {
+    pub(crate) fn new(
+        row: &'static Row,
+        (quick, only): (bool, &'a [String]),
+        programs: &'a Programs,
+        work: &'a Path,
+        stopped: &'a AtomicBool,
+    ) -> Self {
+        let (cases, gaps, notes) = (Vec::new(), Vec::new(), Vec::new());
+        let (name, title, why) = (row.name, row.title, row.why);
+        let result = RowResult { name, title, why, cases, gaps, notes };
+        Bench { quick, only, programs, work, result, row, stopped }
+    }
+
+    /// Whatever goes wrong is a gap of this row.
+    pub(crate) fn run(&mut self) {
+        if let Err(err) = std::fs::create_dir_all(self.work)
+            .map_err(Into::into)
+            .and_then(|()| (self.row.run)(self))
+        {
+            self.gap(format!("{err:#}"));
+        }
+    }
+
+    pub(crate) fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn gap(&mut self, why: impl Into<String>) {
+        let why = why.into();
+        if !self.stopped() && !self.result.gaps.contains(&why) {
+            self.result.gaps.push(why);
+        }
+    }
+
+    pub(crate) fn note(&mut self, text: impl Into<String>) {
+        self.result.notes.push(text.into());
+    }
+
+    /// Whether the cases of this program were asked for.
+    pub(crate) fn wants(&self, program: &str) -> bool {
+        let named = |name: &str| self.only.iter().any(|it| it == name);
+        self.only.is_empty() || named(self.row.name) || named(program)
+    }
+
+    /// The one figure or the other, by how much time there is.
+    pub(crate) fn pick<T>(&self, full: T, quick: T) -> T {
+        if self.quick { quick } else { full }
+    }
+
+    /// Runs each side once to warm up and to see that all come to the same answer, then all of
+    /// them by turns, `rounds` times; with one round the first is all there is. An error is the end of the row: somebody pressed ^C.
+    pub(crate) fn case(
+        &mut self,
+        what: impl Into<String>,
+        rounds: usize,
+        sides: Vec<Runner<'_>>,
+    ) -> anyhow::Result<()> {
+        let what = what.into();
+        let (sides, mut samples) = self.agreeing(&what, sides);
+        let mut failed = vec![false; sides.len()];
+        if rounds > 1 {
+            samples.iter_mut().for_each(Vec::clear); // else there is time for nothing but these
+        }
+        for _ in 0..if rounds > 1 { rounds } else { 0 } {
+            for (i, side) in sides.iter().enumerate() {
+                if failed[i] || self.stopped() {
+                    continue;
+                }
+                match (side.run)() {
+                    Ok(sample) => samples[i].push(sample),
+                    Err(err) => {
+                        failed[i] = true;
+                        self.gap(format!("{what}: {}: {err:#}", side.label));
+                    }
+                }
+            }
+        }
+        let measured = sides.into_iter().zip(samples).filter(|(_, samples)| !samples.is_empty());
+        let sides = measured.map(|(side, samples)| side.measured(&samples)).collect();
+        self.result.cases.push(Case { what, sides });
+        ensure!(!self.stopped(), "interrupted");
+        Ok(())
+    }
+
+    /// The sides that come to the answer of the first, each with the sample that showed it.
+    fn agreeing<'b>(
+        &mut self,
+        what: &str,
+        sides: Vec<Runner<'b>>,
+    ) -> (Vec<Runner<'b>>, Vec<Vec<Sample>>) {
+        let mut expected: Option<(String, String)> = None;
+        let (mut agreeing, mut samples) = (Vec::new(), Vec::new());
+        for side in sides {
+            if self.stopped() {
+                break;
+            }
+            match ((side.run)(), &expected) {
+                (Err(err), _) => self.gap(format!("{what}: {}: {err:#}", side.label)),
+                (Ok(sample), Some((answer, label))) if sample.answer != *answer => {
+                    let (ours, theirs) = (&side.label, &sample.answer);
+                    self.gap(format!("{what}: {label} came to {answer}, {ours} to {theirs}"));
+                }
+                (Ok(sample), _) => {
+                    expected.get_or_insert((sample.answer.clone(), side.label.clone()));
+                    agreeing.push(side);
+                    samples.push(vec![sample]);
+                }
+            }
+        }
+        (agreeing, samples)
+    }
+}
+
+impl Runner<'_> {
+    fn measured(self, samples: &[Sample]) -> Side {
+        let units = samples[0].figures.iter().enumerate();
+        let metrics = units.map(|(i, (unit, _))| {
+            let runs: Vec<f64> = samples.iter().map(|sample| sample.figures[i].1).collect();
+            let figures = Figures(runs.clone());
+            Metric { unit, median: figures.median(), min: figures.min(), max: figures.max(), runs }
+        });
+        let metrics = metrics.collect();
+        Side { label: self.label, is_ours: self.is_ours, command: self.command, metrics }
+    }
+}
+
+impl Case {
+    /// Ours to the first of the Go sides there is, by this metric.
+    pub(crate) fn ratio(&self, ours: &Side, metric: usize) -> Option<Ratio> {
+        let theirs = self.sides.iter().find(|side| !side.is_ours)?.metrics.get(metric)?;
+        let ours = ours.metrics.get(metric)?;
+        Ratio::of(&Figures(ours.runs.clone()), &Figures(theirs.runs.clone()))
+    }
+}

@@ -1,0 +1,92 @@
+//! The report as Markdown.
+
+use std::fmt::Write;
+
+use super::{Results, figure, lines, scores};
+use crate::case::RowResult;
+use crate::machine::Machine;
+
+/// Writing to a string cannot fail.
+const FITS: &str = "a string takes all";
+
+pub(super) fn page(results: &Results<'_>) -> String {
+    let mut page = format!("# Threads beside goroutines\n\n{}", machine(results.machine));
+    if !results.is_complete {
+        page.push_str("\n**Interrupted**: what follows is what was measured until then.\n");
+    }
+    for gap in &results.machine.gaps {
+        writeln!(page, "\nGap: {gap}.").expect(FITS);
+    }
+    for row in results.rows {
+        row_of(&mut page, row);
+    }
+    answer(&mut page, results.rows);
+    page
+}
+
+fn machine(it: &Machine) -> String {
+    let load = it.load_before.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"));
+    let busy = if it.was_busy() {
+        "\n**The machine was busy when this began: do not trust small differences.**\n"
+    } else {
+        ""
+    };
+    format!(
+        "{}, `{}`, on {} CPUs ({}), {:.0} GiB, {}, load average before {load}; {}, {}.\n\
+         Runs take turns. A ratio is ours to the first Go side's, round by round: median and \
+         extremes. Below 1 ours takes less.\n{busy}",
+        it.date, it.command, it.n_cpus, it.processor, it.memory_gib, it.system, it.go, it.rust
+    )
+}
+
+fn row_of(page: &mut String, row: &RowResult) {
+    writeln!(page, "\n## {}: {}\n", row.name, row.title).expect(FITS);
+    if !row.cases.is_empty() {
+        page.push_str("| case | figure | side | median | min | max | ours / Go |\n|---|---|---|--:|--:|--:|---|\n");
+    }
+    for line in row.cases.iter().flat_map(lines) {
+        let ratio = line.ratio.map_or_else(String::new, |ratio| ratio.words());
+        let [median, min, max] = [line.median, line.min, line.max].map(figure);
+        let (case, unit, label) = (line.case, line.unit, &line.side.label);
+        writeln!(page, "| {case} | {unit} | {label} | {median} | {min} | {max} | {ratio} |")
+            .expect(FITS);
+    }
+    for gap in &row.gaps {
+        writeln!(page, "\nGap: {gap}.").expect(FITS);
+    }
+    for note in &row.notes {
+        writeln!(page, "\n{note}").expect(FITS);
+    }
+    commands(page, row);
+}
+
+/// The command lines, each once.
+fn commands(page: &mut String, row: &RowResult) {
+    let sides = row.cases.iter().flat_map(|case| &case.sides);
+    let mut words: Vec<&str> = sides.map(|side| side.command.as_str()).collect();
+    words.sort_unstable();
+    words.dedup();
+    if !words.is_empty() {
+        writeln!(
+            page,
+            "\n<details><summary>commands</summary>\n\n```\n{}\n```\n</details>",
+            words.join("\n")
+        )
+        .expect(FITS);
+    }
+}
+
+/// One page: where threads win, tie and lose, and why.
+fn answer(page: &mut String, rows: &[RowResult]) {
+    page.push_str("\n## The answer\n\nBy each row's first figure:\n");
+    for row in rows {
+        writeln!(page, "\n**{}**, {}.", row.name, row.title).expect(FITS);
+        for score in scores(row) {
+            writeln!(page, "- {}", score.words()).expect(FITS);
+        }
+        if row.cases.is_empty() {
+            page.push_str("- not compared\n");
+        }
+        writeln!(page, "\n{}", row.why).expect(FITS);
+    }
+}

@@ -1,0 +1,74 @@
+//! What several runs say: median, extremes, and whether two sides differ at all.
+
+use std::cmp::Ordering;
+
+/// Figures of one side, in the order of its runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Figures(pub(crate) Vec<f64>);
+
+impl Figures {
+    /// The middle one, or the mean of the two in the middle.
+    pub(crate) fn median(&self) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let n = sorted.len();
+        if n == 0 { f64::NAN } else { f64::midpoint(sorted[(n - 1) / 2], sorted[n / 2]) }
+    }
+
+    pub(crate) fn min(&self) -> f64 {
+        self.0.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    pub(crate) fn max(&self) -> f64 {
+        self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+    }
+}
+
+/// How we compare with the other side: below 1, we take less.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ratio {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+    pub(crate) n_rounds: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Win,
+    Tie,
+    Lose,
+    /// Too few rounds to tell.
+    Unknown,
+}
+
+/// Differences smaller than this are nothing anybody would choose a program for.
+const NOTHING: f64 = 0.03;
+/// With fewer rounds chance alone often makes all of them agree.
+const MIN_ROUNDS: usize = 3;
+
+impl Ratio {
+    /// Of each round, ours to theirs: what disturbed a round disturbed both.
+    pub(crate) fn of(ours: &Figures, theirs: &Figures) -> Option<Self> {
+        let pairs = ours.0.iter().zip(&theirs.0).filter(|(_, theirs)| **theirs > 0.0);
+        let ratios = Figures(pairs.map(|(ours, theirs)| ours / theirs).collect());
+        (!ratios.0.is_empty()).then(|| Ratio {
+            median: ratios.median(),
+            min: ratios.min(),
+            max: ratios.max(),
+            n_rounds: ratios.0.len(),
+        })
+    }
+
+    /// A side wins if it was ahead in every round, and by more than nothing in the median.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let differs = (self.median - 1.0).abs() > NOTHING;
+        let agree = self.max < 1.0 || self.min > 1.0;
+        match self.median.total_cmp(&1.0) {
+            _ if !(differs && agree) => Verdict::Tie,
+            _ if self.n_rounds < MIN_ROUNDS => Verdict::Unknown,
+            Ordering::Less => Verdict::Win,
+            _ => Verdict::Lose,
+        }
+    }
+}

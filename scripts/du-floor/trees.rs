@@ -1,0 +1,81 @@
+//! Trees to measure with.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How large a tree is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    pub(crate) name: &'static str,
+    n_dirs: usize,
+    n_files: usize,
+    /// Two directories have so many of the files.
+    n_wide: usize,
+    /// So deep are ten of the directories in each other.
+    n_deep: usize,
+    /// Files of a directory apart.
+    n_in_one: usize,
+}
+
+/// For a bench that is over soon.
+pub(crate) const SMALL: Size = Size {
+    name: "small",
+    n_dirs: 1_000,
+    n_files: 10_000,
+    n_wide: 1_500,
+    n_deep: 20,
+    n_in_one: 5_000,
+};
+/// For figures.
+pub(crate) const FULL: Size = Size {
+    name: "full",
+    n_dirs: 30_000,
+    n_files: 300_000,
+    n_wide: 50_000,
+    n_deep: 200,
+    n_in_one: 100_000,
+};
+
+/// Makes a tree and a wide directory in `dir`, unless they are there; gives both.
+pub(crate) fn make(dir: &Path, size: Size) -> io::Result<(PathBuf, PathBuf)> {
+    let whole = dir.join(size.name);
+    if !whole.exists() {
+        let new = dir.join(format!("{}.new", size.name));
+        _ = fs::remove_dir_all(&new); // left by one that was interrupted
+        tree(&new.join("tree"), size)?;
+        files(&new.join("wide"), size.n_in_one)?;
+        fs::rename(&new, &whole)?;
+    }
+    Ok((whole.join("tree"), whole.join("wide")))
+}
+
+fn tree(root: &Path, size: Size) -> io::Result<()> {
+    let Size { n_dirs, n_files, n_wide, n_deep, .. } = size;
+    for i in 0..2 {
+        files(&root.join(format!("wide{i}")), n_wide)?;
+    }
+    let n_plain = n_dirs - 10 * n_deep;
+    let n_each = (n_files - 2 * n_wide) / n_dirs;
+    for i in 0..n_plain {
+        files(&root.join(format!("{}/{}/{i}", i % 10, i / 10 % 40)), n_each)?;
+    }
+    for i in 0..10 {
+        let mut path = root.join(format!("deep{i}"));
+        for _ in 0..n_deep {
+            path.push("down");
+            files(&path, n_each)?;
+        }
+    }
+    Ok(())
+}
+
+/// Mostly empty files: their lengths cost nothing to ask for.
+fn files(dir: &Path, n: usize) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    for i in 0..n {
+        let path = dir.join(format!("file-{i:05}.txt"));
+        if i % 16 == 0 { fs::write(path, [b'x'; 6_000])? } else { _ = File::create(path)? }
+    }
+    Ok(())
+}

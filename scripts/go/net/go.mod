@@ -1,0 +1,3 @@
+module threadbare/net
+
+go 1.24

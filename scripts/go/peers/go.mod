@@ -1,0 +1,3 @@
+module threadbare/peers
+
+go 1.24

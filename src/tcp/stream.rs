@@ -1,0 +1,289 @@
+//! A connection for a program that has one: over TCP, or to a Unix-domain socket of this machine.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use socket2::{SockRef, Socket};
+
+use super::{BACKLOG, Error, NOTICE, is_passing, tune};
+
+/// Where to dial or to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A host and a port of it.
+    Tcp {
+        /// A name or an address.
+        host: String,
+        /// 0 to listen on any that is free.
+        port: u16,
+        /// Which of the host's addresses will do.
+        family: Family,
+    },
+    /// A Unix-domain socket.
+    Unix(PathBuf),
+}
+
+/// A version of the Internet Protocol, or either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Either, in the order the system has them.
+    Any,
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+}
+
+/// A connection. Shared by reference: one thread may read while another writes.
+#[derive(Debug)]
+pub struct Stream {
+    socket: Socket,
+    peer: String,
+}
+
+/// A [`Place`] that is listened on. A Unix-domain socket's file goes with it.
+#[derive(Debug)]
+pub enum Door {
+    /// Over TCP.
+    Tcp(TcpListener),
+    /// On this machine.
+    Unix(UnixListener, PathBuf),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Tcp { host, port, .. } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Place::Tcp { host, port, .. } => write!(f, "{host}:{port}"),
+            Place::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl Place {
+    /// Connects, to the first address that accepts within `timeout`; `failed` hears of the others.
+    ///
+    /// # Errors
+    /// When there is no address, or none accepts.
+    pub fn dial(
+        &self,
+        timeout: Option<Duration>,
+        mut failed: impl FnMut(&Error),
+    ) -> Result<Stream, Error> {
+        let Place::Tcp { .. } = self else {
+            return self.dial_unix().map_err(|source| self.error("dial", source));
+        };
+        let addrs = self.addrs().map_err(|source| self.error("dial", source))?;
+        let mut last = None;
+        for addr in addrs {
+            if let Some(err) = &last {
+                failed(err);
+            }
+            match connect(addr, timeout) {
+                Ok(stream) => return Ok(Stream::tcp(stream, addr)),
+                Err(source) => {
+                    last = Some(Error { action: "dial", addr: addr.to_string(), source });
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| self.error("dial", io::Error::other("it has no address"))))
+    }
+
+    /// Listens, and announces where on the log target [`NOTICE`].
+    ///
+    /// # Errors
+    /// When the address cannot be resolved or bound.
+    pub fn listen(&self) -> Result<Door, Error> {
+        let door = match self {
+            Place::Tcp { .. } => self.listen_tcp(),
+            Place::Unix(path) => listen_unix(path),
+        };
+        door.map_err(|source| self.error("listen on", source))
+    }
+
+    fn error(&self, action: &'static str, source: io::Error) -> Error {
+        Error { action, addr: self.to_string(), source }
+    }
+
+    fn addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        let Place::Tcp { host, port, family } = self else { return Ok(Vec::new()) };
+        let addrs = (host.as_str(), *port).to_socket_addrs()?;
+        Ok(addrs.filter(|addr| family.has(addr)).collect())
+    }
+
+    fn dial_unix(&self) -> io::Result<Stream> {
+        let Place::Unix(path) = self else { return Err(io::ErrorKind::Unsupported.into()) };
+        Ok(Stream { socket: UnixStream::connect(path)?.into(), peer: self.to_string() })
+    }
+
+    fn listen_tcp(&self) -> io::Result<Door> {
+        let addrs = self.addrs()?;
+        if addrs.is_empty() {
+            return Err(io::Error::other("it has no address"));
+        }
+        let listener = TcpListener::bind(&*addrs)?;
+        SockRef::from(&listener).listen(BACKLOG)?;
+        log::info!(target: NOTICE, "listening on {}", listener.local_addr()?);
+        Ok(Door::Tcp(listener))
+    }
+}
+
+impl Family {
+    fn has(self, addr: &SocketAddr) -> bool {
+        match self {
+            Family::Any => true,
+            Family::V4 => addr.is_ipv4(),
+            Family::V6 => addr.is_ipv6(),
+        }
+    }
+}
+
+fn connect(addr: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream> {
+    match timeout {
+        Some(timeout) => TcpStream::connect_timeout(&addr, timeout),
+        None => TcpStream::connect(addr),
+    }
+}
+
+fn listen_unix(path: &Path) -> io::Result<Door> {
+    let listener = match UnixListener::bind(path) {
+        Err(err) if err.kind() == io::ErrorKind::AddrInUse && is_left_over(path) => {
+            std::fs::remove_file(path)?;
+            UnixListener::bind(path)
+        }
+        bound => bound,
+    }?;
+    log::info!(target: NOTICE, "listening on {}", path.display());
+    Ok(Door::Unix(listener, path.to_owned()))
+}
+
+/// Whether this is the socket of a program that has died: nobody listens on it.
+fn is_left_over(path: &Path) -> bool {
+    let is_socket = path.symlink_metadata().is_ok_and(|file| file.file_type().is_socket());
+    let refused = |err: io::Error| err.kind() == io::ErrorKind::ConnectionRefused;
+    is_socket && UnixStream::connect(path).is_err_and(refused)
+}
+
+impl Door {
+    /// The next to connect.
+    ///
+    /// # Errors
+    /// When nobody can be let in any more, or not now.
+    pub fn accept(&self) -> io::Result<Stream> {
+        loop {
+            let accepted = match self {
+                Door::Tcp(listener) => {
+                    listener.accept().map(|(stream, peer)| Stream::tcp(stream, peer))
+                }
+                Door::Unix(listener, path) => listener.accept().map(|(stream, _)| Stream {
+                    socket: stream.into(),
+                    peer: path.display().to_string(),
+                }),
+            };
+            match accepted {
+                Err(err) if is_passing(&err) => {}
+                accepted => return accepted,
+            }
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        if let Door::Unix(_, path) = self {
+            _ = std::fs::remove_file(path); // at worst the next to listen finds it left over
+        }
+    }
+}
+
+impl Stream {
+    fn tcp(stream: TcpStream, peer: SocketAddr) -> Self {
+        tune(&stream);
+        Stream { socket: stream.into(), peer: peer.to_string() }
+    }
+
+    /// The other side.
+    #[must_use]
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Ends one half or both; blocked reads and writes return.
+    pub fn shutdown(&self, how: Shutdown) {
+        _ = self.socket.shutdown(how); // it may have ended already
+    }
+
+    /// Bounds the reads that follow.
+    ///
+    /// # Errors
+    /// When `timeout` is zero.
+    pub fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.socket.set_read_timeout(Some(timeout))
+    }
+
+    fn with_peer(&self, err: &io::Error) -> io::Error {
+        io::Error::new(err.kind(), format!("{}: {err}", self.peer))
+    }
+}
+
+impl Read for &Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&self.socket).read(buf).map_err(|err| self.with_peer(&err))
+    }
+}
+
+impl Write for &Stream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&self.socket).write(buf).map_err(|err| self.with_peer(&err))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, family: Family) -> Place {
+        Place::Tcp { host: host.to_owned(), port: 0, family }
+    }
+
+    #[test]
+    fn places_are_shown_as_they_are_written() {
+        assert_eq!(tcp("localhost", Family::Any).to_string(), "localhost:0");
+        assert_eq!(tcp("::1", Family::Any).to_string(), "[::1]:0");
+        assert_eq!(Place::Unix("/tmp/x".into()).to_string(), "/tmp/x");
+    }
+
+    #[test]
+    fn a_family_chooses_among_addresses() {
+        assert!(tcp("127.0.0.1", Family::V4).listen().is_ok());
+        let err = tcp("127.0.0.1", Family::V6).listen().unwrap_err();
+        assert_eq!(err.to_string(), "listen on 127.0.0.1:0: it has no address");
+        let err = tcp("::1", Family::V4).dial(None, |_| {}).unwrap_err();
+        assert_eq!(err.to_string(), "dial [::1]:0: it has no address");
+    }
+
+    #[test]
+    fn a_socket_file_goes_with_its_listener_and_is_taken_over_from_the_dead() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let place = Place::Unix(path.clone());
+        drop(UnixListener::bind(&path).unwrap()); // the file stays
+        let door = place.listen().unwrap();
+        assert!(place.listen().is_err(), "it is in use");
+        assert!(place.dial(None, |_| {}).is_ok());
+        drop(door);
+        assert!(!path.exists());
+        std::fs::write(&path, "a file of somebody's").unwrap();
+        assert!(place.listen().is_err());
+        assert!(path.exists());
+    }
+}

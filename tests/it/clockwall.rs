@@ -1,0 +1,206 @@
+//! 8.2, exercise 8.1: clockwall.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::support::{Process, Server, command, eventually, pseudo_terminal, run};
+
+mod screen;
+
+use screen::Screen;
+
+/// A clockwall on a terminal of its own.
+struct Wall {
+    child: Child,
+    terminal: File,
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Wall {
+    fn start(clocks: &[String]) -> Self {
+        let (terminal, end) = pseudo_terminal();
+        resize(&terminal, 80, 24);
+        let mut wall = command("clockwall", clocks);
+        let child = wall.stdout(Stdio::from(end)).spawn().unwrap();
+        drop(wall); // and its end of the terminal
+        let written = Arc::<Mutex<Vec<u8>>>::default();
+        let (mut reading, seen) = (terminal.try_clone().unwrap(), Arc::clone(&written));
+        thread::spawn(move || {
+            let mut buf = [0; 4096];
+            while let Ok(n @ 1..) = reading.read(&mut buf) {
+                seen.lock().unwrap().extend(&buf[..n]);
+            }
+        });
+        Wall { child, terminal, written }
+    }
+
+    fn screen(&self) -> Screen {
+        Screen::of(&String::from_utf8_lossy(&self.written.lock().unwrap()))
+    }
+
+    /// Waits until the line of the `nth` clock is as wanted.
+    fn until(&self, nth: usize, is_as_wanted: impl Fn(&str, bool) -> bool) {
+        eventually(&format!("line {nth} is as wanted"), || {
+            let screen = self.screen();
+            is_as_wanted(&screen.line(nth), screen.is_dim(nth))
+        });
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+}
+
+impl Drop for Wall {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+fn resize(terminal: &File, columns: u16, rows: u16) {
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(terminal, size).unwrap();
+}
+
+/// Something that listens, and how it is written on the command line.
+fn listen(name: &str) -> (TcpListener, SocketAddr, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    (listener, addr, format!("{name}={addr}"))
+}
+
+fn accept(listener: &TcpListener, says: &[u8]) -> TcpStream {
+    let mut stream = listener.accept().unwrap().0;
+    stream.write_all(says).unwrap();
+    stream
+}
+
+#[test]
+fn a_server_dies_and_comes_back() {
+    let (listener, addr, clock) = listen("NewYork");
+    let wall = Wall::start(&[clock]);
+    wall.until(1, |line, is_dim| line.starts_with("NewYork  -") && is_dim);
+    let stream = accept(&listener, b"07:00:00\n");
+    wall.until(1, |line, is_dim| line.starts_with("NewYork  07:00:00  ") && !is_dim);
+    wall.until(1, |line, _| line.ends_with("  ok"));
+    drop((listener, stream));
+    wall.until(1, |line, is_dim| {
+        let is_shown = line.starts_with("NewYork  07:00:00  ") && line.contains(" again in ");
+        is_shown && line.ends_with(": Connection refused") && is_dim
+    });
+    let listener = TcpListener::bind(addr).unwrap();
+    let _stream = accept(&listener, b"07:00:10\n");
+    wall.until(1, |line, is_dim| {
+        line.starts_with("NewYork  07:00:10  ") && line.ends_with("  ok") && !is_dim
+    });
+    let screen = wall.screen();
+    assert!(screen.line(0).starts_with("clock    time      offset     age   state"));
+    assert_eq!(screen.n_lines(), 2, "{screen:?}");
+}
+
+#[test]
+fn every_kind_of_server_has_its_line() {
+    let real = Server::start("clock", &["-tz", "Asia/Tokyo"]);
+    let (garbage, _, garbage_arg) = listen("garbage");
+    let (_silent, _, silent_arg) = listen("silent");
+    let (gone, _, gone_arg) = listen("gone");
+    drop(gone);
+    let wall = Wall::start(&[format!("real={}", real.addr), garbage_arg, silent_arg, gone_arg]);
+    let _stream = accept(&garbage, b"HTTP/1.1 400 \x1b[2J\x07Bad Request\r\n");
+    wall.until(1, |line, is_dim| line.ends_with("  ok") && !is_dim);
+    wall.until(2, |line, _| {
+        line.ends_with("no clock: HTTP/1.1 400 \u{fffd}[2J\u{fffd}Bad Request")
+    });
+    wall.until(3, |line, is_dim| line.ends_with("  silent") && is_dim);
+    wall.until(4, |line, is_dim| line.contains("Connection refused") && is_dim);
+    resize(&wall.terminal, 30, 4);
+    wall.until(2, |line, _| line == "and 3 more");
+    assert!((0..3).all(|n| wall.screen().line(n).chars().count() <= 30));
+    resize(&wall.terminal, 80, 24);
+    wall.until(3, |line, _| line.ends_with("  silent"));
+}
+
+#[test]
+fn the_terminal_is_as_before_however_it_ends() {
+    for (signal, number) in [(Signal::INT, 2), (Signal::TERM, 15)] {
+        let (listener, _, clock) = listen("London");
+        let mut wall = Wall::start(&[clock]);
+        let _stream = accept(&listener, b"12:00:00\n");
+        wall.until(1, |line, _| line.ends_with("  ok"));
+        let screen = wall.screen();
+        assert!(screen.is_cursor_hidden && screen.is_wrap_off);
+        wall.signal(signal);
+        assert_eq!(wall.child.wait().unwrap().signal(), Some(number));
+        eventually("the cursor is back", || !wall.screen().is_cursor_hidden);
+        let screen = wall.screen();
+        assert!(!screen.is_wrap_off && screen.line(1).starts_with("London  12:00:00"));
+    }
+}
+
+#[test]
+fn into_a_pipe_it_prints_lines() {
+    let (listener, addr, clock) = listen("London");
+    let mut wall = Process::with_open_stdin("clockwall", &[&clock]);
+    let mut stream = accept(&listener, b"it is 12:00:00\n");
+    let line = wall.line().unwrap();
+    assert!(line.starts_with("London 12:00:00 ") && line.len() == 25, "{line}");
+    stream.write_all(b"12:00:01\r\nboo\n").unwrap();
+    assert!(wall.line().unwrap().starts_with("London 12:00:01 "));
+    drop(stream);
+    assert_eq!(wall.stderr_line().unwrap(), "clockwall: London: closed by the server");
+    let stream = accept(&listener, b"no time\n");
+    assert_eq!(wall.stderr_line().unwrap(), "clockwall: London: no clock: no time");
+    drop((stream, listener));
+    let refused = "clockwall: London: Connection refused (os error 111)";
+    while wall.stderr_line().unwrap() != refused {}
+    let _stream = accept(&TcpListener::bind(addr).unwrap(), b"12:00:09\n");
+    assert!(wall.line().unwrap().starts_with("London 12:00:09 "));
+    wall.signal(Signal::INT);
+    assert_eq!(wall.wait().status.signal(), Some(2));
+}
+
+#[test]
+fn a_server_that_never_stops_costs_little() {
+    let (listener, _, clock) = listen("flood");
+    let wall = Process::with_open_stdin("clockwall", &[&clock]);
+    let mut stream = accept(&listener, b"");
+    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    thread::spawn(move || while stream.write_all(&b"12:00:00\n".repeat(1_000)).is_ok() {});
+    for _ in 0..10 {
+        assert!(wall.line().unwrap().starts_with("flood 12:00:00 "));
+    }
+    assert!(wall.cpu() < Duration::from_millis(300), "{:?}", wall.cpu());
+    assert!(wall.peak_memory() < 12 << 20, "{}", wall.peak_memory());
+}
+
+#[test]
+fn a_closed_stdout_is_success_and_a_full_one_is_not() {
+    let server = Server::start("clock", &[]);
+    let clock = format!("here={}", server.addr);
+    let mut wall = command("clockwall", &[&clock]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert!(wall.stdout(writer).status().unwrap().success());
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let ended = wall.stdout(full).stderr(Stdio::piped()).output().unwrap();
+    let error = "clockwall: stdout: No space left on device (os error 28)\n";
+    assert_eq!((ended.status.code(), &*ended.stderr), (Some(1), error.as_bytes()));
+}
+
+#[test]
+fn wrong_usage_is_one_line() {
+    for clocks in [&[][..], &["London"], &["=localhost:1"], &["a=localhost"], &["a=b:70000"]] {
+        let refused = run("clockwall", clocks);
+        assert_eq!((refused.code(), refused.stderr.lines().count()), (2, 1), "{refused:?}");
+    }
+}

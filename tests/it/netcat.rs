@@ -1,0 +1,311 @@
+//! 8.3, 8.4.1: netcat, the tool.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+
+use crate::support::{DEADLINE, Outcome, Process, command, eventually, run, run_with};
+
+/// A netcat that listens, with its stdin open, and where.
+fn listening(args: &[&str]) -> (Process, String) {
+    let process = Process::with_open_stdin("netcat", args);
+    let line = process.stderr_line().expect("it ended before it listened");
+    (process, line.strip_prefix("listening on ").expect(&line).to_owned())
+}
+
+/// A netcat with its stdin open, and the other end of its connection.
+fn dialling(args: &[&str]) -> (Process, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap().to_string();
+    let process = Process::with_open_stdin("netcat", &[args, &[&addr]].concat());
+    let (peer, _) = listener.accept().unwrap();
+    peer.set_read_timeout(Some(DEADLINE)).unwrap();
+    (process, peer)
+}
+
+fn reset(peer: TcpStream) {
+    SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(peer);
+}
+
+fn rest(mut peer: &TcpStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    peer.read_to_end(&mut rest).unwrap();
+    rest
+}
+
+#[test]
+fn netcat_talks_to_netcat_however_they_are_connected() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket").to_str().unwrap().to_owned();
+    let check = |listen: &[&str], dial: &dyn Fn(&str) -> Vec<String>| {
+        let (mut there, addr) = listening(listen);
+        there.send(b"from there\n");
+        there.close_stdin();
+        let args = dial(&addr);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        run_with("netcat", &args, b"from here\n").is(0, "from there\n", "");
+        assert_eq!((there.wait().code(), there.wait().stdout.as_str()), (0, "from here\n"));
+    };
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let port = |addr: &str| addr.rsplit_once(':').unwrap().1.to_owned();
+    check(&["-l", "0"], &|addr| words(&[addr]));
+    check(&["-l", "127.0.0.1", "0"], &|addr| words(&["localhost", &port(addr)]));
+    check(&["-4l", "localhost:0"], &|addr| words(&["-4", "localhost", &port(addr)]));
+    check(&["-l6", "0"], &|addr| words(&["-6", "::1", &port(addr)]));
+    check(&["-l", "::1", "0"], &|addr| words(&["-N", addr]));
+    check(&["-lU", &path], &|addr| words(&["-U", addr]));
+    check(&["-lN", "-w", "1m", "0"], &|addr| words(&["-w", "60", addr]));
+}
+
+#[test]
+fn megabytes_both_ways_at_once() {
+    let block: Vec<u8> =
+        (0..3_000_000u32).map(|i| b'a' + (i.wrapping_mul(i) % 23).to_le_bytes()[0]).collect();
+    let (mut there, addr) = listening(&["-l", "0"]);
+    let sending = block.clone();
+    let there = thread::spawn(move || {
+        there.send(&sending);
+        there.close_stdin();
+        there.wait()
+    });
+    let here = run_with("netcat", &[&addr], &block);
+    let there = there.join().unwrap();
+    for Outcome { status, stdout, stderr } in [here, there] {
+        assert!(stdout.as_bytes() == block, "{} bytes: {stderr}", stdout.len());
+        assert!(status.success());
+    }
+}
+
+#[test]
+fn it_ends_when_the_peer_does_though_stdin_is_open() {
+    let (mut netcat, mut peer) = dialling(&[]);
+    peer.write_all(b"bye").unwrap();
+    drop(peer);
+    netcat.wait().is(0, "bye", "");
+    let (mut netcat, addr) = listening(&["-l", "0"]);
+    TcpStream::connect(addr).unwrap().write_all(b"bye").unwrap();
+    assert_eq!((netcat.wait().code(), netcat.wait().stdout.as_str()), (0, "bye"));
+}
+
+#[test]
+fn it_half_closes_and_reads_on() {
+    let (mut netcat, mut peer) = dialling(&[]);
+    netcat.send(b"question");
+    netcat.close_stdin();
+    assert_eq!(rest(&peer), b"question");
+    peer.write_all(b"answer").unwrap();
+    drop(peer);
+    netcat.wait().is(0, "answer", "");
+}
+
+#[test]
+fn a_peer_that_only_listens_gets_all_of_stdin() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap().to_string();
+    let peer = thread::spawn(move || {
+        let (peer, _) = listener.accept().unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        rest(&peer).len()
+    });
+    run_with("netcat", &[&addr], &vec![b'x'; 5_000_000]).is(0, "", "");
+    assert_eq!(peer.join().unwrap(), 5_000_000);
+}
+
+#[test]
+fn a_reset_is_a_failure_whoever_notices_it() {
+    for n in 0..40 {
+        let (mut netcat, peer) = dialling(&[]);
+        let addr = peer.local_addr().unwrap();
+        if n % 2 == 0 {
+            netcat.send(&vec![b'x'; 30_000]); // a write may be under way, or fail first
+        }
+        reset(peer);
+        let error = format!("netcat: {addr}: Connection reset by peer (os error 104)\n");
+        netcat.wait().is(1, "", &error);
+    }
+}
+
+#[test]
+fn a_listener_that_keeps_on_serves_one_after_the_other() {
+    let (mut netcat, addr) = listening(&["-lk", "0"]);
+    let connect = || TcpStream::connect(&addr).unwrap();
+    let client = connect();
+    reset(client);
+    assert!(netcat.stderr_line().unwrap().ends_with("Connection reset by peer (os error 104)"));
+    for n in 0..5 {
+        let mut client = connect();
+        client.write_all(format!("line {n}\n").as_bytes()).unwrap();
+        assert_eq!(netcat.line().unwrap(), format!("line {n}"));
+        netcat.send(format!("answer {n}\n").as_bytes());
+        let mut answer = [0; 9];
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, format!("answer {n}\n").as_bytes());
+    }
+    netcat.close_stdin();
+    assert_eq!(rest(&connect()), b"", "at the end of stdin every client is half-closed");
+    assert_eq!(rest(&connect()), b"");
+    eventually("one waits for clients, nobody for stdin", || netcat.n_threads() == 1);
+}
+
+#[test]
+fn without_k_nobody_else_is_let_in() {
+    let (mut netcat, addr) = listening(&["-l", "0"]);
+    let mut client = TcpStream::connect(&addr).unwrap();
+    client.write_all(b"first\n").unwrap();
+    assert_eq!(netcat.line().unwrap(), "first");
+    assert!(TcpStream::connect(&addr).is_err());
+    drop(client);
+    assert_eq!(netcat.wait().code(), 0);
+}
+
+#[test]
+fn a_probe_says_whether_somebody_accepts() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    run("netcat", &["-z", &addr.to_string()]).is(0, "", "");
+    let connected = format!("netcat: connected to {addr}\n");
+    run("netcat", &["-zv", "127.0.0.1", &addr.port().to_string()]).is(0, "", &connected);
+    drop(listener);
+    let refused = format!("netcat: dial {addr}: Connection refused (os error 111)\n");
+    run("netcat", &["-z", &addr.to_string()]).is(1, "", &refused);
+}
+
+#[test]
+fn it_tells_who_is_connected_when_asked() {
+    let (mut netcat, addr) = listening(&["-lv", "0"]);
+    let client = TcpStream::connect(&addr).unwrap();
+    let line = format!("netcat: connection from {}", client.local_addr().unwrap());
+    assert_eq!(netcat.stderr_line().unwrap(), line);
+    drop(client);
+    assert_eq!(netcat.wait().code(), 0);
+}
+
+#[test]
+fn waiting_has_an_end() {
+    let start = Instant::now();
+    let (mut netcat, mut peer) = dialling(&["-w", "300ms"]);
+    peer.write_all(b"silence follows").unwrap();
+    netcat.wait().is(0, "silence follows", "");
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    let (mut netcat, peer) = dialling(&["-w", "300ms"]);
+    let addr: SocketAddr = peer.local_addr().unwrap();
+    let input = vec![b'x'; 16 << 20];
+    let sender = thread::spawn(move || {
+        netcat.send(&input);
+        netcat.wait()
+    });
+    let error = format!("netcat: {addr}: it took nothing for too long\n");
+    sender.join().unwrap().is(1, "", &error);
+}
+
+#[test]
+fn one_way_only() {
+    let (mut netcat, mut peer) = dialling(&["--send-only"]);
+    peer.write_all(b"nobody reads this").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    netcat.send(b"all of it");
+    netcat.close_stdin();
+    assert_eq!(rest(&peer), b"all of it");
+    netcat.wait().is(0, "", "");
+    let (mut netcat, mut peer) = dialling(&["-recv-only"]);
+    netcat.send(b"nobody sends this");
+    peer.write_all(b"heard").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    netcat.wait().is(0, "heard", "");
+    assert_eq!(rest(&peer), b"");
+}
+
+#[test]
+fn nc_is_at_the_other_end() {
+    if !Command::new("nc").arg("-h").stderr(Stdio::null()).status().is_ok_and(|s| s.success()) {
+        return; // not here
+    }
+    let nc = |args: &[&str]| {
+        let mut nc = Command::new("nc");
+        nc.args(args).stdin(Stdio::piped());
+        nc
+    };
+    // It dials us, with and without its own half-close.
+    for args in [&["-N"][..], &[]] {
+        let (mut netcat, addr) = listening(&["-l", "127.0.0.1", "0"]);
+        netcat.send(b"from netcat\n");
+        netcat.close_stdin();
+        let port = addr.rsplit_once(':').unwrap().1;
+        let mut nc = Process::start(&mut nc(&[args, &["127.0.0.1", port]].concat()));
+        nc.send(b"from nc\n");
+        nc.close_stdin();
+        nc.wait().is(0, "from netcat\n", "");
+        assert_eq!((netcat.wait().code(), netcat.wait().stdout.as_str()), (0, "from nc\n"));
+    }
+    // We dial it on a Unix-domain socket, whose name we need not guess as we would a port.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let path = path.to_str().unwrap();
+    let mut nc = Process::start(&mut nc(&["-lNU", path]));
+    nc.send(b"from nc\n");
+    nc.close_stdin();
+    eventually("nc listens", || {
+        let outcome = run_with("netcat", &["-U", path], b"from netcat\n");
+        outcome.code() == 0 && outcome.stdout == "from nc\n"
+    });
+    nc.wait().is(0, "from netcat\n", "");
+}
+
+#[test]
+fn what_cannot_be_is_one_line() {
+    let check = |args: &[&str], code: i32, stderr: &str| {
+        run("netcat", args).is(code, "", &format!("netcat: {stderr}\n"));
+    };
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    check(&[&free], 1, &format!("dial {free}: Connection refused (os error 111)"));
+    check(&["-6", "127.0.0.1", "1"], 1, "dial 127.0.0.1:1: it has no address");
+    check(&["-U", "/nonexistent"], 1, "dial /nonexistent: No such file or directory (os error 2)");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    check(&["-l", &addr], 1, &format!("listen on {addr}: Address already in use (os error 98)"));
+    check(&["localhost"], 2, "localhost: which port? (try --help)");
+    check(&["localhost", "http"], 2, "http: no port number (try --help)");
+    check(&["localhost:65536"], 2, "65536: no port number (try --help)");
+    check(&["-U"], 2, "-U wants one PATH (try --help)");
+    for args in [
+        &["-k", "1"][..],
+        &["-lz", "1"],
+        &["-46", "a", "1"],
+        &["-w", "0", "a", "1"],
+        &["-w", "soon", "a", "1"],
+        &["--send-only", "--recv-only", "a", "1"],
+        &["a", "b", "c"],
+    ] {
+        assert_eq!(run("netcat", args).code(), 2, "{args:?}");
+    }
+}
+
+#[test]
+fn stdin_and_stdout_may_fail() {
+    let serve = |netcat: &mut Command| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        netcat.arg(listener.local_addr().unwrap().to_string()).stderr(Stdio::piped());
+        let netcat = netcat.spawn().unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        _ = peer.write_all(&[b'x'; 100_000]);
+        _ = peer.shutdown(Shutdown::Write);
+        let output = netcat.wait_with_output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let netcat = || command("netcat", &[""; 0]);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let error = "netcat: stdout: No space left on device (os error 28)\n".to_owned();
+    assert_eq!(serve(netcat().stdout(full)), (1, error));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(serve(netcat().stdout(writer)), (0, String::new()));
+    let directory = File::open("/").unwrap();
+    let error = "netcat: stdin: Is a directory (os error 21)\n".to_owned();
+    assert_eq!(serve(netcat().stdin(directory).stdout(Stdio::null())), (1, error));
+}
