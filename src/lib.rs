@@ -14,6 +14,7 @@
 //! - [`chat`]: ten thousand clients who all hear the same, in the same order (8.10).
 //! - [`du`]: disk usage (8.8, 8.9).
 //! - [`crawl`]: a web site, page by page (8.6).
+//! - [`ftp`]: an FTP server (ex. 8.2).
 //! - [`mandelbrot`]: the Mandelbrot set, and how much faster more threads draw it (ex. 8.5).
 //! - [`thumbnail`]: images to thumbnails (8.5).
 //!
@@ -22,6 +23,7 @@
 //! - [`cpu`]: CPU clocks and the machine's load.
 //! - [`fetch`]: GET requests with a time-out and a bound on the body.
 //! - [`files`]: files that are written whole or not at all.
+//! - [`jail`]: a directory that no path leads out of.
 //! - [`html`]: the links of a page as it streams by, and their rewriting.
 //! - [`links`]: the links of a web page.
 //! - [`mirror`]: a small slow web site, and a request that can be hung up on.
@@ -48,7 +50,9 @@ pub mod css;
 pub mod du;
 pub mod fetch;
 pub mod files;
+pub mod ftp;
 pub mod html;
+pub mod jail;
 pub mod limits;
 pub mod links;
 pub mod mandelbrot;

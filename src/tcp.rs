@@ -16,14 +16,18 @@ use socket2::{SockRef, TcpKeepalive};
 use crate::limits::Limits;
 use crate::sync::{Permit, Semaphore};
 
+mod door;
 mod lines;
 mod outbox;
 mod readers;
+mod send_file;
 mod split;
 
+pub use door::{Door, Place};
 pub use lines::{LINE_MAX, Lines};
 pub use outbox::Outbox;
 pub use readers::{NoRoom, Readers};
+pub use send_file::send_file;
 pub use split::{Found, Splitter};
 
 /// The log target of what a server announces whatever the log level: `listening on ADDR`.

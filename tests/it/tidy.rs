@@ -10,9 +10,12 @@ const FLOORS: [(&str, &[&str]); 4] = [
     ("std and crossbeam", &["css", "limits", "percent", "robots", "sync", "text", "units"]),
     (
         "one outside thing each",
-        &["charset", "cpu", "fetch", "files", "html", "links", "mirror", "tcp", "urls", "walk"],
+        &[
+            "charset", "cpu", "fetch", "files", "html", "jail", "links", "mirror", "tcp", "urls",
+            "walk",
+        ],
     ),
-    ("engines", &["cake", "chat", "crawl", "du", "mandelbrot", "thumbnail"]),
+    ("engines", &["cake", "chat", "crawl", "du", "ftp", "mandelbrot", "thumbnail"]),
     ("the shell", &["cli"]),
 ];
 
