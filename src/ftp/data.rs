@@ -201,8 +201,12 @@ impl Stream {
         self.socket.shutdown(Shutdown::Write)
     }
 
-    /// Whether the connection broke after its last byte had come.
+    /// Whether the connection broke after its last byte had come. TLS has a farewell of its own,
+    /// which was heard: a client may close in any manner behind it.
     pub(super) fn check(&self) -> io::Result<()> {
+        if self.tls.is_some() {
+            return Ok(());
+        }
         self.socket.take_error()?.map_or(Ok(()), Err)
     }
 

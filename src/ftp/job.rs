@@ -38,6 +38,12 @@ pub(super) enum Work {
     List { listing: Listing, opened: Opened },
 }
 
+impl Work {
+    pub(super) fn is_upload(&self) -> bool {
+        matches!(self, Work::Receive { .. })
+    }
+}
+
 /// Where an upload goes.
 pub(super) enum Sink {
     /// Under its name when it is whole.

@@ -157,7 +157,7 @@ impl Session<'_, '_> {
         let (peer, local) = self.ips()?;
         let options = self.server.options;
         let tls = options.tls.as_ref().filter(|_| self.state.is_private).map(|tls| Protection {
-            config: Arc::clone(&tls.config),
+            config: Arc::clone(if work.is_upload() { &tls.silent } else { &tls.config }),
             session: self.control.id,
             must_resume: tls.must_resume,
         });

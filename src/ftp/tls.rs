@@ -9,10 +9,16 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+/// Tickets that a client gets at its login: as many as clients keep.
+const TICKETS: usize = 8;
+
 /// How TLS is offered.
 #[derive(Clone, Debug)]
 pub struct Tls {
     pub(super) config: Arc<ServerConfig>,
+    /// The same, but no new tickets are sent. A client that only writes would not read them, and
+    /// close with them unread: that resets the connection, and may lose the end of the file.
+    pub(super) silent: Arc<ServerConfig>,
     /// Nobody logs in, and nothing is transferred, without it.
     pub is_required: bool,
     /// A data connection must resume its control connection's TLS session.
@@ -47,7 +53,9 @@ impl Tls {
         let secret =
             PrivateKeyDer::from_pem_file(key).map_err(|err| error(key, err.to_string()))?;
         let config = config(chain, secret).map_err(|err| error(certificates, err.to_string()))?;
-        Ok(Tls { config: Arc::new(config), is_required: false, must_resume: true })
+        let silent = ServerConfig { send_tls13_tickets: 0, ..config.clone() };
+        let (config, silent) = (Arc::new(config), Arc::new(silent));
+        Ok(Tls { config, silent, is_required: false, must_resume: true })
     }
 }
 
@@ -59,6 +67,8 @@ fn config(
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
+    // Some clients use a ticket once only. Downloads bring new ones; these are for uploads.
+    config.send_tls13_tickets = TICKETS;
     // A ticket holds all of its session: however many are used, none runs out here.
     config.ticketer = ring::Ticketer::new()?;
     Ok(config)

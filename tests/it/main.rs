@@ -5,6 +5,7 @@ mod cake;
 mod chat;
 mod crawl;
 mod du;
+mod ftpd;
 mod mandelbrot;
 mod support;
 mod thumbnail;
