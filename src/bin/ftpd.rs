@@ -138,6 +138,9 @@ fn main() -> ExitCode {
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
         let listen = cli::Listen { port: args.port, bind: args.bind.clone() };
         let listener = tcp::listen(&listen.addr(), 2)?;
+        if args.writable && args.anonymous_rights() == Some(Rights::Read) {
+            cli::warn("anonymous may only read: --anonymous-writable lets other machines write");
+        }
         let handle = signals.handle();
         thread::scope(|scope| {
             scope.spawn(|| signals.forever().for_each(|_| listener.shutdown()));
@@ -182,9 +185,6 @@ impl Cli {
         }
         let is_home = matches!(self.bind.as_str(), "127.0.0.1" | "::1" | "[::1]" | "localhost");
         let may_write = self.writable && (is_home || self.anonymous_writable);
-        if self.writable && !may_write {
-            cli::warn("anonymous may only read from other machines without --anonymous-writable");
-        }
         Some(if may_write { Rights::Write } else { Rights::Read })
     }
 

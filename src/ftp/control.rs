@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustls::{ServerConfig, ServerConnection};
 
 use super::reply::Reply;
+use super::tls::{self, SessionId};
 use super::transfer::Transfer;
 use crate::tcp::Conn;
 
@@ -28,6 +29,7 @@ pub(super) struct Control {
 #[derive(Debug)]
 struct Out {
     tls: Option<Box<ServerConnection>>,
+    secure_id: Option<SessionId>,
 }
 
 #[derive(Debug)]
@@ -42,7 +44,7 @@ impl Control {
         Control {
             id,
             conn,
-            out: Mutex::new(Out { tls: None }),
+            out: Mutex::new(Out { tls: None, secure_id: None }),
             is_secure: AtomicBool::new(false),
             running: Mutex::new(Running { transfer: None, ended: Instant::now() }),
         }
@@ -93,10 +95,16 @@ impl Control {
     /// From here on all is TLS; the handshake is part of reading.
     pub(super) fn secure(&self, config: Arc<ServerConfig>) -> Result<(), rustls::Error> {
         let mut tls = ServerConnection::new(config)?;
-        tls.set_resumption_data(&self.id.to_be_bytes());
-        self.out().tls = Some(Box::new(tls));
+        let id = tls::session_id()?;
+        tls.set_resumption_data(&id);
+        *self.out() = Out { tls: Some(Box::new(tls)), secure_id: Some(id) };
         self.is_secure.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// What this session's TLS tickets carry.
+    pub(super) fn secure_id(&self) -> Option<SessionId> {
+        self.out().secure_id
     }
 
     pub(super) fn start(&self, transfer: &Arc<Transfer>) {

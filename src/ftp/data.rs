@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustls::{HandshakeKind, ServerConfig, ServerConnection};
 use socket2::{Domain, Socket, Type};
 
+use super::tls::SessionId;
 use super::transfer::Transfer;
 
 /// How long a finished connection is read on so that the client's TLS farewell does not reset it.
@@ -84,7 +85,7 @@ pub(super) struct Opener {
 #[derive(Debug)]
 pub(super) struct Protection {
     pub(super) config: Arc<ServerConfig>,
-    pub(super) session: u64,
+    pub(super) session: SessionId,
     /// Whether it must resume that session's TLS session: nobody else can.
     pub(super) must_resume: bool,
 }
@@ -170,18 +171,38 @@ impl Stream {
         let words = |err: io::Error| format!("TLS on the data connection: {err}");
         let tls = ServerConnection::new(Arc::clone(&how.config));
         let mut tls = tls.map_err(|err| words(io::Error::other(err)))?;
-        tls.set_resumption_data(&how.session.to_be_bytes());
-        while tls.is_handshaking() {
-            tls.complete_io(&mut &*self.socket).map_err(words)?;
-        }
+        self.shake_hands(&mut tls, &how.session).map_err(words)?;
+        // Of TLS 1.2 rustls does not tell the data; there the ticketer has let no other ticket pass.
         let is_resumed = matches!(tls.handshake_kind(), Some(HandshakeKind::Resumed))
-            && tls.received_resumption_data() == Some(&how.session.to_be_bytes());
+            && tls.received_resumption_data().is_none_or(|data| data == how.session);
         if how.must_resume && !is_resumed {
             tls.send_close_notify();
             _ = tls.complete_io(&mut &*self.socket); // it is refused either way
             return Err("The data connection must resume this session's TLS session.".to_owned());
         }
         self.tls = Some(Box::new(tls));
+        Ok(())
+    }
+
+    /// New tickets carry the session's id only where one that did was shown.
+    fn shake_hands(&self, tls: &mut ServerConnection, session: &SessionId) -> io::Result<()> {
+        let mut socket = &*self.socket;
+        while tls.is_handshaking() {
+            if tls.wants_write() {
+                tls.write_tls(&mut socket)?;
+            } else if tls.read_tls(&mut socket)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            } else if let Err(err) = tls.process_new_packets() {
+                _ = tls.write_tls(&mut socket); // the alert that says why
+                return Err(io::Error::other(err));
+            }
+            if tls.received_resumption_data() == Some(session) {
+                tls.set_resumption_data(session);
+            }
+        }
+        while tls.wants_write() {
+            tls.write_tls(&mut socket)?;
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Server;
 use super::ascii::{self, FromNetwork};
 use super::control::Control;
 use super::data::{Opener, Stream, Unopened};
@@ -13,7 +14,7 @@ use super::listing::{Listing, Opened};
 use super::reply::Reply;
 use super::session::is_timeout;
 use super::transfer::Transfer;
-use crate::jail::{Jail, Upload};
+use crate::jail::Upload;
 use crate::tcp;
 
 /// One call of sendfile: few enough that ABOR and STAT see progress, enough to cost nothing.
@@ -26,7 +27,7 @@ const LISTING_PIECE: usize = 32 << 10;
 pub(super) struct Job<'e> {
     pub(super) control: Arc<Control>,
     pub(super) transfer: Arc<Transfer>,
-    pub(super) jail: &'e Jail,
+    pub(super) server: &'e Server<'e>,
     /// What is said before anything is moved.
     pub(super) first: Reply,
 }
@@ -150,9 +151,11 @@ impl Job<'_> {
             self.receive_pieces(stream, sink.file())?;
         }
         // The end of the stream is all that says that a file is whole. So it must be a good one,
-        // and the client still there: when it dies, its connections end like this too.
+        // and the client still there: when it dies, its connections end like this too. But a server
+        // that closes has itself ended what it hears.
         stream.check().map_err(Failure::Connection)?;
-        if self.transfer.is_stopped() || self.control.is_lost() {
+        let is_lost = self.control.is_lost() && !self.server.is_closing();
+        if self.transfer.is_stopped() || is_lost {
             return Err(Failure::Stopped);
         }
         _ = stream.end(); // the client has sent all it wanted
@@ -191,7 +194,7 @@ impl Job<'_> {
     fn list(&self, stream: &mut Stream, listing: &Listing, opened: Opened) -> Moved {
         let counted = Counted { stream: &mut *stream, transfer: &self.transfer };
         let mut lines = BufWriter::with_capacity(LISTING_PIECE, counted);
-        let is_whole = listing.write(self.jail, opened, &mut lines);
+        let is_whole = listing.write(self.server.jail, opened, &mut lines);
         let is_whole = is_whole.and_then(|is_whole| lines.flush().map(|()| is_whole));
         drop(lines);
         let is_whole = is_whole.map_err(Failure::Connection)?;

@@ -156,15 +156,16 @@ impl Session<'_, '_> {
     ) -> Result<Answer, Reply> {
         let (peer, local) = self.ips()?;
         let options = self.server.options;
-        let tls = options.tls.as_ref().filter(|_| self.state.is_private).map(|tls| Protection {
-            config: Arc::clone(if work.is_upload() { &tls.silent } else { &tls.config }),
-            session: self.control.id,
+        let session = self.control.secure_id().filter(|_| self.state.is_private);
+        let tls = options.tls.as_ref().zip(session).map(|(tls, session)| Protection {
+            config: tls.for_data(session, work.is_upload()),
+            session,
             must_resume: tls.must_resume,
         });
         let opener = Opener { endpoint: start.endpoint, peer, local, timeout: options.data, tls };
         let transfer = Arc::new(Transfer::new(title, n_bytes));
         let control = Arc::clone(&self.control);
-        let job = Job { control, transfer: Arc::clone(&transfer), jail: self.server.jail, first };
+        let job = Job { control, transfer: Arc::clone(&transfer), server: self.server, first };
         self.control.start(&transfer);
         if self.readers.run(move || job.run(opener, work)).is_err() {
             let full = Reply::new(425, "No room for a transfer now; try again later.");

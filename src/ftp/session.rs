@@ -171,6 +171,7 @@ impl<'s, 'e> Session<'s, 'e> {
 
     fn execute(&mut self, command: Result<Command, Bad>) -> io::Result<ControlFlow<()>> {
         self.last_command = Instant::now();
+        self.forget_but(command.as_ref().map(|command| command.verb).ok());
         let answer = match command {
             Ok(command) => self.dispatch(&command),
             Err(Bad::TooLong) => Answer::Say(Reply::new(500, "The line is too long.")),
@@ -189,7 +190,6 @@ impl<'s, 'e> Session<'s, 'e> {
     }
 
     fn dispatch(&mut self, command: &Command) -> Answer {
-        self.forget_but(command.verb);
         self.do_open(command).unwrap_or_else(|| {
             if self.state.rights.is_none() {
                 return Answer::Say(Reply::new(530, "Log in first: USER and PASS."));
@@ -199,8 +199,8 @@ impl<'s, 'e> Session<'s, 'e> {
     }
 
     /// RNTO must follow RNFR at once, and REST holds for the next transfer.
-    fn forget_but(&mut self, verb: Verb) {
-        if verb != Verb::Rnto {
+    fn forget_but(&mut self, verb: Option<Verb>) {
+        if verb != Some(Verb::Rnto) {
             self.state.rename_from = None;
         }
         let keeps_restart = [
@@ -214,7 +214,7 @@ impl<'s, 'e> Session<'s, 'e> {
             Verb::Eprt,
             Verb::Noop,
         ];
-        if !keeps_restart.contains(&verb) {
+        if !verb.is_some_and(|verb| keeps_restart.contains(&verb)) {
             self.state.restart = 0;
         }
     }

@@ -103,7 +103,7 @@ fn a_listing_ends_somewhere() {
 #[test]
 fn nothing_is_left_of_a_thousand_sessions() {
     let site = Site::new(&[]);
-    let (n_threads, n_files) = (site.server.process.n_threads(), site.server.process.n_files());
+    let n_files = site.server.process.n_files();
     thread::scope(|scope| {
         for _ in 0..10 {
             scope.spawn(|| {
@@ -119,7 +119,8 @@ fn nothing_is_left_of_a_thousand_sessions() {
         }
     });
     eventually("all files are closed", || site.server.process.n_files() == n_files);
-    eventually("all threads have ended", || site.server.process.n_threads() == n_threads);
+    // The first thread and the one that waits for signals; the pool's rest a while before they end.
+    eventually("all threads have ended", || site.server.process.n_threads() == 2);
 }
 
 #[test]
