@@ -18,13 +18,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
-use crate::tcp::{Conn, Listener, Readers};
+use crate::tcp::{Conn, Door, Listener, Readers};
 use crate::{cpu, sync};
 
 mod batch;
 mod clean;
 mod commands;
-mod door;
 mod fanout;
 mod flood;
 mod hall;
@@ -32,7 +31,6 @@ mod names;
 mod reader;
 
 use batch::Batch;
-use door::Door;
 use fanout::Fanout;
 use hall::Hall;
 

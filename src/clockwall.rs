@@ -13,7 +13,7 @@ use crossbeam::channel::{Receiver, SendError, Sender, bounded};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::tcp::{Family, Found, Place, Splitter, Stream};
+use crate::tcp::{Endpoint, Family, Found, Splitter, Stream};
 
 mod board;
 mod time;
@@ -38,7 +38,7 @@ const READ: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     name: String,
-    place: Place,
+    place: Endpoint,
 }
 
 impl FromStr for Source {
@@ -52,7 +52,7 @@ impl FromStr for Source {
         match parts {
             Some((name, host, port)) if !name.is_empty() && !host.is_empty() => {
                 let port = port.parse().map_err(|_| format!("{port}: no port number"))?;
-                let place = Place::Tcp { host: host.to_owned(), port, family: Family::Any };
+                let place = Endpoint::Tcp { host: host.to_owned(), port, family: Family::Any };
                 Ok(Source { name: name.to_owned(), place })
             }
             _ => Err("a clock is written NAME=HOST:PORT".to_owned()),
@@ -111,7 +111,7 @@ struct Watcher {
 type Unheard = SendError<Event>;
 
 impl Watcher {
-    fn run(&self, place: &Place) -> Result<(), Unheard> {
+    fn run(&self, place: &Endpoint) -> Result<(), Unheard> {
         let mut pause = PAUSE;
         loop {
             self.tell(News::Dialling)?;

@@ -137,7 +137,7 @@ pub enum Event {
 }
 
 /// Counts one root after the other and sends what happens; ends early when `done` is closed.
-/// A receiver that goes away also ends it.
+/// A receiver that goes away also ends it. Returns whether it came to its end.
 ///
 /// # Errors
 /// When the system refuses the threads.
@@ -146,7 +146,7 @@ pub fn run(
     options: &Options,
     events: &Sender<Event>,
     done: &Receiver<()>,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let walk = Walk::new(options.walker, options.follow, options.n_threads, options.n_files)?;
     let mut seen = Seen::new(roots, options);
     for (number, root) in roots.iter().enumerate() {
@@ -158,10 +158,10 @@ pub fn run(
         let books = counters.into_iter().map(Counter::into_book).collect();
         let tree = Tree::build(books, options.separate, is_partial, &mut seen);
         if events.send(Event::Done(number, tree)).is_err() || is_partial {
-            break;
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// What all threads share while they count one root.

@@ -16,6 +16,7 @@
 //! - [`clockwall`]: what several clocks say (ex. 8.1).
 //! - [`du`]: disk usage (8.8, 8.9).
 //! - [`crawl`]: a web site, page by page (8.6).
+//! - [`ftp`]: an FTP server (ex. 8.2).
 //! - [`netcat`]: what comes in goes out, both ways at once (8.3, 8.4.1).
 //! - [`mandelbrot`]: the Mandelbrot set, and how much faster more threads draw it (ex. 8.5).
 //! - [`reverb`]: an echo that fades (8.3).
@@ -26,6 +27,7 @@
 //! - [`cpu`]: CPU clocks and the machine's load.
 //! - [`fetch`]: GET requests with a time-out and a bound on the body.
 //! - [`files`]: files that are written whole or not at all.
+//! - [`jail`]: a directory that no path leads out of.
 //! - [`html`]: the links of a page as it streams by, and their rewriting.
 //! - [`links`]: the links of a web page.
 //! - [`mirror`]: a small slow web site, and a request that can be hung up on.
@@ -54,7 +56,9 @@ pub mod css;
 pub mod du;
 pub mod fetch;
 pub mod files;
+pub mod ftp;
 pub mod html;
+pub mod jail;
 pub mod limits;
 pub mod links;
 pub mod mandelbrot;

@@ -18,17 +18,21 @@ use socket2::{SockRef, TcpKeepalive};
 use crate::limits::Limits;
 use crate::sync::{Permit, Semaphore};
 
+mod door;
 mod lines;
 mod outbox;
 mod readers;
+mod send_file;
 mod split;
 mod stream;
 
+pub use door::{Door, Place};
 pub use lines::Lines;
 pub use outbox::Outbox;
 pub use readers::{NoRoom, Readers};
+pub use send_file::send_file;
 pub use split::{Found, LINE_MAX, Splitter};
-pub use stream::{Door, Family, Place, Stream};
+pub use stream::{Endpoint, Family, Stream, StreamListener};
 
 /// The log target of what a server announces whatever the log level: `listening on ADDR`.
 pub const NOTICE: &str = "notice";

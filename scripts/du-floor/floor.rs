@@ -15,20 +15,20 @@ pub(crate) fn count(root: &Path) -> io::Result<(u64, u64)> {
     let stat = statx(CWD, root, AtFlags::SYMLINK_NOFOLLOW, FIELDS)?;
     let mut sum = (0, stat.stx_blocks * 512);
     let mut buffer = Vec::with_capacity(64 << 10);
-    walk(openat(CWD, root, DIR, Mode::empty())?, &mut buffer, &mut sum)?;
+    walk(&openat(CWD, root, DIR, Mode::empty())?, &mut buffer, &mut sum)?;
     Ok(sum)
 }
 
-fn walk(dir: OwnedFd, buffer: &mut Vec<u8>, sum: &mut (u64, u64)) -> io::Result<()> {
+fn walk(dir: &OwnedFd, buffer: &mut Vec<u8>, sum: &mut (u64, u64)) -> io::Result<()> {
     let mut subdirs: Vec<CString> = Vec::new();
-    let mut found = RawDir::new(&dir, buffer.spare_capacity_mut());
+    let mut found = RawDir::new(dir, buffer.spare_capacity_mut());
     while let Some(entry) = found.next() {
         let entry = entry?;
         let name = entry.file_name();
         if matches!(name.to_bytes(), b"." | b"..") {
             continue;
         }
-        let stat = statx(&dir, name, AtFlags::SYMLINK_NOFOLLOW, FIELDS)?;
+        let stat = statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, FIELDS)?;
         sum.1 += stat.stx_blocks * 512;
         if FileType::from_raw_mode(stat.stx_mode.into()).is_dir() {
             subdirs.push(name.to_owned());
@@ -37,7 +37,7 @@ fn walk(dir: OwnedFd, buffer: &mut Vec<u8>, sum: &mut (u64, u64)) -> io::Result<
         }
     }
     for name in subdirs {
-        walk(openat(&dir, name, DIR | OFlags::NOFOLLOW, Mode::empty())?, buffer, sum)?;
+        walk(&openat(dir, name, DIR | OFlags::NOFOLLOW, Mode::empty())?, buffer, sum)?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ pub(crate) struct Size {
     n_in_one: usize,
 }
 
+#[allow(dead_code, reason = "the bench takes this one, the example does not")]
 /// For a bench that is over soon.
 pub(crate) const SMALL: Size = Size {
     name: "small",
@@ -56,16 +57,15 @@ fn tree(root: &Path, size: Size) -> io::Result<()> {
         files(&root.join(format!("wide{i}")), n_wide)?;
     }
     let n_plain = n_dirs - 10 * n_deep;
-    let n_each = (n_files - 2 * n_wide) / n_dirs;
+    let share = |i: usize| i * (n_files - 2 * n_wide) / n_dirs;
+    let n_in = |i: usize| share(i + 1) - share(i);
     for i in 0..n_plain {
-        files(&root.join(format!("{}/{}/{i}", i % 10, i / 10 % 40)), n_each)?;
+        files(&root.join(format!("{}/{}/{i}", i % 10, i / 10 % 40)), n_in(i))?;
     }
-    for i in 0..10 {
-        let mut path = root.join(format!("deep{i}"));
-        for _ in 0..n_deep {
-            path.push("down");
-            files(&path, n_each)?;
-        }
+    for i in n_plain..n_dirs {
+        let (chain, depth) = ((i - n_plain) / n_deep, (i - n_plain) % n_deep);
+        let path = format!("deep{chain}{}", "/down".repeat(depth + 1));
+        files(&root.join(path), n_in(i))?;
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ fn run(args: &Cli) -> anyhow::Result<ExitCode> {
         let (options, done) = (&options, &done);
         let counting = scope.spawn(move || du::run(&args.roots, options, &events, done));
         report.follow(&happened)?; // with stdout gone `happened` is dropped: the walk ends
-        counting.join().expect("counting does not panic")?;
+        report.is_partial = !counting.join().expect("counting does not panic")?;
         report.end()
     })
 }
@@ -132,7 +132,6 @@ impl<'a> Report<'a> {
             }
             Event::Done(_, tree) => {
                 self.total += tree.as_ref().map_or(0, |tree| tree.total().size);
-                self.is_partial |= tree.as_ref().is_some_and(Tree::is_partial);
                 self.progress.bar.clone().suspend(|| self.done(tree))?;
             }
         }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Parser;
 use threadbare::cli::{self, Unbuffered};
 use threadbare::netcat::{Error, Netcat, Options};
-use threadbare::tcp::{Door, Family, Place, Stream};
+use threadbare::tcp::{Endpoint, Family, Stream, StreamListener};
 
 const GO_FLAGS: &[&str] = &["send-only", "recv-only"];
 
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
 }
 
 impl Cli {
-    fn call(&self, place: &Place) -> anyhow::Result<ExitCode> {
+    fn call(&self, place: &Endpoint) -> anyhow::Result<ExitCode> {
         let told = |err: &_| {
             if self.verbose {
                 cli::warn(err);
@@ -86,7 +86,7 @@ impl Cli {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn serve(&self, place: &Place) -> anyhow::Result<ExitCode> {
+    fn serve(&self, place: &Endpoint) -> anyhow::Result<ExitCode> {
         let door = place.listen()?;
         let mut netcat = self.netcat();
         if !self.keep {
@@ -103,7 +103,7 @@ impl Cli {
         }
     }
 
-    fn accept(&self, door: &Door) -> anyhow::Result<Stream> {
+    fn accept(&self, door: &StreamListener) -> anyhow::Result<Stream> {
         let stream = door.accept().context("accept")?;
         self.tell("connection from", &stream);
         Ok(stream)
@@ -120,9 +120,9 @@ impl Cli {
         }
     }
 
-    fn place(&self) -> Result<Place, String> {
+    fn place(&self) -> Result<Endpoint, String> {
         match &*self.place {
-            [path] if self.unix => Ok(Place::Unix(path.into())),
+            [path] if self.unix => Ok(Endpoint::Unix(path.into())),
             _ if self.unix => Err("-U wants one PATH".to_owned()),
             [host, port] => self.tcp(host, port),
             [port] if self.listen && !port.contains(':') => self.tcp("", port),
@@ -134,7 +134,7 @@ impl Cli {
         }
     }
 
-    fn tcp(&self, host: &str, port: &str) -> Result<Place, String> {
+    fn tcp(&self, host: &str, port: &str) -> Result<Endpoint, String> {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let host = match host {
             "" if self.ipv6 => "::1", // not every machine's localhost has it
@@ -147,7 +147,7 @@ impl Cli {
             (_, true) => Family::V6,
             _ => Family::Any,
         };
-        Ok(Place::Tcp { host: host.to_owned(), port, family })
+        Ok(Endpoint::Tcp { host: host.to_owned(), port, family })
     }
 }
 

@@ -21,7 +21,7 @@ const SPLICE_MAX: usize = 1 << 20;
 
 /// Where to dial or to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Endpoint {
     /// A host and a port of it.
     Tcp {
         /// A name or an address.
@@ -53,26 +53,26 @@ pub struct Stream {
     peer: String,
 }
 
-/// A [`Place`] that is listened on. A Unix-domain socket's file goes with it.
+/// A [`Endpoint`] that is listened on. A Unix-domain socket's file goes with it.
 #[derive(Debug)]
-pub enum Door {
+pub enum StreamListener {
     /// Over TCP.
     Tcp(TcpListener),
     /// On this machine.
     Unix(UnixListener, PathBuf),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Tcp { host, port, .. } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Place::Tcp { host, port, .. } => write!(f, "{host}:{port}"),
-            Place::Unix(path) => write!(f, "{}", path.display()),
+            Endpoint::Tcp { host, port, .. } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Endpoint::Tcp { host, port, .. } => write!(f, "{host}:{port}"),
+            Endpoint::Unix(path) => write!(f, "{}", path.display()),
         }
     }
 }
 
-impl Place {
+impl Endpoint {
     /// Connects, to the first address that accepts within `timeout`; `failed` hears of the others.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl Place {
         timeout: Option<Duration>,
         mut failed: impl FnMut(&Error),
     ) -> Result<Stream, Error> {
-        let Place::Tcp { .. } = self else {
+        let Endpoint::Tcp { .. } = self else {
             return self.dial_unix().map_err(|source| self.error("dial", source));
         };
         let addrs = self.addrs().map_err(|source| self.error("dial", source))?;
@@ -105,10 +105,10 @@ impl Place {
     ///
     /// # Errors
     /// When the address cannot be resolved or bound.
-    pub fn listen(&self) -> Result<Door, Error> {
+    pub fn listen(&self) -> Result<StreamListener, Error> {
         let door = match self {
-            Place::Tcp { .. } => self.listen_tcp(),
-            Place::Unix(path) => listen_unix(path),
+            Endpoint::Tcp { .. } => self.listen_tcp(),
+            Endpoint::Unix(path) => listen_unix(path),
         };
         door.map_err(|source| self.error("listen on", source))
     }
@@ -118,17 +118,17 @@ impl Place {
     }
 
     fn addrs(&self) -> io::Result<Vec<SocketAddr>> {
-        let Place::Tcp { host, port, family } = self else { return Ok(Vec::new()) };
+        let Endpoint::Tcp { host, port, family } = self else { return Ok(Vec::new()) };
         let addrs = (host.as_str(), *port).to_socket_addrs()?;
         Ok(addrs.filter(|addr| family.has(addr)).collect())
     }
 
     fn dial_unix(&self) -> io::Result<Stream> {
-        let Place::Unix(path) = self else { return Err(io::ErrorKind::Unsupported.into()) };
+        let Endpoint::Unix(path) = self else { return Err(io::ErrorKind::Unsupported.into()) };
         Ok(Stream { socket: UnixStream::connect(path)?.into(), peer: self.to_string() })
     }
 
-    fn listen_tcp(&self) -> io::Result<Door> {
+    fn listen_tcp(&self) -> io::Result<StreamListener> {
         let addrs = self.addrs()?;
         if addrs.is_empty() {
             return Err(io::Error::other("it has no address"));
@@ -136,7 +136,7 @@ impl Place {
         let listener = TcpListener::bind(&*addrs)?;
         SockRef::from(&listener).listen(BACKLOG)?;
         log::info!(target: NOTICE, "listening on {}", listener.local_addr()?);
-        Ok(Door::Tcp(listener))
+        Ok(StreamListener::Tcp(listener))
     }
 }
 
@@ -157,7 +157,7 @@ fn connect(addr: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream>
     }
 }
 
-fn listen_unix(path: &Path) -> io::Result<Door> {
+fn listen_unix(path: &Path) -> io::Result<StreamListener> {
     let listener = match UnixListener::bind(path) {
         Err(err) if err.kind() == io::ErrorKind::AddrInUse && is_left_over(path) => {
             std::fs::remove_file(path)?;
@@ -166,7 +166,7 @@ fn listen_unix(path: &Path) -> io::Result<Door> {
         bound => bound,
     }?;
     log::info!(target: NOTICE, "listening on {}", path.display());
-    Ok(Door::Unix(listener, path.to_owned()))
+    Ok(StreamListener::Unix(listener, path.to_owned()))
 }
 
 /// Whether this is the socket of a program that has died: nobody listens on it.
@@ -176,7 +176,7 @@ fn is_left_over(path: &Path) -> bool {
     is_socket && UnixStream::connect(path).is_err_and(refused)
 }
 
-impl Door {
+impl StreamListener {
     /// The next to connect.
     ///
     /// # Errors
@@ -184,12 +184,11 @@ impl Door {
     pub fn accept(&self) -> io::Result<Stream> {
         loop {
             let accepted = match self {
-                Door::Tcp(listener) => {
+                StreamListener::Tcp(listener) => {
                     listener.accept().map(|(stream, peer)| Stream::tcp(stream, peer))
                 }
-                Door::Unix(listener, path) => listener.accept().map(|(stream, _)| Stream {
-                    socket: stream.into(),
-                    peer: path.display().to_string(),
+                StreamListener::Unix(listener, path) => listener.accept().map(|(stream, _)| {
+                    Stream { socket: stream.into(), peer: path.display().to_string() }
                 }),
             };
             match accepted {
@@ -200,9 +199,9 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for StreamListener {
     fn drop(&mut self) {
-        if let Door::Unix(_, path) = self {
+        if let StreamListener::Unix(_, path) = self {
             _ = std::fs::remove_file(path); // at worst the next to listen finds it left over
         }
     }
@@ -299,15 +298,15 @@ impl Write for &Stream {
 mod tests {
     use super::*;
 
-    fn tcp(host: &str, family: Family) -> Place {
-        Place::Tcp { host: host.to_owned(), port: 0, family }
+    fn tcp(host: &str, family: Family) -> Endpoint {
+        Endpoint::Tcp { host: host.to_owned(), port: 0, family }
     }
 
     #[test]
     fn places_are_shown_as_they_are_written() {
         assert_eq!(tcp("localhost", Family::Any).to_string(), "localhost:0");
         assert_eq!(tcp("::1", Family::Any).to_string(), "[::1]:0");
-        assert_eq!(Place::Unix("/tmp/x".into()).to_string(), "/tmp/x");
+        assert_eq!(Endpoint::Unix("/tmp/x".into()).to_string(), "/tmp/x");
     }
 
     #[test]
@@ -323,7 +322,7 @@ mod tests {
     fn a_socket_file_goes_with_its_listener_and_is_taken_over_from_the_dead() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("socket");
-        let place = Place::Unix(path.clone());
+        let place = Endpoint::Unix(path.clone());
         drop(UnixListener::bind(&path).unwrap()); // the file stays
         let door = place.listen().unwrap();
         assert!(place.listen().is_err(), "it is in use");

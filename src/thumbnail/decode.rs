@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Cursor, Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
@@ -47,11 +47,7 @@ fn small_picture(path: &Path, options: &Options) -> Result<Picture, Cause> {
     file.by_ref().take(16).read_to_end(&mut start)?;
     file.rewind()?;
     match format(&start)? {
-        ImageFormat::Jpeg => {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            jpeg(&bytes, options)
-        }
+        ImageFormat::Jpeg => jpeg(file, options),
         format => any(file, format, options),
     }
 }
@@ -72,9 +68,10 @@ fn format(start: &[u8]) -> Result<ImageFormat, Cause> {
 }
 
 /// A JPEG is read in no more detail than its thumbnail shows.
-fn jpeg(file: &[u8], options: &Options) -> Result<Picture, Cause> {
-    let Some(mut jpeg) = Jpeg::open(file) else {
-        return any(Cursor::new(file), ImageFormat::Jpeg, options);
+fn jpeg(mut file: impl BufRead + Seek, options: &Options) -> Result<Picture, Cause> {
+    let Some(mut jpeg) = Jpeg::open(&mut file) else {
+        file.rewind()?;
+        return any(file, ImageFormat::Jpeg, options);
     };
     if jpeg.percent_possible() < usize::from(MIN_PERCENT) {
         return Err(Cause::Truncated);
@@ -85,14 +82,17 @@ fn jpeg(file: &[u8], options: &Options) -> Result<Picture, Cause> {
     // Blurred beats garbage: that kind is read here even where a thumbnail could show more.
     let is_ours = jpeg.has_enough_for(ratio) || jpeg.is_baseline_in_turn();
     // If only a full decoder will do, first coefficients still tell whether the file is whole.
-    let reduced = jpeg.read(if is_ours { ratio } else { f64::INFINITY });
+    let reduced = jpeg.read(if is_ours { ratio } else { f64::INFINITY })?;
     let damage = reduced.as_ref().map_or(Ok(None), damage_of)?;
     match reduced {
         Some(reduced) if is_ours => {
             let (thumb, profile) = color::from_jpeg(&reduced, &plan, profile);
             Ok(Picture { thumb, profile, orientation, damage })
         }
-        _ => Ok(Picture { damage, ..any(Cursor::new(file), ImageFormat::Jpeg, options)? }),
+        _ => {
+            file.rewind()?;
+            Ok(Picture { damage, ..any(file, ImageFormat::Jpeg, options)? })
+        }
     }
 }
 

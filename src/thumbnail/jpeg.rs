@@ -4,26 +4,29 @@
 //! made of that and three more. The others are not decoded but skipped, several at a time; a
 //! progressive file has scans of first coefficients, and only those are read.
 
+use std::io::{self, Read, Seek};
+
 use fast_image_resize::PixelType;
 use image::metadata::Orientation;
-use memchr::memmem;
 
 mod bits;
 mod huffman;
+mod input;
 mod scan;
 mod segments;
 
 use super::scale::{Plan, Samples, Size, resize};
+use input::Input;
 use scan::{Count, Plane, Scan};
-use segments::{Component, Cursor, Frame, Tables};
+use segments::{Component, Frame, Tables};
 
 /// A JPEG whose headers have been read.
-pub(super) struct Jpeg<'a> {
+pub(super) struct Jpeg<R> {
     tables: Tables,
     frame: Frame,
     /// The first start of scan, and the file after it.
-    scan: Cursor<'a>,
-    rest: Cursor<'a>,
+    scan: Vec<u8>,
+    rest: Input<R>,
 }
 
 /// A JPEG read at a part of its size.
@@ -55,11 +58,12 @@ struct Layer {
     pixels_per_sample: (f64, f64),
 }
 
-impl<'a> Jpeg<'a> {
+impl<R: Read + Seek> Jpeg<R> {
     /// Reads the headers of `file`. `None` if it is no JPEG, or of a kind that is left to others:
     /// arithmetic, lossless, of more than 8 bits.
-    pub(super) fn open(file: &'a [u8]) -> Option<Self> {
-        let mut rest = Cursor(file.strip_prefix(&[0xFF, 0xD8])?);
+    pub(super) fn open(file: R) -> Option<Self> {
+        let mut rest = Input::new(file).ok()?;
+        rest.ahead(2).starts_with(&[0xFF, 0xD8]).then(|| rest.advance(2))?;
         let mut tables = Tables::default();
         let scan = tables.read_to_scan(&mut rest)?;
         let frame = tables.frame.take()?;
@@ -101,7 +105,7 @@ impl<'a> Jpeg<'a> {
     /// Whether it is one of those that `image` makes garbage of (zune-jpeg 0.5.15): baseline, and
     /// its components come one after the other.
     pub(super) fn is_baseline_in_turn(&self) -> bool {
-        let n = self.scan.0.first().map_or(0, |&n| usize::from(n));
+        let n = self.scan.first().map_or(0, |&n| usize::from(n));
         !self.frame.is_progressive && n < self.frame.components.len()
     }
 
@@ -110,17 +114,22 @@ impl<'a> Jpeg<'a> {
     pub(super) fn percent_possible(&self) -> usize {
         let side = |side: u16| usize::from(side).div_ceil(8);
         let n_blocks = side(self.frame.width) * side(self.frame.height);
-        (self.rest.0.len() * 8 * 100 / n_blocks).min(100)
+        let n_bytes = usize::try_from(self.rest.n_ahead()).unwrap_or(usize::MAX);
+        (n_bytes.saturating_mul(8 * 100) / n_blocks).min(100)
     }
 
     /// Reads the picture in the detail that a thumbnail `ratio` times smaller shows. `None` if its
     /// scans make no sense.
-    pub(super) fn read(mut self, ratio: f64) -> Option<Reduced> {
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub(super) fn read(mut self, ratio: f64) -> io::Result<Option<Reduced>> {
         let mut planes = Plane::all(&self.frame, |&component| self.keeps_ac(component, ratio));
         let mut count = Count::default();
-        while let Some(scan) = Scan::read(self.scan, &self.frame) {
+        while let Some(scan) = Scan::read(&self.scan, &self.frame) {
             if scan.has_dc {
-                let read = scan.decode(self.rest.0, &self.tables, &self.frame, &mut planes);
+                let read = scan.decode(&mut self.rest, &self.tables, &self.frame, &mut planes);
                 let Some(read) = read else { break };
                 count.read += read.read;
                 count.expected += read.expected;
@@ -131,16 +140,22 @@ impl<'a> Jpeg<'a> {
             let Some(next) = self.tables.read_to_scan(&mut self.rest) else { break };
             self.scan = next;
         }
+        self.rest.check()?;
         if count.read == 0 {
-            return None;
+            return Ok(None);
         }
         let never_came = planes.iter().filter(|plane| plane.low_bits.is_none());
         count.expected += never_came.map(|plane| plane.dc.len()).sum::<usize>();
-        let percent_kept = u8::try_from(count.read * 100 / count.expected).ok()?;
+        let percent_kept = u8::try_from(count.read * 100 / count.expected).unwrap_or(100);
         // What of a progressive file is not read, should at least be there.
-        let has_end =
-            !self.frame.is_progressive || memmem::rfind(self.rest.0, b"\xFF\xD9").is_some();
-        Some(Reduced { space: self.space()?, planes: self.layers(&planes), percent_kept, has_end })
+        let has_end = !self.frame.is_progressive || self.rest.has_ahead(b"\xFF\xD9")?;
+        let reduced = self.space().map(|space| Reduced {
+            space,
+            planes: self.layers(&planes),
+            percent_kept,
+            has_end,
+        });
+        Ok(reduced)
     }
 
     fn space(&self) -> Option<Space> {

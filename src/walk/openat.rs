@@ -18,6 +18,8 @@ use super::{Dir, Entry, Error, Follow, Meta, Visit, Walk, bytes, path_in};
 const BUFFER_BYTES: usize = 64 << 10;
 /// A directory with more entries is shared out in parts of as many.
 const NAMES_PER_PART: usize = 512;
+/// Parts of one directory that wait at once; then whoever reads it visits the next one itself.
+const PARTS_PER_THREAD: usize = 2;
 /// What the kernel takes as one path, with its NUL.
 const PATH_MAX: usize = 4096;
 const DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -41,7 +43,6 @@ struct Shared<'v, V> {
 struct Worker<'v, V> {
     visitor: &'v mut V,
     buffer: Vec<u8>,
-    names: Vec<u8>,
     subdirs: Vec<Arc<Dir>>,
 }
 
@@ -49,19 +50,38 @@ struct Worker<'v, V> {
 struct Open<'s> {
     dir: Arc<Dir>,
     fd: OwnedFd,
-    n_open: &'s AtomicUsize,
+    counter: &'s AtomicUsize,
+    n_parts_waiting: AtomicUsize,
 }
 
 impl<'s> Open<'s> {
-    fn new(dir: Arc<Dir>, fd: OwnedFd, n_open: &'s AtomicUsize) -> Arc<Self> {
-        n_open.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Open { dir, fd, n_open })
+    fn new(dir: Arc<Dir>, fd: OwnedFd, counter: &'s AtomicUsize) -> Arc<Self> {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Open { dir, fd, counter, n_parts_waiting: AtomicUsize::new(0) })
+    }
+}
+
+impl Open<'_> {
+    /// Visits an entry of this directory; one to be entered joins `subdirs`.
+    fn visit<V: Visit>(&self, name: &CStr, visitor: &mut V, subdirs: &mut Vec<Arc<Dir>>) {
+        let dir = Some(&self.dir);
+        match statx(&self.fd, name, STAT, FIELDS) {
+            Ok(stat) => {
+                let entry = Entry { dir, name: name.to_bytes(), meta: meta(&stat) };
+                let id = visitor.entry(&entry);
+                subdirs.extend(id.map(|id| Dir::new(&entry, id)));
+            }
+            Err(err) => {
+                let path = path_in(dir, name.to_bytes());
+                visitor.failed(Error { path, cause: err.into() });
+            }
+        }
     }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.n_open.fetch_sub(1, Ordering::Relaxed);
+        self.counter.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -91,7 +111,7 @@ pub(super) fn run<V: Visit>(walk: &Walk, root: &Path, visitors: &mut [V]) {
 
 impl<'v, V> Worker<'v, V> {
     fn new(visitor: &'v mut V) -> Self {
-        Worker { visitor, buffer: Vec::new(), names: Vec::new(), subdirs: Vec::new() }
+        Worker { visitor, buffer: Vec::new(), subdirs: Vec::new() }
     }
 }
 
@@ -140,72 +160,71 @@ impl<'v, V: Visit> Shared<'v, V> {
         Ok(fd)
     }
 
-    /// Reads the names in `dir` and visits them; all but the last part on whatever thread is free.
+    /// Visits what is in a directory as its names are read; of many names some in parts, on
+    /// whatever thread is free.
     fn read<'s>(&'s self, scope: &Scope<'s>, worker: &mut Worker<'v, V>, open: &Arc<Open<'s>>) {
-        let mut names = mem::take(&mut worker.names);
-        let mut n_names = 0;
-        worker.buffer.reserve_exact(BUFFER_BYTES);
-        let mut found = RawDir::new(&open.fd, worker.buffer.spare_capacity_mut());
+        let Worker { visitor, buffer, subdirs } = worker;
+        let (mut names, mut n_names, mut is_shared) = (Vec::new(), 0, false);
+        buffer.reserve_exact(BUFFER_BYTES);
+        let mut found = RawDir::new(&open.fd, buffer.spare_capacity_mut());
         while let Some(next) = found.next() {
             let name = match &next {
-                Ok(entry) => entry.file_name().to_bytes_with_nul(),
+                Ok(entry) => entry.file_name(),
                 Err(err) => {
-                    let cause = (*err).into();
-                    worker.visitor.failed(Error { path: open.dir.path(), cause });
+                    visitor.failed(Error { path: open.dir.path(), cause: (*err).into() });
                     break;
                 }
             };
-            if matches!(name, b".\0" | b"..\0") {
+            if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
             }
-            if n_names == NAMES_PER_PART {
-                n_names = 0;
-                self.spawn_part(scope, mem::take(&mut names), Arc::clone(open));
+            if is_shared {
+                names.extend_from_slice(name.to_bytes_with_nul());
+            } else {
+                open.visit(name, *visitor, subdirs);
             }
-            names.extend_from_slice(name);
             n_names += 1;
+            if n_names % NAMES_PER_PART == 0 {
+                if is_shared {
+                    self.spawn_part(scope, mem::take(&mut names), Arc::clone(open));
+                }
+                if !visitor.goes_on() {
+                    break;
+                }
+                let n_waiting = open.n_parts_waiting.load(Ordering::Relaxed);
+                is_shared = n_waiting < self.workers.len() * PARTS_PER_THREAD;
+            }
         }
-        self.visit(scope, worker, open, &names);
-        names.clear();
-        worker.names = names;
+        self.visit_part(scope, worker, &names, open);
     }
 
     fn spawn_part<'s>(&'s self, scope: &Scope<'s>, names: Vec<u8>, open: Arc<Open<'s>>) {
+        open.n_parts_waiting.fetch_add(1, Ordering::Relaxed);
         scope.spawn(move |scope| {
+            open.n_parts_waiting.fetch_sub(1, Ordering::Relaxed);
             if !self.is_stopped.load(Ordering::Relaxed) {
-                self.visit(scope, &mut self.worker(), &open, &names);
+                self.visit_part(scope, &mut self.worker(), &names, &open);
             }
         });
     }
 
-    /// Visits the entries of these names, then sees to it that the directories among them are.
-    fn visit<'s>(
+    /// Visits the entries of these names, then sees to it that the directories found are entered.
+    fn visit_part<'s>(
         &'s self,
         scope: &Scope<'s>,
         worker: &mut Worker<'v, V>,
-        open: &Arc<Open<'s>>,
         mut names: &[u8],
+        open: &Arc<Open<'s>>,
     ) {
-        let dir = Some(&open.dir);
         while let Ok(name) = CStr::from_bytes_until_nul(names) {
             names = &names[name.count_bytes() + 1..];
-            match statx(&open.fd, name, STAT, FIELDS) {
-                Ok(stat) => {
-                    let entry = Entry { dir, name: name.to_bytes(), meta: meta(&stat) };
-                    let id = worker.visitor.entry(&entry);
-                    worker.subdirs.extend(id.map(|id| Dir::new(&entry, id)));
-                }
-                Err(err) => {
-                    let path = path_in(dir, name.to_bytes());
-                    worker.visitor.failed(Error { path, cause: err.into() });
-                }
-            }
+            open.visit(name, worker.visitor, &mut worker.subdirs);
         }
         if !worker.visitor.goes_on() {
             self.is_stopped.store(true, Ordering::Relaxed);
         }
         let is_kept = self.n_open.load(Ordering::Relaxed) <= self.n_kept;
-        for subdir in worker.subdirs.drain(..) {
+        for subdir in worker.subdirs.drain(..).rev() {
             let parent = is_kept.then(|| Arc::clone(open));
             scope.spawn(move |scope| self.enter(scope, subdir, parent));
         }

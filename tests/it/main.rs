@@ -7,6 +7,7 @@ mod clock;
 mod clockwall;
 mod crawl;
 mod du;
+mod ftpd;
 mod mandelbrot;
 mod netcat;
 mod reverb;

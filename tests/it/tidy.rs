@@ -10,7 +10,10 @@ const FLOORS: [(&str, &[&str]); 4] = [
     ("std and crossbeam", &["css", "limits", "percent", "robots", "sync", "text", "units"]),
     (
         "one outside thing each",
-        &["charset", "cpu", "fetch", "files", "html", "links", "mirror", "tcp", "urls", "walk"],
+        &[
+            "charset", "cpu", "fetch", "files", "html", "jail", "links", "mirror", "tcp", "urls",
+            "walk",
+        ],
     ),
     (
         "engines",
@@ -21,6 +24,7 @@ const FLOORS: [(&str, &[&str]); 4] = [
             "clockwall",
             "crawl",
             "du",
+            "ftp",
             "mandelbrot",
             "netcat",
             "reverb",

@@ -251,6 +251,7 @@ impl Cli {
     pub(crate) fn options(&self, face: &Face) -> Options {
         let gnu = &self.gnu;
         let is_book = matches!(face, Face::Book);
+        let limits = Limits::current();
         let exclude = gnu.exclude.iter().map(|glob| Pattern::new(glob.as_encoded_bytes()));
         Options {
             measure: match () {
@@ -279,8 +280,8 @@ impl Cli {
             },
             exclude: exclude.collect(),
             walker: self.walker,
-            n_threads: self.threads,
-            n_files: Limits::current().files_free(),
+            n_threads: self.threads.min(limits.threads()),
+            n_files: limits.files_free(),
         }
     }
 }

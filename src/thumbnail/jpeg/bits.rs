@@ -30,6 +30,22 @@ impl<'a> Bits<'a> {
         self.at
     }
 
+    /// How many bytes of the data are ahead.
+    #[inline]
+    pub(super) fn n_ahead(&self) -> usize {
+        self.data.len() - self.at
+    }
+
+    /// Lets go of the data; to go on, call [`Bits::on`] with more of it.
+    pub(super) fn paused(&self) -> Bits<'static> {
+        Bits { data: &[], at: 0, window: self.window, n: self.n, n_padding: self.n_padding }
+    }
+
+    /// Goes on with `data`, which begins where the position was.
+    pub(super) fn on(self, data: &[u8]) -> Bits<'_> {
+        Bits { data, at: 0, window: self.window, n: self.n, n_padding: self.n_padding }
+    }
+
     /// Makes sure of 32 bits.
     #[inline]
     pub(super) fn refill(&mut self) {

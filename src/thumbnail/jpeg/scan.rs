@@ -1,9 +1,11 @@
 //! Scans: the entropy-coded data, of which a small picture needs the start of each block.
 
+use std::io::{Read, Seek};
 use std::ops::Range;
 
 use super::bits::Bits;
 use super::huffman::{Codes, Skipper, advance, run_and_size};
+use super::input::Input;
 use super::segments::{Component, Cursor, Frame, Tables};
 
 /// The coefficients that are kept of one component.
@@ -101,7 +103,8 @@ fn level(centred: f32) -> u8 {
 }
 
 impl Scan {
-    pub(super) fn read(mut segment: Cursor<'_>, frame: &Frame) -> Option<Self> {
+    pub(super) fn read(segment: &[u8], frame: &Frame) -> Option<Self> {
+        let mut segment = Cursor(segment);
         let n = segment.byte()?;
         let mut components = Vec::new();
         for _ in 0..n {
@@ -115,11 +118,10 @@ impl Scan {
         is_sound.then_some(Scan { components, has_dc, high: bits >> 4, low: bits & 15 })
     }
 
-    /// Reads the scan at the start of `data` into `planes` and counts blocks; `None` if it makes no
-    /// sense.
-    pub(super) fn decode(
+    /// Reads the scan ahead into `planes` and counts blocks; `None` if it makes no sense.
+    pub(super) fn decode<R: Read + Seek>(
         &self,
-        data: &[u8],
+        input: &mut Input<R>,
         tables: &Tables,
         frame: &Frame,
         planes: &mut [Plane],
@@ -154,7 +156,7 @@ impl Scan {
             0 => mcus.n,
             interval => interval,
         };
-        let n_read = mcus.decode(data, interval, planes);
+        let n_read = mcus.decode(input, interval, planes);
         Some(Count { read: n_read * blocks_per_mcu, expected: mcus.n * blocks_per_mcu })
     }
 }
@@ -191,6 +193,9 @@ struct Part<'a> {
     last_dc: i16,
 }
 
+/// More than an MCU takes: ten blocks of 64 codes of 16 bits with 15 more, each byte stuffed.
+const MCU_BYTES: usize = 1 << 13;
+
 /// The MCUs of a scan.
 struct Mcus<'a> {
     parts: Vec<Part<'a>>,
@@ -202,18 +207,23 @@ struct Mcus<'a> {
 impl Mcus<'_> {
     /// Decodes from restart to restart, and says how many MCUs were there. After a fault it goes
     /// on at the next restart there is.
-    fn decode(&mut self, data: &[u8], interval: usize, planes: &mut [Plane]) -> usize {
-        let (mut file, mut start, mut n_read) = (Cursor(data), 0, 0);
+    fn decode<R: Read + Seek>(
+        &mut self,
+        input: &mut Input<R>,
+        interval: usize,
+        planes: &mut [Plane],
+    ) -> usize {
+        let (mut start, mut n_read) = (0, 0);
         let mut number = 0; // of the restart marker that comes next
         while start < self.n {
             let end = (start + interval).min(self.n);
-            let (n, n_bytes) = self.decode_interval(file.0, start..end, planes);
-            n_read += n;
-            file.0 = &file.0[n_bytes..];
+            n_read += self.decode_interval(input, start..end, planes);
             if end == self.n {
                 break;
             }
-            let Some(marker @ 0xD0..=0xD7) = file.marker() else { break };
+            // Another marker is left to the one who reads segments.
+            let Some(marker @ 0xD0..=0xD7) = input.find_marker() else { break };
+            input.advance(2);
             // Numbers that are missing are intervals that are missing.
             let n_missing = usize::from(marker.wrapping_sub(number) & 7);
             start = end + n_missing * interval;
@@ -222,33 +232,42 @@ impl Mcus<'_> {
         n_read
     }
 
-    /// MCUs that were there, and how far they reach in `data`.
-    fn decode_interval(
+    /// How many of the MCUs were there.
+    fn decode_interval<R: Read + Seek>(
         &mut self,
-        data: &[u8],
+        input: &mut Input<R>,
         mcus: Range<usize>,
         planes: &mut [Plane],
-    ) -> (usize, usize) {
-        let mut bits = Bits::new(data);
+    ) -> usize {
+        let mut bits = Bits::new(input.ahead(MCU_BYTES));
         for part in &mut self.parts {
             part.last_dc = 0;
         }
         let start = mcus.start;
         let (mut x, mut y) = (start % self.across, start / self.across);
-        for mcu in mcus.clone() {
+        let mut n_read = mcus.len();
+        for mcu in mcus {
+            if bits.n_ahead() < MCU_BYTES {
+                let (n_bytes, paused) = (bits.position(), bits.paused());
+                input.advance(n_bytes);
+                bits = paused.on(input.ahead(MCU_BYTES));
+            }
             let low = self.low;
             let is_sound = self.parts.iter_mut().all(|part| {
                 part.decode(&mut bits, &mut planes[part.component], x, y, low).is_some()
             });
             if !is_sound || bits.is_overrun() {
-                return (mcu - start, bits.position());
+                n_read = mcu - start;
+                break;
             }
             x += 1;
             if x == self.across {
                 (x, y) = (0, y + 1);
             }
         }
-        (mcus.len(), bits.position())
+        let n_bytes = bits.position();
+        input.advance(n_bytes);
+        n_read
     }
 }
 

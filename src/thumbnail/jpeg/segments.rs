@@ -1,8 +1,11 @@
 //! The marker segments of a JPEG: what its scans need to be read and its samples to be shown.
 
+use std::io::{Read, Seek};
+
 use image::metadata::Orientation;
 
 use super::huffman::Codes;
+use super::input::Input;
 
 /// A cursor over bytes that gives `None` at their end.
 #[derive(Clone, Copy)]
@@ -25,27 +28,6 @@ impl<'a> Cursor<'a> {
         let (bytes, rest) = self.0.split_at_checked(n)?;
         self.0 = rest;
         Some(bytes)
-    }
-
-    /// What follows a marker that has a length.
-    pub(super) fn segment(&mut self) -> Option<Cursor<'a>> {
-        let length = usize::from(self.u16()?);
-        self.bytes(length.checked_sub(2)?).map(Cursor)
-    }
-
-    /// Goes on to the next marker and takes it.
-    pub(super) fn marker(&mut self) -> Option<u8> {
-        loop {
-            let at = memchr::memchr(0xFF, self.0)?;
-            self.0 = &self.0[at + 1..];
-            match *self.0.first()? {
-                0 | 0xFF => (), // stuffed, or a filler
-                marker => {
-                    self.0 = &self.0[1..];
-                    return Some(marker);
-                }
-            }
-        }
     }
 }
 
@@ -125,12 +107,12 @@ pub(super) struct Tables {
 impl Tables {
     /// Reads segments up to and with a start of scan, whose segment it gives. `None` at the end of
     /// the file or where we cannot go on.
-    pub(super) fn read_to_scan<'a>(&mut self, file: &mut Cursor<'a>) -> Option<Cursor<'a>> {
+    pub(super) fn read_to_scan<R: Read + Seek>(&mut self, file: &mut Input<R>) -> Option<Vec<u8>> {
         loop {
             match file.marker()? {
                 0x01 | 0xD0..=0xD8 => (), // these have no segment
                 0xD9 => return None,
-                0xDA => return file.segment(),
+                0xDA => return file.segment().map(|segment| segment.0.to_vec()),
                 marker => self.read(marker, file.segment()?)?,
             }
         }

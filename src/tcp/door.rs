@@ -6,24 +6,37 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Counts = Mutex<HashMap<IpAddr, usize>>;
 
-pub(super) struct Door {
+/// A bound on the connections from one address.
+#[derive(Debug)]
+pub struct Door {
     n_max: usize,
+    /// Whether this machine itself is bound too.
+    is_strict: bool,
     counts: Arc<Counts>,
 }
 
 /// One connection's place, given back when dropped.
-pub(super) struct Place(Option<(IpAddr, Arc<Counts>)>);
+#[derive(Debug)]
+pub struct Place(Option<(IpAddr, Arc<Counts>)>);
 
 impl Door {
-    /// Zero lets any number in.
-    pub(super) fn new(n_max: usize) -> Self {
-        Door { n_max, counts: Arc::default() }
+    /// Lets any number in from loopback, and with zero from everywhere.
+    #[must_use]
+    pub fn new(n_max: usize) -> Self {
+        Door { n_max, is_strict: false, counts: Arc::default() }
+    }
+
+    /// The same for loopback as for others.
+    #[must_use]
+    pub fn strict(n_max: usize) -> Self {
+        Door { is_strict: true, ..Door::new(n_max) }
     }
 
     /// A place for a client from `ip`, if it has not too many.
-    pub(super) fn enter(&self, ip: IpAddr) -> Option<Place> {
+    #[must_use]
+    pub fn enter(&self, ip: IpAddr) -> Option<Place> {
         let ip = ip.to_canonical(); // ::ffff:127.0.0.1 is 127.0.0.1
-        if self.n_max == 0 || ip.is_loopback() {
+        if self.n_max == 0 || (ip.is_loopback() && !self.is_strict) {
             return Some(Place(None));
         }
         let mut counts = lock(&self.counts);
@@ -73,6 +86,9 @@ mod tests {
         let door = Door::new(1);
         let places: Vec<_> = (0..10).map(|_| door.enter(home)).collect();
         assert!(places.iter().all(Option::is_some));
+        let strict = Door::strict(1);
+        let _first = strict.enter(home).expect("none is in");
+        assert!(strict.enter(home).is_none());
         let (open, away) = (Door::new(0), "192.0.2.1".parse().unwrap());
         assert!((0..10).all(|_| open.enter(away).is_some()));
     }

@@ -1,0 +1,168 @@
+//! Bytes from the control connection to lines, with what Telnet mixes in taken out.
+
+use std::mem;
+
+const IAC: u8 = 255;
+/// WILL, WONT, DO and DONT: an option follows.
+const NEGOTIATE: std::ops::RangeInclusive<u8> = 251..=254;
+const SUB_BEGIN: u8 = 250;
+const SUB_END: u8 = 240;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    Text(Vec<u8>),
+    TooLong,
+}
+
+/// Lines end with LF, or CR LF. What comes in one piece or in many is the same.
+#[derive(Debug)]
+pub(super) struct Input {
+    raw: Vec<u8>,
+    n_taken: usize,
+    line: Vec<u8>,
+    line_max: usize,
+    is_too_long: bool,
+    telnet: Telnet,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Telnet {
+    Data,
+    Command,
+    Option,
+    Sub,
+    SubCommand,
+}
+
+impl Input {
+    pub(super) fn new(line_max: usize) -> Self {
+        Input {
+            raw: Vec::new(),
+            n_taken: 0,
+            line: Vec::new(),
+            line_max,
+            is_too_long: false,
+            telnet: Telnet::Data,
+        }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.raw.drain(..mem::take(&mut self.n_taken));
+        self.raw.extend_from_slice(bytes);
+    }
+
+    /// Throws away what came and was not taken: it came before the line was secure.
+    pub(super) fn clear(&mut self) {
+        *self = Input::new(self.line_max);
+    }
+
+    pub(super) fn next(&mut self) -> Option<Line> {
+        while let Some(&byte) = self.raw.get(self.n_taken) {
+            self.n_taken += 1;
+            if let Some(byte) = self.data(byte)
+                && let Some(line) = self.take(byte)
+            {
+                return Some(line);
+            }
+        }
+        (self.raw, self.n_taken) = (Vec::new(), 0);
+        None
+    }
+
+    /// The byte, unless it is Telnet's. No name has the byte 255, so one that is doubled goes too.
+    fn data(&mut self, byte: u8) -> Option<u8> {
+        let (telnet, data) = match (self.telnet, byte) {
+            (Telnet::Data, IAC) => (Telnet::Command, None),
+            (Telnet::Command, SUB_BEGIN) => (Telnet::Sub, None),
+            (Telnet::Command, byte) if NEGOTIATE.contains(&byte) => (Telnet::Option, None),
+            (Telnet::Sub, IAC) => (Telnet::SubCommand, None),
+            (Telnet::Sub, _) => (Telnet::Sub, None),
+            (Telnet::SubCommand, SUB_END) | (Telnet::Option, _) => (Telnet::Data, None),
+            (Telnet::SubCommand, _) => (Telnet::Sub, None),
+            // The mark that follows IAC may have come out of band and been lost.
+            (Telnet::Command, SUB_END..) => (Telnet::Data, None),
+            (Telnet::Command | Telnet::Data, byte) => (Telnet::Data, Some(byte)),
+        };
+        self.telnet = telnet;
+        data
+    }
+
+    fn take(&mut self, byte: u8) -> Option<Line> {
+        match byte {
+            b'\n' => Some(self.end()),
+            0 if self.line.last() == Some(&b'\r') => None, // CR NUL is a CR that ends no line
+            _ if self.line.len() > self.line_max => {
+                self.is_too_long = true;
+                None
+            }
+            _ => {
+                self.line.push(byte);
+                None
+            }
+        }
+    }
+
+    fn end(&mut self) -> Line {
+        let mut line = mem::take(&mut self.line);
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        let is_too_long = mem::take(&mut self.is_too_long) || line.len() > self.line_max;
+        if is_too_long { Line::TooLong } else { Line::Text(line) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn lines(pieces: &[&[u8]]) -> Vec<String> {
+        let mut input = Input::new(20);
+        let mut found = Vec::new();
+        for piece in pieces {
+            input.push(piece);
+            while let Some(line) = input.next() {
+                found.push(match line {
+                    Line::Text(text) => String::from_utf8_lossy(&text).into_owned(),
+                    Line::TooLong => "TOO LONG".to_owned(),
+                });
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn lines_end_with_lf() {
+        let check = |input: &[u8], expected: &[&str]| assert_eq!(lines(&[input]), expected);
+        check(b"NOOP\r\nPWD\nhalf", &["NOOP", "PWD"]);
+        check(b"a\rb\r\r\n", &["a\rb\r"]);
+        check(b"a\r\0b\r\n", &["a\rb"]);
+        check(b"\r\n\n", &["", ""]);
+        check(b"12345678901234567890\r\n", &["12345678901234567890"]);
+        check(b"123456789012345678901\r\nNOOP\r\n", &["TOO LONG", "NOOP"]);
+        check(&[b"x".repeat(1000), b"\r\nNOOP\n".to_vec()].concat(), &["TOO LONG", "NOOP"]);
+    }
+
+    #[test]
+    fn telnet_is_taken_out() {
+        let check = |input: &[u8], expected: &[&str]| assert_eq!(lines(&[input]), expected);
+        check(b"\xff\xf4\xff\xf2ABOR\r\n", &["ABOR"]);
+        check(b"\xff\xf4\xffABOR\r\n", &["ABOR"]);
+        check(b"NO\xff\xfd\x01OP\r\n", &["NOOP"]);
+        check(b"NO\xff\xfa\x18\x01\xff\xf0OP\r\n", &["NOOP"]);
+        check(b"MKD a\xff\xffb\r\n", &["MKD ab"]);
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_do_not_matter(
+            bytes in proptest::collection::vec(
+                prop_oneof![any::<u8>(), Just(b'\r'), Just(b'\n'), Just(IAC), Just(0)], 0..200),
+        ) {
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            prop_assert_eq!(lines(&[&bytes]), lines(&single));
+            prop_assert!(lines(&[&bytes]).iter().all(|line| !line.contains('\n')));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The server's side of TLS: one configuration for all sessions, whose tickets carry the session.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use rustls::ServerConfig;
+use rustls::crypto::ring as provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, ProducesTickets};
+
+/// Tickets that a client gets at its login: as many as clients keep.
+const TICKETS: usize = 8;
+/// Tickets that come with a download.
+const TICKETS_MORE: usize = 2;
+
+/// How TLS is offered.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    pub(super) config: Arc<ServerConfig>,
+    /// Nobody logs in, and nothing is transferred, without it.
+    pub is_required: bool,
+    /// A data connection must resume its control connection's TLS session.
+    pub must_resume: bool,
+}
+
+/// Which file could not be used, and why.
+#[derive(Debug)]
+pub struct Error {
+    path: PathBuf,
+    cause: String,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.cause)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Tls {
+    /// Reads a chain of certificates and the key of the first, both as PEM.
+    ///
+    /// # Errors
+    /// When either file cannot be read, or they do not belong together.
+    pub fn new(certificates: &Path, key: &Path) -> Result<Self, Error> {
+        let error = |path: &Path, cause: String| Error { path: path.to_owned(), cause };
+        let chain = CertificateDer::pem_file_iter(certificates)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|err| error(certificates, err.to_string()))?;
+        let secret =
+            PrivateKeyDer::from_pem_file(key).map_err(|err| error(key, err.to_string()))?;
+        let config = config(chain, secret).map_err(|err| error(certificates, err.to_string()))?;
+        Ok(Tls { config: Arc::new(config), is_required: false, must_resume: true })
+    }
+
+    /// For a data connection of that session.
+    ///
+    /// A client that only writes would not read new tickets, and close with them unread: that
+    /// resets the connection, and may lose the end of the file. So an upload brings none.
+    pub(super) fn for_data(&self, session: SessionId, is_upload: bool) -> Arc<ServerConfig> {
+        let mut config = (*self.config).clone();
+        config.ticketer = Arc::new(Bound { tickets: config.ticketer, session });
+        config.session_storage = Arc::new(NoServerSessionStorage {}); // tickets alone resume
+        config.send_tls13_tickets = if is_upload { 0 } else { TICKETS_MORE };
+        Arc::new(config)
+    }
+}
+
+/// What the tickets of one session carry. Nobody else can make one up, or guess it.
+pub(super) type SessionId = [u8; 16];
+
+pub(super) fn session_id() -> Result<SessionId, rustls::Error> {
+    let mut id = SessionId::default();
+    let filled = SystemRandom::new().fill(&mut id);
+    filled.map(|()| id).map_err(|_| rustls::Error::FailedToGetRandomBytes)
+}
+
+/// Takes and makes tickets of `session` alone. If it made others, whoever shook hands on the data
+/// port and was then refused would have one for the next time.
+#[derive(Debug)]
+struct Bound {
+    tickets: Arc<dyn ProducesTickets>,
+    session: SessionId,
+}
+
+impl ProducesTickets for Bound {
+    fn enabled(&self) -> bool {
+        self.tickets.enabled()
+    }
+
+    fn lifetime(&self) -> u32 {
+        self.tickets.lifetime()
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        memchr::memmem::find(plain, &self.session)?;
+        self.tickets.encrypt(plain)
+    }
+
+    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        let plain = self.tickets.decrypt(cipher)?;
+        memchr::memmem::find(&plain, &self.session)?;
+        Some(plain)
+    }
+}
+
+fn config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    // Some clients use a ticket once only. Downloads bring new ones; these are for uploads.
+    config.send_tls13_tickets = TICKETS;
+    // A ticket holds all of its session: however many are used, none runs out here.
+    config.ticketer = provider::Ticketer::new()?;
+    Ok(config)
+}

@@ -1,0 +1,25 @@
+//! Where the kernel has no such call, cap-std resolves a path name by name.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use rustix::fs::{Mode, OFlags};
+
+/// Opening a device may do something here; only links, files and directories are looked at so.
+pub(super) const LOOK: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK);
+
+pub(super) fn open(root: &OwnedFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+    let root = Dir::from_std_file(File::from(root.try_clone()?));
+    if flags.contains(OFlags::DIRECTORY) {
+        return Ok(root.open_dir(path)?.into_std_file().into());
+    }
+    let is_writing = flags.contains(OFlags::WRONLY);
+    let mut options = OpenOptions::new();
+    options.read(!is_writing).write(is_writing).append(flags.contains(OFlags::APPEND));
+    options.create(flags.contains(OFlags::CREATE)).mode(mode.bits().into());
+    options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as _);
+    Ok(root.open_with(path, &options)?.into_std().into())
+}

@@ -1,0 +1,68 @@
+//! 8.2: ftpd, the tool.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::support::Server;
+use client::Ftp;
+
+mod client;
+mod life;
+mod limits;
+mod login;
+mod promises;
+mod protocol;
+mod random;
+mod secure;
+
+/// A server of a new directory with a few files, writable.
+struct Site {
+    dir: TempDir,
+    server: Server,
+}
+
+impl Site {
+    fn new(args: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("sub")).unwrap();
+        fs::write(dir.path().join("file"), "one\ntwo\n").unwrap();
+        fs::write(dir.path().join("sub/inner"), "inner").unwrap();
+        let path = dir.path().to_str().unwrap();
+        let server = Server::start("ftpd", &[&[path, "-writable"], args].concat());
+        Site { dir, server }
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    /// A client that is logged in, in TYPE I.
+    fn login(&self) -> Ftp {
+        let mut ftp = self.connect();
+        ftp.login("anonymous", "x");
+        ftp.says("TYPE I", 200);
+        ftp
+    }
+
+    fn connect(&self) -> Ftp {
+        Ftp::connect(self.server.addr)
+    }
+
+    /// Names in the directory, also those that listings hide.
+    fn names(&self) -> Vec<String> {
+        names(self.dir.path())
+    }
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}

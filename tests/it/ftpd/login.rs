@@ -1,0 +1,129 @@
+//! Who may come in, and do what.
+
+use std::fs;
+
+use super::{Ftp, Site};
+use crate::support::{Server, command, outcome, run, run_with};
+
+#[test]
+fn anonymous_may_only_read_unless_more_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), "text").unwrap();
+    let path = dir.path().to_str().unwrap();
+    let can_write = |args: &[&str]| {
+        let server = Server::start("ftpd", &[&[path], args].concat());
+        let mut ftp = Ftp::connect(([127, 0, 0, 1], server.addr.port()).into());
+        ftp.login("ftp", "me@");
+        ftp.says("TYPE I", 200);
+        assert_eq!(ftp.get("RETR file"), b"text");
+        ftp.send("MKD d\r\n");
+        let is_made = ftp.reply().0 == 257;
+        assert_eq!(is_made, fs::remove_dir(dir.path().join("d")).is_ok());
+        if !is_made {
+            for line in [
+                "DELE file",
+                "RNFR file",
+                "RMD d",
+                "SITE CHMOD 600 file",
+                "MFMT 20010203040506 file",
+            ] {
+                ftp.says(line, 550);
+            }
+            for line in ["STOR x", "APPE x", "STOU"] {
+                drop(ftp.data());
+                ftp.says(line, 550);
+            }
+        }
+        is_made
+    };
+    assert!(!can_write(&[]));
+    assert!(can_write(&["-writable"]));
+    assert!(!can_write(&["-writable", "-bind", "0.0.0.0"]));
+    assert!(can_write(&["-writable", "-bind", "0.0.0.0", "-anonymous-writable"]));
+}
+
+#[test]
+fn users_and_their_rights() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let made = run_with("ftpd", &["-hash-password"], b"secret\n");
+    let hash = made.stdout.trim();
+    assert!(made.code() == 0 && hash.starts_with("$argon2id$"), "{made:?}");
+    let users = file("users", &format!("# who\nann:{hash}\nbob:{hash}:ro\n"));
+    let password = file("password", "pass:word\n");
+    let site = Site::new(&["-users", &users, "-user", "eve", "-password-file", &password]);
+    let rights = |name: &str, password: &str| {
+        let mut ftp = site.connect();
+        ftp.says(&format!("USER {name}"), 331);
+        ftp.send(format!("PASS {password}\r\n"));
+        if ftp.reply().0 != 230 {
+            return None;
+        }
+        ftp.send("MKD d\r\n");
+        Some(ftp.reply().0 == 257 && fs::remove_dir(site.path("d")).is_ok())
+    };
+    assert_eq!(rights("ann", "secret"), Some(true));
+    assert_eq!(rights("bob", "secret"), Some(false));
+    assert_eq!(rights("eve", "pass:word"), Some(true));
+    assert_eq!(rights("eve", "secret"), None);
+    assert_eq!(rights("anonymous", "x"), None);
+}
+
+#[test]
+fn guessing_takes_time_and_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let password = dir.path().join("password");
+    fs::write(&password, "secret").unwrap();
+    let password = password.to_str().unwrap();
+    let args = ["-user", "ann", "-password-file", password, "-tries", "2", "-login-delay", "200ms"];
+    let site = Site::new(&args);
+    let mut ftp = site.connect();
+    let started = std::time::Instant::now();
+    ftp.says("USER ann", 331);
+    ftp.says("PASS wrong", 530);
+    assert!(started.elapsed().as_millis() >= 200);
+    ftp.says("PASS secret", 503);
+    ftp.says("USER nobody", 331);
+    ftp.says("PASS wrong", 421);
+    assert_eq!(ftp.try_reply(), None);
+    let both = Site::new(&[&args[..], &["-anonymous"]].concat());
+    assert_eq!(both.login().get("RETR sub/inner"), b"inner");
+}
+
+#[test]
+fn wrong_usage_is_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    assert_eq!(run("ftpd", &[] as &[&str]).code(), 2);
+    for args in [
+        &["-passive-ports", "5-4"][..],
+        &["-idle", "x"],
+        &["-require-tls"],
+        &["-user", "x"],
+        &["-tls", "only-one"],
+        &["-public-address", "::1"],
+    ] {
+        let ended = run("ftpd", &[&[path], args].concat());
+        assert_eq!((ended.code(), ended.stderr.lines().count()), (2, 1), "{ended:?}");
+    }
+    let failed = |args: &[&str]| {
+        let ended = outcome(command("ftpd", args));
+        assert_eq!(ended.code(), 1, "{ended:?}");
+        ended.stderr
+    };
+    let none = failed(&["/nonexistent"]);
+    assert_eq!(none, "ftpd: /nonexistent: No such file or directory (os error 2)\n");
+    let users = dir.path().join("users");
+    fs::write(&users, "ann:secret\n").unwrap();
+    let users = users.to_str().unwrap();
+    let bad = failed(&[path, "-users", users]);
+    assert_eq!(
+        bad,
+        format!("ftpd: {users}: line 1: ann: not a hash that ftpd --hash-password makes\n")
+    );
+    assert!(failed(&[path, "-tls", users, users]).starts_with(&format!("ftpd: {users}: ")));
+}

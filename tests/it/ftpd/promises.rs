@@ -1,0 +1,260 @@
+//! What hardly any server gets right.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::Site;
+use crate::support::{Process, Server, eventually, program};
+
+#[test]
+fn an_interrupted_upload_leaves_the_old_file_and_nothing_else() {
+    let site = Site::new(&[]);
+    let names = site.names();
+    // By ABOR, by the death of the client, by a reset: each with half a file sent.
+    for end in ["ABOR", "hang up", "reset"] {
+        let mut ftp = site.login();
+        let mut data = ftp.data();
+        ftp.says("STOR file", 150);
+        data.write_all(&[b'x'; 100_000]).unwrap();
+        eventually("bytes have come", || ftp.says("STAT", 211).contains(" 100000 bytes"));
+        assert_eq!(site.read("file"), b"one\ntwo\n");
+        match end {
+            "ABOR" => {
+                ftp.says("ABOR", 426);
+                ftp.hears(226, "ABOR");
+            }
+            "hang up" => {
+                drop(ftp); // before the data connection, as the kernel closes a dead process's
+                drop(data);
+            }
+            _ => {
+                reset(data);
+                ftp.hears(426, "a reset");
+            }
+        }
+        eventually("only the old file is there", || site.names() == names);
+        assert_eq!(site.read("file"), b"one\ntwo\n", "{end}");
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_file_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), "old").unwrap();
+    let mut command = Command::new("sh");
+    command.arg("-c").arg("trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\"");
+    command.arg(program("ftpd")).arg(dir.path()).args(["-port", "0", "-writable"]);
+    let site = Site { dir, server: Server::of(command) };
+    let mut ftp = site.login();
+    ftp.put("STOR file", &vec![b'x'; 4 << 20], 552);
+    assert_eq!((site.read("file"), site.names()), (b"old".to_vec(), vec!["file".to_owned()]));
+    ftp.put("STOR file", b"new", 226);
+    assert_eq!(site.read("file"), b"new");
+}
+
+#[test]
+fn ten_uploads_of_one_name_end_as_one_whole_file() {
+    let site = Site::new(&[]);
+    let names = site.names();
+    thread::scope(|scope| {
+        for nth in 0..10u8 {
+            let site = &site;
+            scope.spawn(move || site.login().put("STOR file", &vec![b'a' + nth; 1_000_000], 226));
+        }
+    });
+    let bytes = site.read("file");
+    assert!(bytes.len() == 1_000_000 && bytes.iter().all(|byte| *byte == bytes[0]));
+    assert_eq!(site.names(), names);
+}
+
+#[test]
+fn any_command_between_cancels_a_renaming() {
+    let site = Site::new(&[]);
+    let mut ftp = site.login();
+    for between in ["NOOP", "PWD", "NONSENSE", "STAT", "RNTO"] {
+        ftp.says("RNFR file", 350);
+        ftp.send(format!("{between}\r\n"));
+        ftp.reply();
+        ftp.says("RNTO new", 503);
+    }
+    assert!(site.path("file").exists() && !site.path("new").exists());
+}
+
+#[test]
+fn a_name_cannot_forge_a_line() {
+    let site = Site::new(&[]);
+    for name in ["a\r\n-rw-r--r-- 1 ftp ftp 0 Jan  1  2000 forged", "b\n226 forged", "c\x1b[2J"] {
+        fs::write(site.path(name), "").unwrap();
+    }
+    std::os::unix::fs::symlink("x\r\nforged", site.path("link")).unwrap();
+    fs::create_dir(site.path("d\r\n226 forged")).unwrap();
+    let mut ftp = site.login();
+    for (line, n_lines) in [("LIST", 7), ("NLST", 7), ("MLSD", 7)] {
+        let text = ftp.text(line);
+        assert_eq!(text.split('\n').count() - 1, n_lines, "{text}");
+        let is_clean = |c: char| c == '\r' || c == '\n' || !c.is_control();
+        assert!(text.chars().all(is_clean) && text.replace("\r\n", "").chars().all(|c| c != '\r'));
+    }
+    assert_eq!(ftp.says("STAT /", 212).lines().count(), 9);
+    ftp.send(b"CWD d\r\0\n226 forged\r\n"); // CR NUL is a CR, but LF ends a line
+    ftp.hears(550, "CWD");
+    ftp.hears(500, "226");
+    ftp.says("MKD bell\x07", 553);
+    ftp.says("RNFR file", 350);
+    ftp.says("RNTO esc\x1b", 553);
+}
+
+#[test]
+fn fifos_and_devices_are_refused_and_never_hang() {
+    let site = Site::new(&[]);
+    assert!(Command::new("mkfifo").arg(site.path("fifo")).status().unwrap().success());
+    let socket = std::os::unix::net::UnixListener::bind(site.path("socket")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", site.path("zero")).unwrap();
+    let mut ftp = site.login();
+    for name in ["fifo", "socket"] {
+        for (verb, code) in [("RETR", 550), ("STOR", 553), ("APPE", 553)] {
+            drop(ftp.data());
+            ftp.says(&format!("{verb} {name}"), code);
+        }
+        ftp.says(&format!("SIZE {name}"), 550);
+        ftp.says(&format!("MFMT 20010203040506 {name}"), 550);
+        ftp.says("REST 1", 350);
+        drop(ftp.data());
+        ftp.says(&format!("STOR {name}"), 553);
+    }
+    drop(ftp.data());
+    ftp.says("RETR zero", 550);
+    drop(socket);
+}
+
+/// A file larger than what sockets take, and a transfer of it that stands still.
+fn stalled(site: &Site) -> (super::Ftp, TcpStream) {
+    let file = fs::File::create(site.path("large")).unwrap();
+    file.set_len(64 << 20).unwrap();
+    let mut ftp = site.login();
+    let mut data = ftp.data();
+    ftp.says("RETR large", 150);
+    data.read_exact(&mut [0; 1000]).unwrap();
+    (ftp, data)
+}
+
+#[test]
+fn stat_answers_while_a_transfer_is_stalled() {
+    let site = Site::new(&[]);
+    let (mut ftp, mut data) = stalled(&site);
+    let text = ftp.says("STAT", 211);
+    assert!(text.contains("RETR /large: ") && text.contains(" of 67108864 bytes"), "{text}");
+    let mut n_bytes = 1000;
+    let mut buf = vec![0; 1 << 20];
+    while let n @ 1.. = data.read(&mut buf).unwrap() {
+        n_bytes += n;
+    }
+    assert_eq!(n_bytes, 64 << 20);
+    ftp.hears(226, "RETR");
+    ftp.says("STAT", 211);
+}
+
+#[test]
+fn abor_ends_a_stalled_transfer_with_telnets_marks_or_without() {
+    let site = Site::new(&[]);
+    for urgent in [false, true] {
+        let (mut ftp, mut data) = stalled(&site);
+        if urgent {
+            // As telnet wants it: IAC IP IAC, DM out of band, then the command.
+            ftp.send(b"\xff\xf4\xff");
+            SockRef::from(ftp.stream()).send_out_of_band(b"\xf2").unwrap();
+            ftp.send("ABOR\r\n");
+        } else {
+            ftp.send("NOOP\r\nABOR\r\n");
+        }
+        ftp.hears(426, "ABOR");
+        ftp.hears(226, "ABOR");
+        if !urgent {
+            ftp.hears(200, "NOOP");
+        }
+        _ = data.read_to_end(&mut Vec::new()); // an end or a reset
+        assert_eq!(ftp.get("RETR sub/inner"), b"inner");
+    }
+    // Where nobody comes to the data port, too.
+    let mut ftp = site.login();
+    ftp.says("EPSV", 229);
+    ftp.says("RETR file", 150);
+    ftp.says("ABOR", 426);
+    ftp.hears(226, "ABOR");
+}
+
+#[test]
+fn an_upload_ended_by_a_reset_is_never_complete() {
+    let site = Site::new(&[]);
+    let names = site.names();
+    for n_bytes in [0, 1, 1000, 300_000] {
+        let mut ftp = site.login();
+        let mut data = ftp.data();
+        ftp.says("STOR new", 150);
+        data.write_all(&vec![b'x'; n_bytes]).unwrap();
+        reset(data);
+        ftp.hears(426, "a reset");
+        assert_eq!(site.names(), names);
+    }
+    // The end of the stream, and a reset after it before anyone looked.
+    let mut ftp = site.login();
+    let data = ftp.data();
+    data.shutdown(Shutdown::Write).unwrap();
+    reset(data);
+    ftp.says("STOR new", 150);
+    ftp.hears(426, "an end and a reset");
+    assert_eq!(site.names(), names);
+}
+
+fn reset(data: TcpStream) {
+    SockRef::from(&data).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(data);
+}
+
+#[test]
+fn a_stranger_at_the_data_port_does_not_take_the_clients_place() {
+    let site = Site::new(&[]);
+    let mut ftp = site.login();
+    let addr = ftp.pasv();
+    let stranger = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let from: std::net::SocketAddr = "127.0.0.2:0".parse().unwrap();
+        socket.bind(&from.into()).unwrap();
+        socket.connect(&addr.into()).unwrap();
+        TcpStream::from(socket)
+    };
+    let mut strangers = [stranger(), stranger()];
+    let mut data = TcpStream::connect(addr).unwrap();
+    ftp.says("RETR sub/inner", 150);
+    let mut text = String::new();
+    data.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "inner");
+    ftp.hears(226, "RETR");
+    for stranger in &mut strangers {
+        assert!(matches!(stranger.read(&mut [0; 10]), Ok(0) | Err(_)));
+    }
+}
+
+#[test]
+fn a_client_killed_half_way_leaves_the_old_file() {
+    let curl = Command::new("curl").arg("--version").stdout(Stdio::null()).status();
+    if !curl.is_ok_and(|status| status.success()) {
+        return; // our own client's hanging up is tested above
+    }
+    let site = Site::new(&[]);
+    let url = format!("ftp://{}/file", site.server.addr);
+    let mut command = Command::new("curl");
+    command.args(["-s", "-T", "-", "--limit-rate", "1M", &url]).stdin(Stdio::piped());
+    let mut curl = Process::start(&mut command);
+    curl.send(&[b'x'; 200_000]);
+    eventually("an upload has begun", || site.names().len() == 3);
+    curl.signal(rustix::process::Signal::KILL);
+    eventually("nothing of it is left", || site.names().len() == 2);
+    assert_eq!(site.read("file"), b"one\ntwo\n");
+}

@@ -1,0 +1,328 @@
+//! Each command, and what it answers.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+
+use super::{Ftp, Site};
+
+#[test]
+fn codes_by_state() {
+    let site = Site::new(&[]);
+    let mut ftp = site.connect();
+    let check = |ftp: &mut Ftp, lines: &[(&str, u16)]| {
+        for (line, code) in lines {
+            ftp.says(line, *code);
+        }
+    };
+    let closed = [
+        "CWD /",
+        "CDUP",
+        "PWD",
+        "TYPE I",
+        "PASV",
+        "EPSV",
+        "RETR file",
+        "STOR x",
+        "LIST",
+        "MLSD",
+        "SIZE file",
+        "RNFR file",
+        "DELE file",
+        "MKD d",
+        "STAT file",
+        "ABOR",
+        "SITE HELP",
+        "REST 1",
+    ];
+    closed.iter().for_each(|line| _ = ftp.says(line, 530));
+    check(
+        &mut ftp,
+        &[
+            ("NOOP", 200),
+            ("noop", 200),
+            ("SYST", 215),
+            ("FEAT", 211),
+            ("HELP", 214),
+            ("STAT", 211),
+            ("ACCT x", 202),
+            ("OPTS UTF8 ON", 200),
+            ("OPTS NONSENSE", 501),
+            ("PASS x", 503),
+            ("USER", 501),
+            ("AUTH TLS", 502),
+            ("PBSZ 0", 503),
+            ("PROT P", 503),
+            ("CCC", 533),
+            ("NONSENSE", 500),
+            ("", 500),
+            ("MKD a\0b", 501),
+            ("USER anonymous", 331),
+            ("PASS x", 230),
+        ],
+    );
+    check(
+        &mut ftp,
+        &[
+            ("PASS x", 503),
+            ("PWD", 257),
+            ("XPWD", 257),
+            ("CWD sub", 250),
+            ("CDUP", 250),
+            ("CDUP", 250),
+            ("CWD none", 550),
+            ("CWD file", 550),
+            ("CWD", 501),
+            ("TYPE A", 200),
+            ("TYPE A N", 200),
+            ("TYPE I", 200),
+            ("TYPE L 8", 200),
+            ("TYPE E", 504),
+            ("TYPE", 501),
+            ("STRU F", 200),
+            ("STRU R", 504),
+            ("MODE S", 200),
+            ("MODE B", 504),
+            ("ALLO 5", 202),
+            ("REST 5", 350),
+            ("REST x", 501),
+            ("REST -1", 501),
+            ("SIZE file", 213),
+            ("SIZE sub", 550),
+            ("MDTM file", 213),
+            ("MDTM none", 550),
+            ("RNTO x", 503),
+            ("ABOR", 226),
+            ("RETR file", 425),
+            ("STOR x", 425),
+            ("LIST", 425),
+            ("MLST file", 250),
+            ("MLST", 250),
+            ("STAT sub", 212),
+            ("STAT none", 550),
+            ("SITE HELP", 214),
+            ("SITE NONSENSE", 504),
+            ("OPTS MLST size;", 200),
+            ("EPSV 2", 522),
+            ("EPSV 3", 501),
+            ("PORT 1,2,3", 501),
+            ("EPRT |3|x|1|", 522),
+            ("REIN", 220),
+            ("PWD", 530),
+            ("QUIT", 221),
+        ],
+    );
+    assert_eq!(ftp.try_reply(), None);
+}
+
+#[test]
+fn files_there_and_back() {
+    let site = Site::new(&[]);
+    let mut ftp = site.login();
+    assert_eq!(ftp.get("RETR file"), b"one\ntwo\n");
+    let bytes: Vec<u8> = (0..3_000_000u32).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
+    ftp.put("STOR new", &bytes, 226);
+    assert!(site.read("new") == bytes && ftp.get("RETR new") == bytes);
+    ftp.says("REST 2999990", 350);
+    assert_eq!(ftp.get("RETR new"), &bytes[2_999_990..]);
+    assert_eq!(ftp.get("RETR new").len(), 3_000_000, "REST holds once");
+    ftp.says("REST 10", 350);
+    ftp.put("STOR new", b"tail", 226);
+    assert_eq!(site.read("new"), [&bytes[..10], b"tail"].concat());
+    ftp.put("APPE new", b"+", 226);
+    ftp.put("APPE fresh", b"+", 226);
+    assert_eq!((site.read("new").len(), &*site.read("fresh")), (15, &b"+"[..]));
+    let first = ftp.put("STOU", b"unique", 226);
+    let name = first.strip_prefix("150 FILE: ").unwrap();
+    assert_eq!(site.read(name), b"unique");
+    ftp.put("STOR empty", b"", 226);
+    assert_eq!(ftp.get("RETR empty"), b"");
+    assert_eq!(ftp.says("SIZE new", 213), "213 15");
+}
+
+#[test]
+fn text_has_its_own_line_ends_on_both_sides() {
+    let site = Site::new(&[]);
+    let mut ftp = site.login();
+    ftp.says("TYPE A", 200);
+    assert_eq!(ftp.get("RETR file"), b"one\r\ntwo\r\n");
+    ftp.put("STOR text", b"a\r\nb\rc\r\n\r", 226);
+    assert_eq!(site.read("text"), b"a\nb\rc\n\r");
+    ftp.says("SIZE file", 550);
+    ftp.says("REST 1", 504);
+    let long = "line\n".repeat(200_000);
+    fs::write(site.path("long"), &long).unwrap();
+    assert!(ftp.text("RETR long") == long.replace('\n', "\r\n"));
+    ftp.put("STOR back", long.replace('\n', "\r\n").as_bytes(), 226);
+    assert!(site.read("back") == long.as_bytes());
+}
+
+#[test]
+fn listings() {
+    let site = Site::new(&[]);
+    fs::write(site.path(".hidden"), "").unwrap();
+    let mut ftp = site.login();
+    assert_eq!(ftp.text("NLST"), "file\r\nsub\r\n");
+    assert_eq!(ftp.text("NLST -a"), ".hidden\r\nfile\r\nsub\r\n");
+    assert_eq!(ftp.text("NLST sub"), "sub/inner\r\n");
+    assert_eq!(ftp.text("NLST f*"), "file\r\n");
+    assert_eq!(ftp.text("NLST sub/*"), "sub/inner\r\n");
+    assert_eq!(ftp.text("NLST none*"), "");
+    assert_eq!(ftp.text("LIST file"), ftp.text("LIST -la file"));
+    assert!(ftp.text("LIST -l").lines().all(|line| line.contains(" ftp      ftp ")));
+    assert!(ftp.text("LIST -R").ends_with("inner\r\n"));
+    let facts = ftp.text("MLSD");
+    assert_eq!(facts.lines().count(), 3);
+    assert!(facts.lines().any(|line| line.starts_with("type=file;size=8;modify=2")), "{facts}");
+    ftp.says("OPTS MLST size;", 200);
+    assert!(ftp.text("MLSD").contains("size=8; file\r\n"));
+    assert!(ftp.says("MLST file", 250).contains("\r\n size=8; /file\r\n"));
+    drop(ftp.data());
+    ftp.says("MLSD file", 501);
+    drop(ftp.data());
+    ftp.says("LIST none", 550);
+}
+
+#[test]
+fn names_with_everything_a_name_can_have() {
+    let site = Site::new(&[]);
+    let mut ftp = site.login();
+    for name in ["a b", " lead", "trail ", "quo\"te", "grüße", "-x", "a;b=c", "*", "100%"] {
+        ftp.put(&format!("STOR {name}"), name.as_bytes(), 226);
+        assert_eq!(site.read(name), name.as_bytes());
+        assert_eq!(ftp.get(&format!("RETR {name}")), name.as_bytes());
+        assert!(ftp.text("MLSD").contains(&format!("; {name}\r\n")));
+        ftp.says(&format!("DELE {name}"), 250);
+    }
+    let made = ftp.says("MKD d\"q\"", 257);
+    assert!(made.starts_with("257 \"/d\"\"q\"\"\" "), "{made}");
+    ftp.says("CWD d\"q\"", 250);
+    assert!(ftp.says("PWD", 257).starts_with("257 \"/d\"\"q\"\"\" "));
+    ftp.send(b"MKD iac\xff\xff\r\n");
+    ftp.hears(257, "MKD iac");
+    assert!(site.path("d\"q\"/iac").is_dir());
+}
+
+#[test]
+fn directories_names_times_and_modes() {
+    let site = Site::new(&[]);
+    let mut ftp = site.login();
+    ftp.says("MKD new", 257);
+    ftp.says("MKD new", 550);
+    ftp.says("RNFR new", 350);
+    ftp.says("RNTO other", 250);
+    ftp.says("RMD new", 550);
+    ftp.says("RMD other", 250);
+    ftp.says("RMD sub", 550);
+    ftp.says("RMD /", 550);
+    ftp.says("DELE sub", 550);
+    ftp.says("MFMT 20010203040506 file", 213);
+    assert_eq!(ftp.says("MDTM file", 213), "213 20010203040506");
+    assert!(ftp.text("LIST file").contains(" Feb  3  2001 file"));
+    ftp.says("MFMT 2001 file", 501);
+    ftp.says("SITE CHMOD 600 file", 200);
+    assert_eq!(fs::metadata(site.path("file")).unwrap().permissions().mode() & 0o777, 0o600);
+    ftp.put("STOR file", b"new", 226);
+    assert_eq!(fs::metadata(site.path("file")).unwrap().permissions().mode() & 0o777, 0o600);
+    ftp.says("DELE file", 250);
+    assert!(!site.path("file").exists());
+}
+
+#[test]
+fn pieces_of_any_size_get_the_same_replies() {
+    let site = Site::new(&[]);
+    let script = "USER anonymous\r\nPASS x\r\nTYPE I\r\nNONSENSE\r\nMKD d\r\nRMD d\r\nPWD\r\n\
+                  CWD /sub\r\nSIZE inner\r\nFEAT\r\nQUIT\r\n";
+    let replies = |pieces: Vec<&[u8]>| {
+        let mut ftp = site.connect();
+        pieces.iter().for_each(|piece| ftp.send(piece));
+        let mut replies = Vec::new();
+        while let Some(reply) = ftp.try_reply() {
+            replies.push(reply);
+        }
+        replies
+    };
+    let whole = replies(vec![script.as_bytes()]);
+    assert_eq!(whole.len(), 11);
+    assert_eq!(whole, replies(script.as_bytes().chunks(1).collect()));
+}
+
+#[test]
+fn commands_behind_a_transfer_wait_for_it() {
+    let site = Site::new(&[]);
+    let mut ftp = site.login();
+    let mut data = ftp.data();
+    ftp.send("STOR new\r\nSIZE new\r\nRNFR new\r\nRNTO newer\r\nQUIT\r\n");
+    ftp.hears(150, "STOR");
+    data.write_all(b"12345").unwrap();
+    drop(data);
+    for code in [226, 213, 350, 250, 221] {
+        ftp.hears(code, "pipelined");
+    }
+    assert_eq!(site.read("newer"), b"12345");
+}
+
+#[test]
+fn the_server_calls_back() {
+    let site = Site::new(&[]);
+    let mut ftp = site.login();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let [high, low] = port.to_be_bytes();
+    for line in [format!("PORT 127,0,0,1,{high},{low}"), format!("EPRT |1|127.0.0.1|{port}|")] {
+        ftp.says(&line, 200);
+        ftp.says("RETR sub/inner", 150);
+        let mut text = String::new();
+        listener.accept().unwrap().0.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "inner");
+        ftp.hears(226, &line);
+    }
+    for line in [
+        "PORT 127,0,0,2,100,0",
+        "PORT 127,0,0,1,3,255",
+        "EPRT |1|10.0.0.1|2000|",
+        "EPRT |2|::1|2000|",
+    ] {
+        ftp.says(line, 504);
+    }
+    ftp.says("EPSV ALL", 200);
+    ftp.says("PASV", 501);
+    ftp.says("PORT 127,0,0,1,100,0", 501);
+    assert_eq!(ftp.get("RETR sub/inner"), b"inner");
+}
+
+#[test]
+fn ipv6() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return; // this machine has none
+    }
+    let site = Site::new(&["-bind", "::1"]);
+    let mut ftp = site.login();
+    assert_eq!(ftp.get("RETR sub/inner"), b"inner");
+    ftp.says("PASV", 425);
+    ftp.says("EPSV 1", 522);
+    let listener = TcpListener::bind("[::1]:0").unwrap();
+    ftp.says(&format!("EPRT |2|::1|{}|", listener.local_addr().unwrap().port()), 200);
+    ftp.says("RETR sub/inner", 150);
+    drop(listener.accept().unwrap());
+    assert!(matches!(ftp.reply().0, 226 | 426));
+}
+
+#[test]
+fn passive_ports_and_the_public_address() {
+    // A port that was free a moment ago; what else may take it is told apart by its code.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let range = format!("{free}-{free}");
+    let site = Site::new(&["-passive-ports", &range, "-public-address", "192.0.2.7"]);
+    let mut ftp = site.login();
+    let addr = ftp.pasv();
+    assert_eq!(addr.to_string(), format!("192.0.2.7:{free}"));
+    let mut other = site.login();
+    other.says("EPSV", 425);
+    let data = TcpStream::connect(("127.0.0.1", free)).unwrap();
+    ftp.says("NLST sub", 150);
+    ftp.hears(226, "NLST");
+    drop(data);
+    other.says("EPSV", 229);
+}
