@@ -224,7 +224,7 @@ impl<'v, V: Visit> Shared<'v, V> {
             self.is_stopped.store(true, Ordering::Relaxed);
         }
         let is_kept = self.n_open.load(Ordering::Relaxed) <= self.n_kept;
-        for subdir in worker.subdirs.drain(..).rev() {
+        for subdir in worker.subdirs.drain(..) {
             let parent = is_kept.then(|| Arc::clone(open));
             scope.spawn(move |scope| self.enter(scope, subdir, parent));
         }

@@ -138,7 +138,7 @@ fn the_books_totals_are_the_lessons() {
     assert_eq!(lesson.stdout, "604 files  0.0 GB\n");
     run("du", &["-v", root]).is(0, &lesson.stdout, "");
     let roots = ["big", "small", "big"].map(|name| format!("{root}/{name}"));
-    let expected: String = roots.iter().map(|root| format!("{root}: 2 files  0.0 GB\n")).collect();
+    let expected = roots.each_ref().map(|root| format!("{root}: 2 files  0.0 GB\n")).concat();
     run("du", &[&["-v".to_owned()], &roots[..]].concat()).is(0, &expected, "");
 }
 
