@@ -289,6 +289,7 @@ impl<'s, 'e> Session<'s, 'e> {
     /// Everything that came in clear behind AUTH is thrown away: it may be a stranger's.
     fn secure(&mut self) -> io::Result<ControlFlow<()>> {
         self.input.clear();
+        self.waiting.clear();
         let Some(tls) = &self.server.options.tls else { return Ok(ControlFlow::Break(())) };
         self.control.secure(Arc::clone(&tls.config)).map_err(io::Error::other)?;
         Ok(ControlFlow::Continue(()))
