@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::{Ftp, Site};
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn codes_by_state() {
     let site = Site::new(&[]);
     let mut ftp = site.connect();
