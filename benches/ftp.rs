@@ -35,7 +35,9 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         let mut client = Client { lines: BufReader::new(stream), buf: vec![0; 256 << 10] };
         client.reply();
-        ["USER anonymous", "PASS x", "TYPE I"].iter().for_each(|line| _ = client.says(line));
+        for line in ["USER anonymous", "PASS x", "TYPE I"] {
+            client.says(line);
+        }
         client
     }
 

@@ -127,11 +127,11 @@ fn n_sessions(options: &Options) -> usize {
 }
 
 /// Gives a newcomer a thread, or turns it away.
-fn admit<'scope, 'env>(
+fn admit<'env>(
     id: u64,
     conn: Conn,
     server: &'env Server<'env>,
-    readers: &Arc<Readers<'scope, 'env>>,
+    readers: &Arc<Readers<'_, 'env>>,
     (places, door): (&Semaphore, &Door),
 ) {
     let Some(in_all) = places.try_acquire() else {
@@ -203,7 +203,9 @@ impl Roster {
 
     fn each(&self, act: impl Fn(&Control)) {
         let controls: Vec<_> = self.controls().values().cloned().collect();
-        controls.iter().for_each(|control| act(control));
+        for control in &controls {
+            act(control);
+        }
     }
 
     fn wait_empty(&self, timeout: Duration) {

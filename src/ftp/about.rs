@@ -36,7 +36,7 @@ impl Session<'_, '_> {
         }
     }
 
-    pub(super) fn help(&self) -> Reply {
+    pub(super) fn help() -> Reply {
         let line = |verbs: &[(&str, _)]| {
             let names: Vec<String> = verbs.iter().map(|(name, _)| name.to_uppercase()).collect();
             names.join(" ")

@@ -49,7 +49,9 @@ mod tests {
 
     fn home(pieces: &[&[u8]]) -> Vec<u8> {
         let (mut state, mut out) = (FromNetwork::default(), Vec::new());
-        pieces.iter().for_each(|piece| state.push(piece, &mut out));
+        for piece in pieces {
+            state.push(piece, &mut out);
+        }
         state.end(&mut out);
         out
     }

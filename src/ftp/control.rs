@@ -130,6 +130,9 @@ impl Control {
 
     /// Waits until the client has sent something or the transfer is over; true for the former.
     pub(super) fn wait(&self, transfer: &Transfer) -> io::Result<bool> {
+        if self.out().has_plaintext() {
+            return Ok(true);
+        }
         let Some(over) = transfer.over()? else { return Ok(false) };
         let mut both = [
             PollFd::from_borrowed_fd(self.conn.as_fd(), PollFlags::IN),
@@ -206,6 +209,11 @@ impl Out {
             processed.map_err(io::Error::other)?;
         }
         Ok(())
+    }
+
+    fn has_plaintext(&mut self) -> bool {
+        let state = self.tls.as_mut().map(|tls| tls.process_new_packets());
+        state.is_some_and(|state| state.is_ok_and(|state| state.plaintext_bytes_to_read() > 0))
     }
 
     fn plaintext(&mut self, buf: &mut [u8]) -> io::Result<Option<usize>> {

@@ -28,20 +28,20 @@ pub(super) enum Endpoint {
 #[derive(Debug)]
 pub(super) struct Ports {
     first: u16,
-    n_ports: usize,
+    n_all: usize,
     next: AtomicUsize,
 }
 
 impl Ports {
     pub(super) fn new(first: u16, last: u16) -> Self {
-        Ports { first, n_ports: usize::from(last - first) + 1, next: AtomicUsize::new(0) }
+        Ports { first, n_all: usize::from(last - first) + 1, next: AtomicUsize::new(0) }
     }
 
     /// A listening socket on the first free port, counted from where the last search ended.
     fn listen(&self, ip: IpAddr) -> io::Result<Socket> {
         let mut last = io::ErrorKind::AddrInUse.into();
-        for _ in 0..self.n_ports {
-            let nth = self.next.fetch_add(1, Ordering::Relaxed) % self.n_ports;
+        for _ in 0..self.n_all {
+            let nth = self.next.fetch_add(1, Ordering::Relaxed) % self.n_all;
             #[allow(clippy::cast_possible_truncation, reason = "below the number of ports")]
             match listen_on(SocketAddr::new(ip, self.first + nth as u16)) {
                 Ok(socket) => return Ok(socket),

@@ -28,14 +28,15 @@ impl Facts {
 
     /// `type;size;`
     pub(super) fn list(self) -> String {
-        FACTS.iter().zip(self.0).filter(|(_, on)| *on).map(|(fact, _)| format!("{fact};")).collect()
+        let on = FACTS.iter().zip(self.0).filter(|(_, on)| *on);
+        on.flat_map(|(fact, _)| [fact, ";"]).collect()
     }
 
     /// `MLST type*;size*;…`, a star for what is on.
     pub(super) fn feature(self) -> String {
-        let fact = |(fact, on): (&&str, bool)| format!("{fact}{};", if on { "*" } else { "" });
-        let facts: String = FACTS.iter().zip(self.0).map(fact).collect();
-        format!("MLST {facts}")
+        let star = |on: bool| if on { "*;" } else { ";" };
+        let facts = FACTS.iter().zip(self.0).flat_map(|(fact, on)| [fact, star(on)]);
+        ["MLST "].into_iter().chain(facts).collect()
     }
 
     /// `type=file;size=5;…; name`; without facts only the space and the name.
@@ -50,7 +51,7 @@ impl Facts {
         let mut line = String::new();
         for ((fact, on), value) in FACTS.iter().zip(self.0).zip(values) {
             if let Some(value) = value.filter(|_| on) {
-                line += &format!("{fact}={value};");
+                line.extend([*fact, "=", &value, ";"]);
             }
         }
         line.push(' ');

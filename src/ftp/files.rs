@@ -203,11 +203,9 @@ pub(super) fn refusal(err: &io::Error) -> Reply {
 }
 
 pub(super) fn words(err: &io::Error) -> String {
-    match err.kind() {
-        io::ErrorKind::CrossesDevices => "It leads out of here".to_owned(),
-        _ => {
-            let text = err.to_string();
-            text.split(" (os error").next().unwrap_or_default().to_owned()
-        }
+    if err.kind() == io::ErrorKind::CrossesDevices {
+        return "It leads out of here".to_owned();
     }
+    let text = err.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }

@@ -76,11 +76,12 @@ impl Input {
             (Telnet::Command, SUB_BEGIN) => (Telnet::Sub, None),
             (Telnet::Command, byte) if NEGOTIATE.contains(&byte) => (Telnet::Option, None),
             (Telnet::Sub, IAC) => (Telnet::SubCommand, None),
-            (Telnet::Sub, _) => (Telnet::Sub, None),
-            (Telnet::SubCommand, SUB_END) | (Telnet::Option, _) => (Telnet::Data, None),
-            (Telnet::SubCommand, _) => (Telnet::Sub, None),
+            // The byte 240 is a Telnet command too, in or out of a sub-negotiation.
+            (Telnet::SubCommand, SUB_END) | (Telnet::Command, SUB_END..) | (Telnet::Option, _) => {
+                (Telnet::Data, None)
+            }
+            (Telnet::Sub | Telnet::SubCommand, _) => (Telnet::Sub, None),
             // The mark that follows IAC may have come out of band and been lost.
-            (Telnet::Command, SUB_END..) => (Telnet::Data, None),
             (Telnet::Command | Telnet::Data, byte) => (Telnet::Data, Some(byte)),
         };
         self.telnet = telnet;

@@ -162,7 +162,7 @@ impl Listing {
             Form::Long { now } => {
                 let link = info.kind == Kind::Link;
                 let target = link.then(|| folder.target(OsStr::from_bytes(name)).ok()).flatten();
-                facts::long(info, shown, target.as_ref().map(|target| target.as_bytes()), now)
+                facts::long(info, shown, target.as_deref().map(std::ffi::CStr::to_bytes), now)
             }
         };
         line.extend(b"\r\n");

@@ -49,6 +49,7 @@ pub(super) struct Session<'s, 'e> {
 }
 
 /// What REIN resets.
+#[allow(clippy::struct_excessive_bools, reason = "each is the answer to a command of its own")]
 pub(super) struct State {
     pub(super) user: Option<String>,
     pub(super) rights: Option<Rights>,
@@ -234,7 +235,7 @@ impl<'s, 'e> Session<'s, 'e> {
             Verb::Feat => Ok(self.feat()),
             Verb::Opts => self.opts(command),
             Verb::Syst => Ok(Reply::new(215, "UNIX Type: L8")),
-            Verb::Help => Ok(self.help()),
+            Verb::Help => Ok(Self::help()),
             Verb::Noop => Ok(Reply::new(200, "Here.")),
             Verb::Stat if command.arg.is_empty() => Ok(self.stat()),
             _ => return None,
@@ -288,6 +289,7 @@ impl<'s, 'e> Session<'s, 'e> {
     /// Everything that came in clear behind AUTH is thrown away: it may be a stranger's.
     fn secure(&mut self) -> io::Result<ControlFlow<()>> {
         self.input.clear();
+        self.waiting.clear();
         let Some(tls) = &self.server.options.tls else { return Ok(ControlFlow::Break(())) };
         self.control.secure(Arc::clone(&tls.config)).map_err(io::Error::other)?;
         Ok(ControlFlow::Continue(()))

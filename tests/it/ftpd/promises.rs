@@ -21,7 +21,7 @@ fn an_interrupted_upload_leaves_the_old_file_and_nothing_else() {
         let mut ftp = site.login();
         let mut data = ftp.data();
         ftp.says("STOR file", 150);
-        data.write_all(&[b'x'; 100_000]).unwrap();
+        data.write_all(&vec![b'x'; 100_000]).unwrap();
         eventually("bytes have come", || ftp.says("STAT", 211).contains(" 100000 bytes"));
         assert_eq!(site.read("file"), b"one\ntwo\n");
         match end {
@@ -252,7 +252,7 @@ fn a_client_killed_half_way_leaves_the_old_file() {
     let mut command = Command::new("curl");
     command.args(["-s", "-T", "-", "--limit-rate", "1M", &url]).stdin(Stdio::piped());
     let mut curl = Process::start(&mut command);
-    curl.send(&[b'x'; 200_000]);
+    curl.send(&vec![b'x'; 200_000]);
     eventually("an upload has begun", || site.names().len() == 3);
     curl.signal(rustix::process::Signal::KILL);
     eventually("nothing of it is left", || site.names().len() == 2);

@@ -152,6 +152,17 @@ fn what_came_in_clear_behind_auth_is_thrown_away() {
     let mut ftp = secure_control(ftp, &secure.config(&rustls::version::TLS13));
     ftp.says("PWD", 530);
     assert!(!secure.site.path("injected").exists());
+    // Nor is what waits for the end of a transfer done behind it.
+    let mut ftp = secure.site.login();
+    let data = ftp.data();
+    ftp.send("STOR new\r\nAUTH TLS\r\nNOOP\r\nNOOP\r\n");
+    ftp.hears(150, "STOR");
+    ftp.says("STAT", 211); // all lines before this one have been read
+    drop(data);
+    ftp.hears(226, "STOR");
+    ftp.hears(234, "AUTH");
+    let mut ftp = secure_control(ftp, &secure.config(&rustls::version::TLS13));
+    ftp.says("PWD", 530);
     // Nor does who logged in in clear stay so.
     let mut ftp = secure.site.login();
     ftp.says("AUTH TLS", 234);
