@@ -20,7 +20,7 @@ const BEHIND: usize = 256 << 10;
 /// and for so long if it has stopped.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A client that reads nothing for so long while something waits is hung up on,
-const STALLED: Duration = Duration::from_secs(5);
+const STALLED: Duration = Duration::from_secs(3);
 /// or earlier if so much waits.
 const WAITING_MAX: usize = 3 << 19;
 /// How long a client may take to close, once it has been told the end.
