@@ -47,6 +47,7 @@ fn options(n_workers: usize) -> Options {
             n_idle: n_workers,
             user_agent: "threadbare".to_owned(),
             headers: Vec::new(),
+            authorities: None,
         },
     }
 }

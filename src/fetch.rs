@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::fs;
 use std::io::{ErrorKind, Read};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ureq::config::Config;
 use ureq::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, BodyReader};
@@ -25,7 +27,13 @@ pub struct Options {
     pub user_agent: String,
     /// Further headers, names and values.
     pub headers: Vec<(String, String)>,
+    /// Who is trusted to certify servers, if not those that Mozilla trusts.
+    pub authorities: Option<Authorities>,
 }
+
+/// Certificates of authorities.
+#[derive(Clone, Debug)]
+pub struct Authorities(Arc<Vec<Certificate<'static>>>);
 
 /// Makes requests for many threads at once.
 #[derive(Clone, Debug)]
@@ -64,7 +72,10 @@ impl Client {
     /// A client without open connections.
     #[must_use]
     pub fn new(options: &Options) -> Self {
+        let authorities = options.authorities.clone();
+        let roots = authorities.map_or(RootCerts::WebPki, |known| RootCerts::Specific(known.0));
         let config = Config::builder()
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -151,7 +162,12 @@ impl Answer {
 
 impl From<ureq::Error> for Error {
     fn from(err: ureq::Error) -> Self {
-        let is_passing = matches!(err, ureq::Error::Io(_) | ureq::Error::Timeout(_));
+        let is_passing = match &err {
+            // So TLS says that it does not like a certificate.
+            ureq::Error::Io(err) => err.kind() != ErrorKind::InvalidData,
+            ureq::Error::Timeout(_) => true,
+            _ => false,
+        };
         let cause = match err {
             ureq::Error::Io(err) if err.kind() == ErrorKind::UnexpectedEof => {
                 "the server hung up".to_owned()
@@ -172,6 +188,24 @@ pub fn header(name: &str, value: &str) -> Result<(String, String), String> {
     HeaderName::try_from(name).map_err(|err| err.to_string())?;
     HeaderValue::try_from(value).map_err(|err| err.to_string())?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The authorities in a PEM file.
+///
+/// # Errors
+/// Says why there are none.
+pub fn authorities(path: &str) -> Result<Authorities, String> {
+    let pem = fs::read(path).map_err(|err| err.to_string())?;
+    let mut certificates = Vec::new();
+    for item in parse_pem(&pem) {
+        if let PemItem::Certificate(certificate) = item.map_err(|err| err.to_string())? {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() {
+        return Err("there is no certificate in it".to_owned());
+    }
+    Ok(Authorities(Arc::new(certificates)))
 }
 
 /// A status and what it means: `404 Not Found`.

@@ -47,17 +47,27 @@ pub(super) fn answer(
             let headers = "X-Robots-Tag: nofollow\r\nContent-Type: text/html\r\n";
             respond_with(out, 200, headers, b"<a href=/web/b/e>");
         }
-        "sitemap.xml" => {
-            respond(
-                out,
-                200,
-                "application/xml",
-                b"<urlset><url><loc>/web/b/e</loc></url></urlset>",
-            );
-        }
+        "sitemap.xml" => sitemap(rest, out),
         _ => return wire(area, client, out),
     }
     Ok(Then::GoOn)
+}
+
+/// A sitemap, or an index of one that is gzipped.
+fn sitemap(which: &str, out: &mut Vec<u8>) {
+    let map = b"<urlset><url><loc>/web/b/e</loc></url></urlset>";
+    match which {
+        "index" => {
+            let index = b"<sitemapindex><sitemap><loc>/sitemap.xml/map.xml.gz</loc></sitemap>";
+            respond(out, 200, "text/xml", index);
+        }
+        "map.xml.gz" => {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(map).expect("memory takes it");
+            respond(out, 200, "application/x-gzip", &encoder.finish().expect("so it does"));
+        }
+        _ => respond(out, 200, "application/xml", map),
+    }
 }
 
 fn index() -> String {
@@ -211,9 +221,9 @@ fn page(name: &str, out: &mut Vec<u8>) {
 fn asset(name: &str, out: &mut Vec<u8>) {
     match name {
         "style.css" => {
-            respond(out, 200, "text/css", b"@import 'more.css'; p { background: url(c.png) }");
+            respond(out, 200, "text/css", b"@import 'more'; p { background: url(c.png) }");
         }
-        "more.css" => respond(out, 200, "text/css", b"p { color: red }"),
+        "more" => respond(out, 200, "text/css", b"p { color: red }"),
         _ => respond(out, 200, "image/png", b"\x89PNG not really"),
     }
 }

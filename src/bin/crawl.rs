@@ -11,7 +11,7 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
-use threadbare::cli;
+use threadbare::cli::{self, Urls};
 use threadbare::crawl::check::{self, Broken};
 use threadbare::crawl::mirror::{self, File};
 use threadbare::crawl::{self, Crawl, Options, Page, Summary};
@@ -21,36 +21,36 @@ mod args;
 #[path = "crawl/records.rs"]
 mod records;
 
-use args::{Cli, Command, Site};
+use args::{Cli, Command, Flags};
 use records::{BrokenRecord, FileRecord, Record};
 
 const GO_FLAGS: &[&str] = &["depth"];
 
 fn main() -> ExitCode {
     cli::run(GO_FLAGS, |args: Cli| match args.command {
-        None => pages(&args.site),
-        Some(Command::Check(site)) => check(&site),
-        Some(Command::Mirror { dir, site }) => mirror(&dir, &site),
+        None => pages(&args.urls, &args.flags),
+        Some(Command::Check(urls)) => check(&urls, &args.flags),
+        Some(Command::Mirror { dir, urls }) => mirror(&dir, &urls, &args.flags),
     })
 }
 
 /// `crawl URL…`
-fn pages(site: &Site) -> anyhow::Result<ExitCode> {
-    let mut records = site.records();
-    let crawl = crawl(site, &site.options(), &mut |page| {
+fn pages(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
+    let mut records = flags.records();
+    let crawl = crawl(urls, &flags.options(), &mut |page| {
         let is_fetched = page.error.is_none() && page.redirect.is_none();
         records.write(&Record::new(page), || is_fetched.then(|| page.url.to_string()))
     })?;
     records.flush()?;
-    Ok(finish(site, &crawl, crawl.summary.n_failed > 0))
+    Ok(finish(flags, &crawl, crawl.summary.n_failed > 0))
 }
 
 /// `crawl check URL…`
-fn check(site: &Site) -> anyhow::Result<ExitCode> {
-    let options = Options { remember: true, ..site.options() };
-    let crawl = crawl(site, &options, &mut |_| Ok(()))?;
+fn check(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
+    let options = Options { remember: true, ..flags.options() };
+    let crawl = crawl(urls, &options, &mut |_| Ok(()))?;
     let broken = check::broken(&crawl);
-    let mut records = site.records();
+    let mut records = flags.records();
     for (page, links) in &broken {
         let mut heading = format!("{}\n", page.as_deref().unwrap_or("given to start from"));
         for Broken { url, reason } in links {
@@ -61,15 +61,15 @@ fn check(site: &Site) -> anyhow::Result<ExitCode> {
         }
     }
     records.flush()?;
-    Ok(finish(site, &crawl, !broken.is_empty()))
+    Ok(finish(flags, &crawl, !broken.is_empty()))
 }
 
 /// `crawl mirror DIR URL…`
-fn mirror(dir: &Path, site: &Site) -> anyhow::Result<ExitCode> {
-    let (crawl, files) = watched(&site.options(), &mut |_| Ok(()), |options, done, report| {
-        Ok(mirror::run(dir, &site.urls.urls, options, done, report)?)
+fn mirror(dir: &Path, urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
+    let (crawl, files) = watched(&flags.options(), &mut |_| Ok(()), |options, done, report| {
+        Ok(mirror::run(dir, &urls.urls, options, done, report)?)
     })?;
-    let mut records = site.records();
+    let mut records = flags.records();
     let mut failed = crawl.summary.n_failed > 0;
     for File { url, path, error } in &files {
         let file = &*dir.join(path);
@@ -81,16 +81,16 @@ fn mirror(dir: &Path, site: &Site) -> anyhow::Result<ExitCode> {
         }
     }
     records.flush()?;
-    Ok(finish(site, &crawl, failed))
+    Ok(finish(flags, &crawl, failed))
 }
 
 fn crawl(
-    site: &Site,
+    urls: &Urls,
     options: &Options,
     each: &mut dyn FnMut(&Page) -> anyhow::Result<()>,
 ) -> anyhow::Result<Crawl> {
     watched(options, each, |options, done, report| {
-        Ok(crawl::run(&site.urls.urls, options, done, report)?)
+        Ok(crawl::run(&urls.urls, options, done, report)?)
     })
 }
 
@@ -165,12 +165,12 @@ fn line(summary: &Summary) -> String {
 }
 
 /// The last words, and the exit status.
-fn finish(site: &Site, crawl: &Crawl, failed: bool) -> ExitCode {
+fn finish(flags: &Flags, crawl: &Crawl, failed: bool) -> ExitCode {
     let summary = &crawl.summary;
     if summary.is_limited {
-        cli::warn(&format!("not all was fetched: --max-pages is {}", site.what.max_pages));
+        cli::warn(&format!("not all was fetched: --max-pages is {}", flags.what.max_pages));
     }
-    if site.output.stats {
+    if flags.output.stats {
         let Summary { n_pages, n_failed, n_forbidden, n_bytes, time, .. } = *summary;
         let rate = n_pages as f64 / time.as_secs_f64();
         cli::warn(&format!(

@@ -14,13 +14,13 @@ use threadbare::{cli, cpu, files};
 
 /// Draws the Mandelbrot set on threads, pixel for pixel as gopl.io/ch3/mandelbrot does.
 #[derive(Parser)]
-#[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(flatten)]
     picture: Picture,
-    /// How to share the rows out: sequential, rows (a thread each), chunks or rayon
-    #[arg(long, default_value = "rayon", value_name = "NAME", value_parser = Strategy::from_str)]
-    strategy: Strategy,
+    /// How to share the rows out: sequential, rows (a thread each), chunks or
+    /// rayon [default: rayon]
+    #[arg(long, value_name = "NAME", value_parser = Strategy::from_str)]
+    strategy: Option<Strategy>,
     /// Threads at once [default: the CPUs there are]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -39,8 +39,6 @@ enum Command {
 
 #[derive(Args)]
 struct Sweep {
-    #[command(flatten)]
-    picture: Picture,
     /// Thread counts to measure
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8", value_name = "N,…")]
     threads: Vec<usize>,
@@ -58,16 +56,16 @@ struct Sweep {
 #[derive(Args)]
 struct Picture {
     /// Width and height in pixels
-    #[arg(long, default_value = "1024x1024", value_name = "WxH", value_parser = size)]
+    #[arg(long, global = true, default_value = "1024x1024", value_name = "WxH", value_parser = size)]
     size: (usize, usize),
     /// Part of the plane, as XMIN,YMIN,XMAX,YMAX
-    #[arg(long, default_value = "-2,-2,2,2", value_parser = region, allow_hyphen_values = true)]
+    #[arg(long, global = true, default_value = "-2,-2,2,2", value_parser = region, allow_hyphen_values = true)]
     region: Region,
     /// Steps after which a point is taken to stay in the set
-    #[arg(long, default_value_t = 200, value_name = "N")]
+    #[arg(long, global = true, default_value_t = 200, value_name = "N")]
     iterations: u32,
     /// Skip points of the cardioid and the disc, mirror rows: the same picture with less work
-    #[arg(long)]
+    #[arg(long, global = true)]
     shortcuts: bool,
 }
 
@@ -82,7 +80,7 @@ fn main() -> ExitCode {
 }
 
 fn is_usage(err: &anyhow::Error) -> bool {
-    err.is::<Terminal>() || err.downcast_ref().is_some_and(Error::is_usage)
+    err.is::<Terminal>() || err.is::<Misplaced>() || err.downcast_ref().is_some_and(Error::is_usage)
 }
 
 /// A picture is not for reading.
@@ -97,9 +95,28 @@ impl fmt::Display for Terminal {
 
 impl std::error::Error for Terminal {}
 
+/// Before `sweep`, a flag of the single picture would be lost without a word.
+#[derive(Debug)]
+struct Misplaced;
+
+impl fmt::Display for Misplaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("--strategy, --threads and -o before sweep have no meaning (try --help)")
+    }
+}
+
+impl std::error::Error for Misplaced {}
+
+impl Cli {
+    fn is_for_one_picture(&self) -> bool {
+        self.strategy.is_some() || self.threads.is_some() || self.output.is_some()
+    }
+}
+
 fn run(args: &Cli) -> anyhow::Result<()> {
     match &args.command {
-        Some(Command::Sweep(sweep)) => measure(sweep),
+        Some(Command::Sweep(_)) if args.is_for_one_picture() => Err(Misplaced.into()),
+        Some(Command::Sweep(sweep)) => measure(&args.picture.view(), sweep),
         None => draw(args),
     }
 }
@@ -110,7 +127,8 @@ fn draw(args: &Cli) -> anyhow::Result<()> {
     }
     let view = args.picture.view();
     let n_threads = args.threads.unwrap_or_else(cpu::n_cpus);
-    let pixels = mandelbrot::draw(&view, args.strategy, n_threads)?;
+    let strategy = args.strategy.unwrap_or(Strategy::Rayon);
+    let pixels = mandelbrot::draw(&view, strategy, n_threads)?;
     let mut png = Vec::new();
     mandelbrot::write_png(&view, &pixels, &mut png)?;
     match &args.output {
@@ -119,8 +137,8 @@ fn draw(args: &Cli) -> anyhow::Result<()> {
     }
 }
 
-fn measure(args: &Sweep) -> anyhow::Result<()> {
-    let measured = sweep::sweep(&args.picture.view(), &args.threads, args.repetitions)?;
+fn measure(view: &View, args: &Sweep) -> anyhow::Result<()> {
+    let measured = sweep::sweep(view, &args.threads, args.repetitions)?;
     if let Some(path) = &args.svg {
         files::write(path, mandelbrot::plot(&measured, cpu::n_cpus())?.as_bytes())?;
     }

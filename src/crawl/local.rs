@@ -21,9 +21,10 @@ const TYPES: [&str; 28] = [
     "woff2", "zip",
 ];
 
-/// The path of a URL's copy below the mirror's folder. `url` is a key.
+/// The path of a URL's copy below the mirror's folder. `url` is a key. A style sheet is called one,
+/// whatever its URL, for browsers take nothing else for one.
 #[must_use]
-pub fn path(url: &str) -> String {
+pub fn path(url: &str, is_sheet: bool) -> String {
     let origin = urls::origin(url);
     let host = match origin.strip_prefix("https://") {
         Some(host) => host.to_owned(),
@@ -36,9 +37,10 @@ pub fn path(url: &str) -> String {
     };
     let (folders, last) = names.rsplit_once('/').unwrap_or(("", names));
     let folders = folders.split('/').skip(1).map(folder);
-    let names = folders.chain([file(last, query)]);
+    let names = folders.chain([file(last, query, is_sheet)]);
     let path = names.fold(host.clone(), |path, name| path + "/" + &name);
-    if path.len() > PATH_MAX { format!("{host}/~l{}.html", hash(url)) } else { path }
+    let extension = if is_sheet { "css" } else { "html" };
+    if path.len() > PATH_MAX { format!("{host}/~l{}.{extension}", hash(url)) } else { path }
 }
 
 fn folder(name: &str) -> String {
@@ -51,8 +53,9 @@ fn folder(name: &str) -> String {
     shortened(name, "")
 }
 
-fn file(name: &str, query: Option<&str>) -> String {
-    let (stem, extension) = split_type(name).unwrap_or((name, "html"));
+fn file(name: &str, query: Option<&str>, is_sheet: bool) -> String {
+    let own = split_type(name).filter(|(_, t)| !is_sheet || t.eq_ignore_ascii_case("css"));
+    let (stem, extension) = own.unwrap_or((name, if is_sheet { "css" } else { "html" }));
     let is_typed = stem.len() < name.len();
     let mark = match query {
         Some(query) => format!("~q{}", hash(&format!("{name}?{query}"))),
@@ -132,7 +135,7 @@ mod tests {
 
     #[test]
     fn paths_are_readable_where_they_can_be() {
-        let check = |url: &str, expected: &str| assert_eq!(path(url), expected, "{url}");
+        let check = |url: &str, expected: &str| assert_eq!(path(url, false), expected, "{url}");
         check("https://host/", "host/index.html");
         check("http://host/", "http~host/index.html");
         check("http://127.0.0.1:80/a/", "http~127.0.0.1~80/a/index.html");
@@ -143,8 +146,25 @@ mod tests {
         check("https://h/a.php", "h/a.php~.html");
         check("https://h/%C3%BC:", "h/~C3~BC~x3A~.html");
         check("https://h//x", "h/~-/x~.html");
-        assert!(path("https://h/a.css?v=1").starts_with("h/a~q"));
-        assert_eq!(Path::new(&path("https://h/a.css?v=1")).extension(), Some("css".as_ref()));
+        assert!(path("https://h/a.css?v=1", false).starts_with("h/a~q"));
+        let path = path("https://h/a.css?v=1", false);
+        assert_eq!(Path::new(&path).extension(), Some("css".as_ref()));
+    }
+
+    #[test]
+    fn sheets_are_called_so() {
+        let check = |url: &str, expected: &str| assert_eq!(path(url, true), expected, "{url}");
+        check("https://h/a.css", "h/a.css");
+        check("https://h/a.CSS", "h/a.CSS");
+        check("https://h/style", "h/style~.css");
+        check("https://h/style.php", "h/style.php~.css");
+        check("https://h/style.txt", "h/style.txt~.css");
+        check("https://h/", "h/index.css");
+        let queried = path("https://h/style?v=1", true);
+        assert!(
+            queried.starts_with("h/style~q") && queried.rsplit('.').next() == Some("css"),
+            "{queried}"
+        );
     }
 
     #[test]
@@ -164,16 +184,18 @@ mod tests {
         fn no_two_urls_share_a_file_and_none_is_in_anothers_way(
             a in "/(index|a|~|[.]|html|css|%2F|:|/|[?]|q|x{160}){0,6}",
             b in "/(index|a|~|[.]|html|css|%2F|:|/|[?]|q|x{160}){0,6}",
+            are_sheets in any::<(bool, bool)>(),
         ) {
             let key = |path: &str| {
                 let url = url::Url::parse("http://h/").unwrap().join(&format!("http://h{path}")).unwrap();
                 urls::key(url.as_str()).into_owned()
             };
             let (a, b) = (key(&a), key(&b));
-            let (path_a, path_b) = (path(&a), path(&b));
-            prop_assert_eq!(a == b, path_a == path_b);
+            let (path_a, path_b) = (path(&a, are_sheets.0), path(&b, are_sheets.1));
+            prop_assert!(path_a != path_b || a == b);
+            prop_assert!(a != b || are_sheets.0 != are_sheets.1 || path_a == path_b);
             let inside = path_a.clone() + "/";
-            prop_assert!(!path_b.starts_with(&inside));
+            prop_assert!(a == b || !path_b.starts_with(&inside));
             for name in path_a.split('/') {
                 prop_assert!(!name.is_empty() && name.len() <= 255 && name != "." && name != "..");
             }

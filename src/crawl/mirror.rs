@@ -77,7 +77,11 @@ pub fn run(
 }
 
 fn paths(pages: &Pages, saved: &[(Id, Saved)]) -> HashMap<Id, String> {
-    saved.iter().map(|&(id, _)| (id, local::path(&urls::key(&pages.get(id).url)))).collect()
+    let path = |(id, saved): &(Id, Saved)| {
+        let key = urls::key(&pages.get(*id).url);
+        (*id, local::path(&key, saved.is(&["text/css"])))
+    };
+    saved.iter().map(path).collect()
 }
 
 fn named(path: &Path, err: &io::Error) -> io::Error {
@@ -110,10 +114,8 @@ impl Copy<'_> {
 
     /// The text with its links changed, if it is of a type that has links.
     fn rewritten(&self, url: &str, path: &str, saved: &Saved) -> io::Result<Option<String>> {
-        let mime = saved.content_type.split(';').next().unwrap_or_default().trim();
-        let is_html =
-            ["text/html", "application/xhtml+xml"].iter().any(|t| mime.eq_ignore_ascii_case(t));
-        if !is_html && !mime.eq_ignore_ascii_case("text/css") {
+        let is_html = saved.is(&["text/html", "application/xhtml+xml"]);
+        if !is_html && !saved.is(&["text/css"]) {
             return Ok(None);
         }
         let text = fs::read(&saved.path)?;

@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read;
 use std::time::{Duration, Instant};
 
+use flate2::read::MultiGzDecoder;
 use url::Url;
 
 use super::{Options, Scope};
@@ -98,12 +100,12 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// The whole body as text.
-    fn text(&mut self) -> Result<String, String> {
+    /// The whole body.
+    fn whole(&mut self) -> Result<Vec<u8>, String> {
         let (mut whole, mut buf) = (Vec::new(), vec![0; PIECE]);
         loop {
             match self.read(&mut buf, 1)? {
-                0 => return Ok(String::from_utf8_lossy(&whole).into_owned()),
+                0 => return Ok(whole),
                 n => whole.extend_from_slice(&buf[..n]),
             }
         }
@@ -221,8 +223,9 @@ pub(super) fn redirect(location: &str, from: &Url, scope: &Scope) -> Option<(Lin
 
 /// Reads a style sheet: what it refers to is part of it.
 pub(super) fn sheet(body: &mut Body<'_>, url: &Url, scope: &Scope) -> (Parsed, Result<(), String>) {
-    match body.text() {
+    match body.whole() {
         Ok(sheet) => {
+            let sheet = String::from_utf8_lossy(&sheet);
             let texts = css::urls(&sheet).into_iter().take(LINKS_MAX);
             let links = texts.map(|range| (sheet[range].to_owned(), Kind::Asset));
             (resolve(links, url, scope), Ok(()))
@@ -231,20 +234,37 @@ pub(super) fn sheet(body: &mut Body<'_>, url: &Url, scope: &Scope) -> (Parsed, R
     }
 }
 
-/// Reads a sitemap, or an index of sitemaps: what it names is as near as itself.
+/// Reads a sitemap, or an index of sitemaps, as it is or gzipped, up to `most` bytes: what it names
+/// is as near as itself.
 pub(super) fn sitemap(
     body: &mut Body<'_>,
     url: &Url,
     scope: &Scope,
+    most: u64,
 ) -> (Parsed, Result<(), String>) {
-    match body.text() {
+    match body.whole().and_then(|map| unzipped(map, most)) {
         Ok(map) => {
+            let map = String::from_utf8_lossy(&map);
             let places = map.split("<loc>").skip(1).take(LINKS_MAX);
             let texts = places.filter_map(|place| place.split("</loc>").next());
             let decoded = |text: &str| html::entities::decode(text.trim()).into_owned();
             (resolve(texts.map(|text| (decoded(text), Kind::Asset)), url, scope), Ok(()))
         }
         Err(err) => (Parsed::default(), Err(err)),
+    }
+}
+
+/// What a file contains, which may be gzipped.
+fn unzipped(file: Vec<u8>, most: u64) -> Result<Vec<u8>, String> {
+    if !file.starts_with(&[0x1F, 0x8B]) {
+        return Ok(file);
+    }
+    let mut content = Vec::new();
+    let mut limited = MultiGzDecoder::new(&*file).take(most.saturating_add(1));
+    match limited.read_to_end(&mut content) {
+        Ok(n) if n as u64 <= most => Ok(content),
+        Ok(_) => Err("the sitemap is too large".to_owned()),
+        Err(err) => Err(format!("gzip: {err}")),
     }
 }
 
@@ -274,6 +294,17 @@ mod tests {
         check("soon", None);
         check("-1", None);
         check("", None);
+    }
+
+    #[test]
+    fn what_is_gzipped_is_bounded() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, &[7; 1_000]).unwrap();
+        let file = encoder.finish().unwrap();
+        assert_eq!(unzipped(file.clone(), 1_000), Ok(vec![7; 1_000]));
+        assert_eq!(unzipped(file.clone(), 999), Err("the sitemap is too large".to_owned()));
+        assert!(unzipped(file[..20].to_vec(), 1_000).is_err());
+        assert_eq!(unzipped(vec![7; 20], 1), Ok(vec![7; 20]), "it was bounded on its way");
     }
 
     #[test]

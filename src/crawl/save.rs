@@ -18,6 +18,14 @@ pub(super) struct Saved {
     pub(super) content_type: String,
 }
 
+impl Saved {
+    /// Whether its type is one of these.
+    pub(super) fn is(&self, types: &[&str]) -> bool {
+        let mime = self.content_type.split(';').next().unwrap_or_default().trim();
+        types.iter().any(|one| mime.eq_ignore_ascii_case(one))
+    }
+}
+
 impl Spool {
     pub(super) fn new(dir: &Path) -> Result<Self, String> {
         let readable = Permissions::from_mode(0o666); // less what the umask takes

@@ -164,8 +164,8 @@ impl Worker {
                 (parsed, ended)
             }
             "text/css" if self.options.assets => parse::sheet(&mut body, url, &self.scope),
-            "text/xml" | "application/xml" if self.options.sitemap => {
-                parse::sitemap(&mut body, url, &self.scope)
+            _ if self.options.sitemap && is_sitemap(mime, url) => {
+                parse::sitemap(&mut body, url, &self.scope, self.options.fetch.body_max)
             }
             _ if self.options.spool.is_some() => (Parsed::default(), body.finish()),
             _ => (Parsed::default(), Ok(())),
@@ -176,6 +176,17 @@ impl Worker {
         fetched.page.n_links = parsed.links.len();
         fetched.page.n_too_long = parsed.n_too_long;
         fetched.links = parsed.links;
+    }
+}
+
+/// Whether it may be one: XML, or a file called so that is gzipped.
+fn is_sitemap(mime: &str, url: &Url) -> bool {
+    match mime {
+        "text/xml" | "application/xml" => true,
+        "application/gzip" | "application/x-gzip" | "application/octet-stream" => {
+            url.path().ends_with(".xml.gz")
+        }
+        _ => false,
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -176,6 +179,14 @@ fn robots_are_obeyed_unless_told_otherwise() {
         "/web/b/frame",
         &["/sitemap.xml", "/web/b/e", "/web/b/frame"],
     );
+    // An index in robots.txt leads to a sitemap that is gzipped.
+    let maps = ["/sitemap.xml/index", "/sitemap.xml/map.xml.gz"];
+    check(
+        Robots::Missing,
+        &["--sitemap"],
+        maps[0],
+        &["/sitemap.xml", maps[0], maps[1], "/web/b/e"],
+    );
 }
 
 #[test]
@@ -283,11 +294,27 @@ fn wrong_usage_is_one_line() {
         &["-n", "0", url],
         &["--json", "--csv", url],
         &["-depth", "-1", url],
+        &["--cacert", "/nowhere", url],
+        &["--cacert", "/dev/null", url],
+        &[url, "check", url],
     ] {
         let outcome = run("crawl", args);
         assert_eq!((outcome.code(), &*outcome.stdout), (2, ""), "{args:?} {outcome:?}");
         assert_eq!(outcome.stderr.lines().count(), 1, "{args:?} {outcome:?}");
     }
+}
+
+#[test]
+fn flags_stand_before_a_subcommand_or_after_it() {
+    let site = Site::start();
+    let url = &*site.url("/web/");
+    let after = run("crawl", &["check", "-depth", "3", "--json", url]);
+    assert!(after.stdout.contains("/web/gone") && after.code() == 1, "{after:?}");
+    for args in [["-depth", "3", "--json", "check", url], ["--json", "check", "-depth", "3", url]] {
+        let outcome = run("crawl", &args);
+        assert_eq!((outcome.code(), &outcome.stdout), (1, &after.stdout), "{args:?} {outcome:?}");
+    }
+    run("crawl", &["-depth", "0", "check", url]).is(0, "", "");
 }
 
 /// All files below `dir`, by their paths from there.
@@ -321,6 +348,12 @@ fn a_mirror_can_be_walked_offline() {
     let there = files.keys().map(|name| target.join(name).to_str().unwrap().to_owned());
     assert_eq!(printed, there.collect());
     assert_eq!(files.len(), 8 + 6 + 2, "{:?}", files.keys());
+    let sheet = files.keys().find(|name| name.ends_with("/asset/style.css")).unwrap();
+    assert!(
+        String::from_utf8_lossy(&files[sheet]).contains("'more~.css'"),
+        "called so by its type"
+    );
+    assert!(files.contains_key(&sheet.replace("style", "more~")));
     let mut n_links = 0;
     for (name, content) in files.iter().filter(|(name, _)| name.contains(".html")) {
         let page = String::from_utf8(content.clone()).unwrap();
@@ -345,4 +378,58 @@ fn a_mirror_can_be_walked_offline() {
     let page = &files[&format!("{host}/web/b/c~.html")];
     let gone = format!("<a href=\"{}\">gone", site.url("/web/gone"));
     assert!(String::from_utf8_lossy(page).contains(&gone), "what is not copied stays on the web");
+}
+
+/// Serves one page over TLS, with a certificate for `host`, until it is dropped; gives its port and
+/// the certificate of the authority.
+fn secure(host: &str) -> (u16, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let pem = authority.self_signed(&key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(authority, key);
+    let own = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
+    let certificate = params.signed_by(&own, &issuer).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(own.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key);
+    let config = Arc::new(config.unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, client.unwrap());
+            _ = stream.read(&mut [0; 4096]); // a client that does not trust us hangs up
+            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html\r\n";
+            _ = write!(stream, "{head}Content-Length: 4\r\n\r\nfine");
+            stream.conn.send_close_notify();
+            _ = stream.flush();
+        }
+    });
+    (port, pem)
+}
+
+#[test]
+fn only_who_has_a_good_certificate_is_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |host: &str, trusted: bool| {
+        let (port, pem) = secure(host);
+        let (file, url) = (dir.path().join(host), format!("https://localhost:{port}/"));
+        fs::write(&file, pem).unwrap();
+        let cacert = ["--cacert", file.to_str().unwrap()];
+        run("crawl", &[if trusted { &cacert[..] } else { &[] }, &[&*url]].concat())
+    };
+    let good = check("localhost", true);
+    assert!(good.code() == 0 && good.lines().len() == 1, "{good:?}");
+    for (host, trusted, why) in
+        [("localhost", false, "UnknownIssuer"), ("elsewhere", true, "not valid for name")]
+    {
+        let refused = check(host, trusted);
+        assert_eq!((refused.code(), refused.stderr.lines().count()), (1, 1), "{refused:?}");
+        assert!(refused.stderr.contains("invalid peer certificate"), "{refused:?}");
+        assert!(refused.stderr.contains(why), "{refused:?}");
+    }
 }

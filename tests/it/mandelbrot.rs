@@ -70,6 +70,19 @@ fn nonsense_is_one_line_and_2() {
     check("--strategy magic");
     check("sweep --threads 1,0");
     check("sweep --repetitions 0");
+    check("--strategy rows sweep");
+}
+
+#[test]
+fn flags_of_the_picture_stand_before_sweep_or_after_it() {
+    let check = |line: &str, code: i32| {
+        let args: Vec<&str> = line.split_whitespace().collect();
+        let outcome = run("mandelbrot", &args);
+        assert_eq!(outcome.code(), code, "{line}: {}", outcome.stderr);
+    };
+    check("--size 8x8 --iterations 9 sweep --threads 1 --repetitions 1", 0);
+    check("sweep --size 8x8 --iterations 9 --threads 1 --repetitions 1", 0);
+    check("--size 0x8 sweep --threads 1 --repetitions 1", 2);
 }
 
 #[test]

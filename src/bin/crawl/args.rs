@@ -15,31 +15,32 @@ use crate::records::Records;
 /// Only the hosts of the given URLs, as far as robots.txt allows. A page that cannot be fetched is a
 /// line on stderr; then the status is 1.
 #[derive(Parser)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(subcommand_negates_reqs = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     #[command(flatten)]
-    pub(crate) site: Site,
+    pub(crate) urls: cli::Urls,
+    #[command(flatten)]
+    pub(crate) flags: Flags,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Report broken links by the page that refers to them
-    Check(Site),
+    Check(cli::Urls),
     /// Save a copy of a site in DIR that can be walked offline
     Mirror {
         /// The folder to save it in
         dir: PathBuf,
         #[command(flatten)]
-        site: Box<Site>,
+        urls: cli::Urls,
     },
 }
 
+/// What may stand before a subcommand's name as well as after it.
 #[derive(Args)]
-pub(crate) struct Site {
-    #[command(flatten)]
-    pub(crate) urls: cli::Urls,
+pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) what: What,
     #[command(flatten)]
@@ -53,34 +54,34 @@ pub(crate) struct Site {
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct What {
     /// Follow no more than N links from the start
-    #[arg(long, value_name = "N")]
+    #[arg(global = true, long, value_name = "N")]
     pub(crate) depth: Option<u32>,
     /// Fetch no more than N pages; 0 for no limit
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(global = true, long, value_name = "N", default_value_t = 100_000)]
     pub(crate) max_pages: usize,
     /// Fetch images, scripts and style sheets too
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub(crate) assets: bool,
     /// Begin with the pages that the sitemaps name, too
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub(crate) sitemap: bool,
     /// Stay in the folder of the start
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub(crate) below: bool,
     /// Further hosts to crawl: HOST or HOST:PORT, with commas between
-    #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
+    #[arg(global = true, long, value_name = "HOSTS", value_delimiter = ',')]
     pub(crate) hosts: Vec<String>,
     /// Crawl every host there is a link to
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub(crate) span: bool,
     /// Only URLs that match the regular expression
-    #[arg(long, value_name = "REGEX")]
+    #[arg(global = true, long, value_name = "REGEX")]
     pub(crate) include: Vec<Regex>,
     /// No URLs that match the regular expression
-    #[arg(long, value_name = "REGEX")]
+    #[arg(global = true, long, value_name = "REGEX")]
     pub(crate) exclude: Vec<Regex>,
     /// Disregard robots.txt, nofollow and the like
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub(crate) no_robots: bool,
 }
 
@@ -88,28 +89,31 @@ pub(crate) struct What {
 #[command(next_help_heading = "How to fetch")]
 pub(crate) struct How {
     /// Requests at once
-    #[arg(short, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    #[arg(global = true, short, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub(crate) n: u16,
     /// Requests at once to one host [default: as many as in all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(global = true, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) per_host: Option<u16>,
     /// Requests a second to one host
-    #[arg(long, value_name = "R", value_parser = rate)]
+    #[arg(global = true, long, value_name = "R", value_parser = rate)]
     pub(crate) rate: Option<f64>,
     /// Try again N times where a failure may pass
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(global = true, long, value_name = "N", default_value_t = 2)]
     pub(crate) retries: u32,
     /// The most a page may take, from look-up to last byte
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = cli::duration)]
+    #[arg(global = true, long, value_name = "TIME", default_value = "30s", value_parser = cli::duration)]
     pub(crate) timeout: Duration,
     /// The most bytes a page may have
-    #[arg(long, value_name = "BYTES", default_value_t = 10 << 20)]
+    #[arg(global = true, long, value_name = "BYTES", default_value_t = 10 << 20)]
     pub(crate) max_body: u64,
     /// A further header to send: 'Name: value'
-    #[arg(long, value_name = "HEADER", value_parser = header)]
+    #[arg(global = true, long, value_name = "HEADER", value_parser = header)]
     pub(crate) header: Vec<(String, String)>,
+    /// Trust the authorities in FILE (PEM) and no others
+    #[arg(global = true, long, value_name = "FILE", value_parser = fetch::authorities)]
+    pub(crate) cacert: Option<fetch::Authorities>,
     /// What to call ourselves
-    #[arg(long, value_name = "NAME", default_value = concat!("threadbare/", env!("CARGO_PKG_VERSION")))]
+    #[arg(global = true, long, value_name = "NAME", default_value = concat!("threadbare/", env!("CARGO_PKG_VERSION")))]
     pub(crate) user_agent: String,
 }
 
@@ -117,17 +121,17 @@ pub(crate) struct How {
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
     /// Print a JSON object a line
-    #[arg(long, conflicts_with = "csv")]
+    #[arg(global = true, long, conflicts_with = "csv")]
     pub(crate) json: bool,
     /// Print CSV
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub(crate) csv: bool,
     /// Print pages a second at the end, on stderr
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub(crate) stats: bool,
 }
 
-impl Site {
+impl Flags {
     /// How results are printed.
     pub(crate) fn records(&self) -> Records {
         Records::new(self.output.json, self.output.csv)
@@ -135,7 +139,7 @@ impl Site {
 
     /// What the flags ask for.
     pub(crate) fn options(&self) -> Options {
-        let Site { what, how, .. } = self;
+        let Flags { what, how, .. } = self;
         let n_workers = how.n.into();
         Options {
             n_workers,
@@ -162,6 +166,7 @@ impl Site {
                 n_idle: n_workers,
                 user_agent: how.user_agent.clone(),
                 headers: how.header.clone(),
+                authorities: how.cacert.clone(),
             },
         }
     }

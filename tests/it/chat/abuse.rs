@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use super::{enter, join, plain};
-use crate::support::{Client, Server, eventually};
+use crate::support::{Client, Server, eventually, limited};
 
 #[test]
 fn a_line_without_end_costs_no_memory_and_no_session() {
@@ -123,6 +123,31 @@ fn who_never_reads_is_hung_up_on_and_the_others_lose_nothing() {
     assert!(server.process.peak_memory() < 24 << 20, "{}", server.process.peak_memory());
     drop(stuck);
     eventually("its descriptor is closed", || server.process.n_files() < 14);
+}
+
+#[test]
+fn without_room_for_a_thread_it_is_full_and_goes_on() {
+    // The cap is reckoned from the limit; an ordinary user has other threads that count, too.
+    let all = std::fs::read_to_string("/proc/loadavg").unwrap();
+    let n_all = all.split(['/', ' ']).nth(4).unwrap().parse().unwrap();
+    let limit = 40 + if rustix::process::getuid().is_root() { 0 } else { n_all };
+    let limit = format!("-p {limit} 2> /dev/null || ulimit -u {limit}"); // dash or bash
+    let server = Server::of(limited(&limit, "chat", &["-port", "0", "-names=false"]));
+    let mut clients = Vec::new();
+    let first = loop {
+        let mut client = server.connect();
+        let line = client.line();
+        if line == "server full" {
+            break clients.pop();
+        }
+        assert_eq!(line, format!("You are {}", client.addr()));
+        clients.push(client);
+    };
+    assert!(clients.len() > 5, "{} have room", clients.len());
+    drop(first);
+    eventually("who comes later has room", || server.connect().line().starts_with("You are"));
+    clients[0].send("still here\n");
+    until(&mut clients[0], ": still here");
 }
 
 /// A client that comes when `earlier` is surely there; neither needs to have read.
