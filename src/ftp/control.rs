@@ -15,6 +15,9 @@ use super::tls::{self, SessionId};
 use super::transfer::Transfer;
 use crate::tcp::Conn;
 
+/// How long the control connection of a dead client may outlast its data connection.
+const FAREWELL_NS: i64 = 2_000_000;
+
 /// What the threads of one session share.
 #[derive(Debug)]
 pub(super) struct Control {
@@ -144,9 +147,13 @@ impl Control {
         }
     }
 
-    /// Whether the client has hung up, with nothing left to be read.
+    /// Whether the client has hung up, with nothing left to be read. The connections of a client
+    /// that dies end one after the other, so it waits a moment for this one.
     pub(super) fn is_lost(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
         use rustix::net::{RecvFlags, recv};
+        let moment = Timespec { tv_sec: 0, tv_nsec: FAREWELL_NS };
+        _ = poll(&mut [PollFd::new(&*self.conn, PollFlags::IN)], Some(&moment)); // else: see below
         let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         match recv(&*self.conn, &mut [0; 1], peek) {
             Ok((n, _)) => n == 0,

@@ -214,7 +214,7 @@ fn scope_can_be_narrowed() {
     check(&["--exclude", "/b/", "--exclude", r"\?"], "/web/", &["/web/", "/web/a"]);
     check(&["--include", "a$"], "/web/", &["/web/", "/web/a"]);
     let assets =
-        ["/asset/a.png", "/asset/b.png", "/asset/c.png", "/asset/more.css", "/asset/style.css"];
+        ["/asset/a.png", "/asset/b.png", "/asset/c.png", "/asset/more", "/asset/style.css"];
     check(&[], "/page/assets", &["/page/assets"]);
     check(&["--assets"], "/page/assets", &[&["/page/assets"], &assets[..]].concat());
 }

@@ -1,9 +1,13 @@
 //! Every limit has a flag, every refusal a reply.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
+
+use crossbeam::channel::{RecvTimeoutError, bounded};
 
 use super::{Ftp, Site};
 use crate::support::eventually;
@@ -51,17 +55,16 @@ fn silence_ends_a_session_but_not_a_transfer() {
     // A byte now and then is no command.
     let mut ftp = site.connect();
     let mut writer = ftp.stream().try_clone().unwrap();
-    let is_over = AtomicBool::new(false);
+    let (over, is_over) = bounded::<()>(0);
     thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed)
-                && std::io::Write::write_all(&mut writer, b"x").is_ok()
-            {
-                thread::yield_now();
+        scope.spawn(move || {
+            let pace = Duration::from_millis(20);
+            while is_over.recv_timeout(pace) == Err(RecvTimeoutError::Timeout) {
+                _ = writer.write_all(b"x"); // the server has hung up, or will
             }
         });
+        let _over = over; // ends the writer, whatever is heard
         ftp.hears(421, "no command");
-        is_over.store(true, Ordering::Relaxed);
     });
 }
 

@@ -45,7 +45,7 @@ func serve(conn net.Conn, delay time.Duration) {
 				if i > 0 {
 					time.Sleep(delay)
 				}
-				fmt.Fprintf(conn, "\t%s\n", words) // a failure shows as the end of input
+				fmt.Fprintf(conn, "\t %s\n", words) // a failure shows as the end of input
 			}
 		}()
 	}

@@ -1,3 +1,0 @@
-module threadbare/net
-
-go 1.24
