@@ -1,7 +1,7 @@
 //! What comes in goes out, both ways at once, until the peer has said all.
 //!
 //! A thread receives, a thread sends, and the caller's thread waits for the moment to end, which is
-//! decided in one place ([`Verdict`]) from what the two were last seen doing.
+//! decided in one place (`Verdict`) from what the two were last seen doing.
 //!
 //! How a connection ended does not depend on which thread notices: the peer's end of stream is
 //! success, a reset is a failure. The kernel reports a reset once, to a reader or to a writer, and
