@@ -4,6 +4,7 @@ mod book;
 mod cake;
 mod chat;
 mod clock;
+mod clocks;
 mod clockwall;
 mod crawl;
 mod du;
