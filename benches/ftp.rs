@@ -134,7 +134,7 @@ fn files(c: &mut Criterion) {
     std::fs::write(dir.path().join("small"), vec![b'x'; SMALL]).unwrap();
     std::fs::write(dir.path().join("large"), vec![b'x'; LARGE]).unwrap();
     let jail = Jail::new(dir.path()).unwrap();
-    let users = Users::new(Some(Rights::Write), 1).unwrap();
+    let users = Users::new(Some(Rights::Write), 1);
     let listener = tcp::listen("127.0.0.1:0", 2).unwrap();
     let addr = listener.local_addr().unwrap();
     let bare_listener = TcpListener::bind("127.0.0.1:0").unwrap();

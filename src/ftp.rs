@@ -34,6 +34,7 @@ mod listing;
 mod login;
 mod moves;
 mod names;
+mod passwords;
 mod reply;
 mod session;
 mod settings;

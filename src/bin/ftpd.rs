@@ -164,7 +164,7 @@ fn print_hash() -> anyhow::Result<()> {
 
 impl Cli {
     fn accounts(&self) -> anyhow::Result<Users> {
-        let mut users = Users::new(self.anonymous_rights(), self.hashing)?;
+        let mut users = Users::new(self.anonymous_rights(), self.hashing);
         let rights = if self.writable { Rights::Write } else { Rights::Read };
         if let (Some(name), Some(file)) = (&self.user, &self.password_file) {
             let text = read(file)?;

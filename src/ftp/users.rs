@@ -3,21 +3,19 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use super::passwords::{self, Checker};
 
-use crate::sync::Semaphore;
+/// What an unknown name's password is compared with, so that it takes as long as a known one's: a
+/// hash as we make them, of nothing in particular.
+const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$DECOYSALTDECOYSALTDECA\
+    $DECOYHASHDECOYHASHDECOYHASHDECOYHASHDECOYHA";
 
 /// The accounts of a server.
 #[derive(Debug)]
 pub struct Users {
     accounts: HashMap<String, Account>,
     anonymous: Option<Rights>,
-    /// Each run of Argon2 takes 19 MiB and tens of milliseconds: so many at once.
-    hashing: Semaphore,
-    /// What an unknown name's password is compared with, so that it takes as long as a known one's.
-    decoy: String,
+    checker: Checker,
 }
 
 #[derive(Clone, Debug)]
@@ -52,19 +50,15 @@ impl std::error::Error for Error {}
 /// # Errors
 /// When the system has no randomness for the salt.
 pub fn hash_password(password: &str) -> Result<String, Error> {
-    let hash = Argon2::default().hash_password(password.as_bytes());
-    hash.map(|hash| hash.to_string()).map_err(|err| Error(err.to_string()))
+    passwords::hash(password).map_err(|err| Error(err.to_string()))
 }
 
 impl Users {
     /// Nobody but, with `anonymous`, anyone; `n_hashing` passwords are checked at once.
-    ///
-    /// # Errors
-    /// As [`hash_password`].
-    pub fn new(anonymous: Option<Rights>, n_hashing: usize) -> Result<Self, Error> {
-        let decoy = hash_password("")?;
-        let hashing = Semaphore::new(n_hashing.max(1));
-        Ok(Users { accounts: HashMap::new(), anonymous, hashing, decoy })
+    #[must_use]
+    pub fn new(anonymous: Option<Rights>, n_hashing: usize) -> Self {
+        let checker = Checker::new(n_hashing.max(1));
+        Users { accounts: HashMap::new(), anonymous, checker }
     }
 
     /// Adds an account.
@@ -72,9 +66,7 @@ impl Users {
     /// # Errors
     /// When `hash` is not one of Argon2's, or the name is taken or unfit.
     pub fn add(&mut self, name: &str, hash: &str, rights: Rights) -> Result<(), Error> {
-        let known =
-            PasswordHash::new(hash).is_ok_and(|hash| hash.algorithm.as_str().starts_with("argon2"));
-        if !known {
+        if !passwords::is_hash(hash) {
             return Err(Error(format!("{name}: not a hash that ftpd --hash-password makes")));
         }
         if name.is_empty() || is_anonymous(name) {
@@ -112,12 +104,8 @@ impl Users {
             return self.anonymous;
         }
         let account = self.accounts.get(name);
-        let hash = account.map_or(&self.decoy, |account| &account.hash);
-        let is_right = {
-            let _turn = self.hashing.acquire();
-            let hash = PasswordHash::new(hash).ok()?;
-            Argon2::default().verify_password(password, &hash).is_ok()
-        };
+        let hash = account.map_or(DECOY, |account| &account.hash);
+        let is_right = self.checker.is_right(password, hash);
         account.filter(|_| is_right).map(|account| account.rights)
     }
 
@@ -151,7 +139,7 @@ mod tests {
     #[test]
     fn a_file_of_users() {
         let hash = hash_password("secret").unwrap();
-        let mut users = Users::new(None, 1).unwrap();
+        let mut users = Users::new(None, 1);
         users.add_lines(&format!("# who\n\nann:{hash}\nbob:{hash}:ro\n"), Rights::Write).unwrap();
         assert_eq!(users.check("ann", b"secret"), Some(Rights::Write));
         assert_eq!(users.check("bob", b"secret"), Some(Rights::Read));
@@ -164,7 +152,7 @@ mod tests {
     fn a_bad_line_is_named() {
         let hash = hash_password("").unwrap();
         let check = |line: &str, expected: &str| {
-            let mut users = Users::new(None, 1).unwrap();
+            let mut users = Users::new(None, 1);
             let err = users.add_lines(&format!("\n{line}"), Rights::Write).unwrap_err();
             assert_eq!(err.to_string(), format!("line 2: {expected}"));
         };
@@ -175,8 +163,16 @@ mod tests {
     }
 
     #[test]
+    fn the_decoy_costs_what_a_hash_of_ours_does() {
+        let cost = |hash: &str| hash.rsplitn(3, '$').nth(2).map(str::to_owned);
+        assert!(passwords::is_hash(DECOY));
+        assert_eq!(cost(DECOY), cost(&hash_password("").unwrap()));
+        assert_eq!(DECOY.len(), hash_password("").unwrap().len());
+    }
+
+    #[test]
     fn anonymous_needs_no_password() {
-        let users = Users::new(Some(Rights::Read), 1).unwrap();
+        let users = Users::new(Some(Rights::Read), 1);
         assert_eq!(users.check("Anonymous", b"me@"), Some(Rights::Read));
         assert!(users.lets_in_without_password("ftp"));
     }

@@ -1,6 +1,6 @@
 //! Who may come in, and do what.
 
-use std::fs;
+use std::{fs, thread};
 
 use super::{Ftp, Site};
 use crate::support::{Server, command, outcome, run, run_with};
@@ -92,6 +92,31 @@ fn guessing_takes_time_and_ends() {
     assert_eq!(ftp.try_reply(), None);
     let both = Site::new(&[&args[..], &["-anonymous"]].concat());
     assert_eq!(both.login().get("RETR sub/inner"), b"inner");
+}
+
+/// A check of a password takes 19 MiB; those who guess all at once must not take them all at once.
+#[test]
+fn passwords_are_checked_one_after_the_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let password = dir.path().join("password");
+    fs::write(&password, "secret").unwrap();
+    let args = ["-user", "ann", "-password-file", password.to_str().unwrap(), "-login-delay", "0"];
+    let peak = |n_at_once: &str| {
+        let site = Site::new(&[&args[..], &["-hashing", n_at_once]].concat());
+        thread::scope(|scope| {
+            for nth in 0..32 {
+                let mut ftp = site.connect();
+                scope.spawn(move || {
+                    ftp.says(if nth % 2 == 0 { "USER ann" } else { "USER nobody" }, 331);
+                    ftp.says("PASS wrong", 530);
+                });
+            }
+        });
+        site.server.process.peak_memory()
+    };
+    // 19 MiB were used to hash what was in the file, 19 MiB each check uses again.
+    let (one, all) = (peak("1"), peak("32"));
+    assert!(one < 60 << 20 && all > 2 * one, "{one} for one at a time, {all} for all");
 }
 
 #[test]
