@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{env, fs};
@@ -18,6 +18,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded, never, unb
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, getuid, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use signal_hook::consts::SIGINT;
 
 /// Far longer than anything here takes; then the test has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
@@ -26,7 +27,22 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 pub(crate) fn program(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_spinner")).with_file_name(name);
     assert!(path.exists(), "{} is not built", path.display());
+    hear_interrupts();
     path
+}
+
+/// Has our programs die of an interrupt even where we are told to ignore it, as is a script's
+/// `cargo test &`: what we ignore they would ignore, but what we handle they would not.
+fn hear_interrupts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored = ignored.map_or(0, |mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+        if ignored & 1 << (SIGINT - 1) != 0 {
+            signal_hook::flag::register(SIGINT, Arc::default()).unwrap();
+        }
+    });
 }
 
 pub(crate) fn command(name: &str, args: &[impl AsRef<OsStr>]) -> Command {
