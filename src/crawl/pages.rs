@@ -87,7 +87,7 @@ impl Pages {
     }
 
     pub(super) fn add_start(&mut self, url: &str) {
-        if let Some(id) = self.id(url, None) {
+        if let Some(id) = self.id(url, &urls::key(url)) {
             self.reach(id, 0, 0);
             self.n_starts += usize::from(id as usize == self.n_starts);
         }
@@ -171,7 +171,7 @@ impl Pages {
                 too_many = true;
                 continue;
             }
-            let Some(to) = self.id(&link.url, link.key.as_deref()) else { continue };
+            let Some(to) = self.id(&link.url, link.key()) else { continue };
             if let (Target::Page(hash), Some(fragment)) = (link.target, link.fragment) {
                 self.fragments.entry(hash).or_insert_with(|| fragment.into());
             }
@@ -193,9 +193,8 @@ impl Pages {
     }
 
     /// The page of that URL, new if need be and if there is room.
-    fn id(&mut self, url: &str, key: Option<&str>) -> Option<Id> {
-        let own_key = key.map_or_else(|| urls::key(url), Into::into);
-        if let Some(&id) = self.ids.get(&*own_key) {
+    fn id(&mut self, url: &str, key: &str) -> Option<Id> {
+        if let Some(&id) = self.ids.get(key) {
             return Some(id);
         }
         // Without a limit on depth, what cannot be fetched any more need not be remembered.
@@ -206,7 +205,7 @@ impl Pages {
         }
         let id = Id::try_from(self.known.len()).ok()?;
         let url: Arc<str> = url.into();
-        let key = if *own_key == *url { Arc::clone(&url) } else { own_key.into() };
+        let key = if *key == *url { Arc::clone(&url) } else { key.into() };
         self.n_text += url.len();
         self.ids.insert(key, id);
         self.known.push(Known {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
@@ -14,7 +15,7 @@ use crate::html::{Item, Kind, Scanner, Wants};
 use crate::{charset, css, html, percent, urls};
 
 /// Bytes taken from a page at once.
-const PIECE: usize = 16 << 10;
+pub(super) const PIECE: usize = 16 << 10;
 /// Links of one page that are kept.
 const LINKS_MAX: usize = 50_000;
 
@@ -39,6 +40,12 @@ pub(super) struct Link {
     pub(super) fragment: Option<String>,
 }
 
+impl Link {
+    pub(super) fn key(&self) -> &str {
+        self.key.as_deref().unwrap_or(&self.url)
+    }
+}
+
 /// What a page says.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
@@ -52,7 +59,9 @@ pub(super) struct Parsed {
 /// What the page contained, as it was found.
 #[derive(Default)]
 struct Raw {
-    links: Vec<(String, Kind)>,
+    /// The texts of links, one after the other, and where each is.
+    texts: String,
+    links: Vec<(Range<usize>, Kind)>,
     base: Option<String>,
     ids: Vec<u64>,
     nofollow: bool,
@@ -68,6 +77,8 @@ pub(super) fn fragment_hash(fragment: &str) -> u64 {
 /// The body of an answer, piece by piece, with its time and size.
 pub(super) struct Body<'a> {
     pub(super) answer: Answer,
+    /// The piece that was read last.
+    pub(super) buf: &'a mut [u8],
     pub(super) n_bytes: u64,
     pub(super) deadline: Instant,
     /// Told of each piece: whoever saves the body.
@@ -75,11 +86,11 @@ pub(super) struct Body<'a> {
 }
 
 impl Body<'_> {
-    /// Fills `buf` as far as `least`, or to the end of the body.
-    fn read(&mut self, buf: &mut [u8], least: usize) -> Result<usize, String> {
+    /// Fills its buffer as far as `least`, or to the end of the body.
+    fn read(&mut self, least: usize) -> Result<usize, String> {
         let mut n_read = 0;
         while n_read < least {
-            let n = self.answer.read(&mut buf[n_read..]).map_err(|err| err.to_string())?;
+            let n = self.answer.read(&mut self.buf[n_read..]).map_err(|err| err.to_string())?;
             if n == 0 {
                 break;
             }
@@ -89,24 +100,23 @@ impl Body<'_> {
             return Err("the page takes too long".to_owned());
         }
         self.n_bytes += n_read as u64;
-        (self.copy)(&buf[..n_read])?;
+        (self.copy)(&self.buf[..n_read])?;
         Ok(n_read)
     }
 
     /// Reads on to the end, for the sake of the copy.
     pub(super) fn finish(&mut self) -> Result<(), String> {
-        let mut buf = vec![0; PIECE];
-        while self.read(&mut buf, 1)? > 0 {}
+        while self.read(1)? > 0 {}
         Ok(())
     }
 
     /// The whole body.
     fn whole(&mut self) -> Result<Vec<u8>, String> {
-        let (mut whole, mut buf) = (Vec::new(), vec![0; PIECE]);
+        let mut whole = Vec::new();
         loop {
-            match self.read(&mut buf, 1)? {
+            match self.read(1)? {
                 0 => return Ok(whole),
-                n => whole.extend_from_slice(&buf[..n]),
+                n => whole.extend_from_slice(&self.buf[..n]),
             }
         }
     }
@@ -125,6 +135,7 @@ pub(super) fn page(
     let base = raw.base.as_deref().and_then(|base| url.join(base).ok());
     let forbids = options.robots && (raw.nofollow || header_forbids(&body.answer));
     let links = raw.links.into_iter().filter(|(_, kind)| !(forbids && *kind == Kind::Page));
+    let links = links.map(|(range, kind)| (&raw.texts[range], kind));
     let mut parsed = resolve(links, base.as_ref().unwrap_or(url), scope);
     raw.ids.sort_unstable();
     parsed.ids = raw.ids;
@@ -141,15 +152,14 @@ fn forbids(orders: &str) -> bool {
 }
 
 fn scan(body: &mut Body<'_>, wants: Wants, robots: bool, raw: &mut Raw) -> Result<(), String> {
-    let mut buf = vec![0; PIECE];
-    let mut n = body.read(&mut buf, charset::PRESCAN)?;
+    let mut n = body.read(charset::PRESCAN)?;
     let content_type = body.answer.header("content-type");
-    let encoding = charset::choose(&buf[..n], content_type.as_deref());
+    let encoding = charset::choose(&body.buf[..n], content_type.as_deref());
     let mut text = charset::ToUtf8::new(encoding);
     let mut scanner = Scanner::new(wants, |item| raw.add(item, robots));
     while n > 0 {
-        scanner.write(text.piece(&buf[..n], false)).map_err(|err| err.to_string())?;
-        n = body.read(&mut buf, 1)?;
+        scanner.write(text.piece(&body.buf[..n], false)).map_err(|err| err.to_string())?;
+        n = body.read(1)?;
     }
     scanner.write(text.piece(b"", true)).map_err(|err| err.to_string())?;
     scanner.end().map_err(|err| err.to_string())
@@ -162,7 +172,9 @@ impl Raw {
             Item::Link(text, kind, _) if self.links.len() < LINKS_MAX => {
                 // The rest of a text that is too long has no say in how it is refused.
                 let end = text.floor_char_boundary(urls::LENGTH_MAX + 1);
-                self.links.push((text[..end].to_owned(), kind));
+                let start = self.texts.len();
+                self.texts += &text[..end];
+                self.links.push((start..self.texts.len(), kind));
             }
             Item::Link(..) => (),
             Item::Base(base) => _ = self.base.get_or_insert_with(|| base.to_owned()),
@@ -180,19 +192,23 @@ fn fragment_hash_of_id(id: &str) -> u64 {
 }
 
 /// The links in scope, each once.
-fn resolve(links: impl Iterator<Item = (String, Kind)>, base: &Url, scope: &Scope) -> Parsed {
+fn resolve<T: AsRef<str>>(
+    links: impl Iterator<Item = (T, Kind)>,
+    base: &Url,
+    scope: &Scope,
+) -> Parsed {
     let mut parsed = Parsed::default();
-    let mut seen = HashSet::new();
     for (text, kind) in links {
-        match urls::resolve(base, &text) {
-            Ok(url) => {
-                let link = scope.contains(&url).then(|| link(url, kind));
-                parsed.links.extend(link.filter(|link| seen.insert(link.clone())));
-            }
+        match urls::resolve(base, text.as_ref()) {
+            Ok(url) => parsed.links.extend(scope.contains(&url).then(|| link(url, kind))),
             Err(urls::NotFetched::TooLong) => parsed.n_too_long += 1,
             Err(_) => (),
         }
     }
+    let mut seen = HashSet::with_capacity(parsed.links.len());
+    let is_first: Vec<bool> = parsed.links.iter().map(|link| seen.insert(link)).collect();
+    let mut is_first = is_first.into_iter();
+    parsed.links.retain(|_| is_first.next() == Some(true));
     parsed
 }
 
@@ -227,7 +243,7 @@ pub(super) fn sheet(body: &mut Body<'_>, url: &Url, scope: &Scope) -> (Parsed, R
         Ok(sheet) => {
             let sheet = String::from_utf8_lossy(&sheet);
             let texts = css::urls(&sheet).into_iter().take(LINKS_MAX);
-            let links = texts.map(|range| (sheet[range].to_owned(), Kind::Asset));
+            let links = texts.map(|range| (&sheet[range], Kind::Asset));
             (resolve(links, url, scope), Ok(()))
         }
         Err(err) => (Parsed::default(), Err(err)),

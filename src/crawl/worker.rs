@@ -67,13 +67,14 @@ pub(super) struct Worker {
 impl Worker {
     /// Works until there are no more jobs.
     pub(super) fn work(&self, jobs: &Receiver<Job>, results: &Sender<Done>) {
+        let mut buf = vec![0; parse::PIECE];
         for Job { id, host, url } in jobs {
             if self.is_cancelled.load(Ordering::Relaxed) {
                 return;
             }
             // Somewhere a page may be that makes a parser panic; it must not end the crawl.
             let found = catch_unwind(AssertUnwindSafe(|| match id {
-                Some(_) => Found::Page(Box::new(self.page(&url))),
+                Some(_) => Found::Page(Box::new(self.page(&url, &mut buf))),
                 None => Found::Robots(self.robots(&url)),
             }));
             let found = found.unwrap_or_else(|_| panicked(id, &url));
@@ -100,10 +101,10 @@ impl Worker {
         Ok(Robots::allow_all())
     }
 
-    fn page(&self, url: &Arc<str>) -> Fetched {
+    fn page(&self, url: &Arc<str>, buf: &mut [u8]) -> Fetched {
         let start = Instant::now();
         let mut fetched = match self.client.get(url) {
-            Ok(answer) => self.answered(url, answer, start),
+            Ok(answer) => self.answered(url, answer, start, buf),
             Err(err) => {
                 let page = Page { error: Some(err.to_string()), ..Page::default() };
                 Fetched { page, is_passing: err.is_passing, ..Fetched::default() }
@@ -114,13 +115,13 @@ impl Worker {
         fetched
     }
 
-    fn answered(&self, url: &str, answer: Answer, start: Instant) -> Fetched {
+    fn answered(&self, url: &str, answer: Answer, start: Instant, buf: &mut [u8]) -> Fetched {
         let (status, mime) = (answer.status, answer.mime());
         let page = Page { status: Some(status), mime, ..Page::default() };
         let mut fetched = Fetched { page, ..Fetched::default() };
         let Ok(base) = Url::parse(url) else { return fetched }; // it was parsed before
         match status {
-            200..=299 => self.read(answer, &base, start, &mut fetched),
+            200..=299 => self.read(answer, &base, start, buf, &mut fetched),
             300..=399 => self.redirected(&answer, &base, &mut fetched),
             _ => {
                 fetched.page.error = Some(fetch::reason(status));
@@ -146,7 +147,14 @@ impl Worker {
     }
 
     /// Reads the body, if it is of a type that has links or is to be saved.
-    fn read(&self, answer: Answer, url: &Url, start: Instant, fetched: &mut Fetched) {
+    fn read(
+        &self,
+        answer: Answer,
+        url: &Url,
+        start: Instant,
+        buf: &mut [u8],
+        fetched: &mut Fetched,
+    ) {
         let mime = &*fetched.page.mime;
         let spool = self.options.spool.as_deref().map(Spool::new).transpose();
         let mut spool = match spool {
@@ -156,7 +164,7 @@ impl Worker {
         let content_type = answer.header("content-type").unwrap_or_default();
         let mut copy = |piece: &[u8]| spool.as_mut().map_or(Ok(()), |spool| spool.write(piece));
         let deadline = start + self.options.fetch.timeout;
-        let mut body = Body { answer, n_bytes: 0, deadline, copy: &mut copy };
+        let mut body = Body { answer, buf, n_bytes: 0, deadline, copy: &mut copy };
         let (parsed, ended) = match mime {
             "text/html" | "application/xhtml+xml" => {
                 let (parsed, ended) = parse::page(&mut body, url, &self.scope, &self.options);
