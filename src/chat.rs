@@ -114,12 +114,12 @@ type Id = u64;
 /// Serves until `listener` is shut down; then tells everyone, and returns when all have gone, at
 /// the latest some five seconds later.
 ///
-/// `notices` never holds anyone up: what does not fit is counted and lost.
+/// `notices`, if anyone takes them, never hold anyone up: what does not fit is counted and lost.
 pub fn serve(
     listener: &Listener,
     options: &Options,
     counters: &Counters,
-    notices: &Sender<Notice>,
+    notices: Option<&Sender<Notice>>,
 ) {
     let (events, heard) = bounded(EVENTS);
     let (open, done) = bounded::<()>(0);
@@ -186,12 +186,12 @@ fn admit<'scope>(
 /// Where counts and notices go.
 struct Log<'a> {
     counters: &'a Counters,
-    notices: &'a Sender<Notice>,
+    notices: Option<&'a Sender<Notice>>,
 }
 
 impl Log<'_> {
     fn notice(&self, notice: Notice) {
-        if self.notices.try_send(notice).is_err() {
+        if self.notices.is_some_and(|notices| notices.try_send(notice).is_err()) {
             add(&self.counters.unlogged, 1);
         }
     }

@@ -6,6 +6,9 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
+use crossbeam::channel::{Receiver, RecvError, never};
+use crossbeam::select;
+
 use crate::limits::Limits;
 
 /// How long to wait before asking again for a thread that the kernel refused.
@@ -86,6 +89,21 @@ impl Drop for Permit {
     fn drop(&mut self) {
         *self.0.taken() -= 1;
         self.0.returned.notify_one();
+    }
+}
+
+/// Receives as `receiver.recv()` does, but sleeps at once when nothing is there.
+///
+/// `recv` yields the processor a few times first. That pays where the next message is a microsecond
+/// away; to a server between two events it was a third of its CPU time.
+///
+/// # Errors
+/// When the channel is empty and has no sender any more.
+pub fn recv<T>(receiver: &Receiver<T>) -> Result<T, RecvError> {
+    let never = never::<()>(); // with a second arm, select! takes the way that does not yield
+    select! {
+        recv(receiver) -> message => message,
+        recv(never) -> _ => Err(RecvError),
     }
 }
 

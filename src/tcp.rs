@@ -43,6 +43,8 @@ const BACKLOG: i32 = 4096;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A peer that takes no byte for so long is gone, or means harm.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Whether a connection is tuned as the socket was that accepted it: five system calls less.
+const INHERITS: bool = cfg!(target_os = "linux");
 /// How long a closing connection reads on, so that unread input does not reset it.
 const DRAIN: Duration = Duration::from_millis(500);
 /// Between two looks at who of many has closed.
@@ -98,6 +100,7 @@ pub fn listen(addr: &str, threads_each: usize) -> Result<Listener, Error> {
     // std has called listen(2) with its own backlog; calling it again only changes that.
     SockRef::from(&socket).listen(BACKLOG).map_err(error)?;
     let clients = Semaphore::new(Limits::current().clients(threads_each));
+    tune(&socket, Some(WRITE_TIMEOUT));
     let local = socket.local_addr().map_err(error)?;
     log::info!(target: NOTICE, "listening on {local}");
     Ok(Listener { socket, clients, logged: Mutex::new(None) })
@@ -136,6 +139,9 @@ impl Listener {
             match self.socket.accept() {
                 Ok((stream, peer)) => {
                     if let Some(permit) = self.clients.try_acquire() {
+                        if !INHERITS {
+                            tune(&stream, Some(WRITE_TIMEOUT));
+                        }
                         return Some(Conn::new(stream, peer, Some(permit)));
                     }
                     self.log_once(&format!("server full at {} clients", self.clients.capacity()));
@@ -199,7 +205,10 @@ pub fn dial(addr: &str) -> Result<Conn, Error> {
     for peer in addr.to_socket_addrs().map_err(error)? {
         match TcpStream::connect(peer) {
             // The peer is not asked of the socket: a reset may have come already.
-            Ok(stream) => return Ok(Conn::new(stream, peer, None)),
+            Ok(stream) => {
+                tune(&stream, None);
+                return Ok(Conn::new(stream, peer, None));
+            }
             Err(err) => last = err,
         }
     }
@@ -208,10 +217,6 @@ pub fn dial(addr: &str) -> Result<Conn, Error> {
 
 impl Conn {
     fn new(stream: TcpStream, peer: SocketAddr, permit: Option<Permit>) -> Self {
-        tune(&stream);
-        if permit.is_some() {
-            _ = stream.set_write_timeout(Some(WRITE_TIMEOUT));
-        }
         Conn { stream, peer, writing: Mutex::new(()), permit, is_read: AtomicBool::new(false) }
     }
 
@@ -302,11 +307,14 @@ impl Conn {
     }
 }
 
-/// What Go's `net` does to every connection. A socket that refuses still works.
-fn tune(stream: &TcpStream) {
-    _ = stream.set_nodelay(true);
+/// What Go's `net` does to every connection, and how long a write may take if that is bounded. A
+/// socket that refuses still works.
+fn tune<'s>(socket: impl Into<SockRef<'s>>, write_timeout: Option<Duration>) {
+    let socket = socket.into();
+    _ = socket.set_tcp_nodelay(true);
     let probes = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE);
-    _ = SockRef::from(stream).set_tcp_keepalive(&probes);
+    _ = socket.set_tcp_keepalive(&probes);
+    _ = socket.set_write_timeout(write_timeout);
 }
 
 impl Deref for Conn {
@@ -397,6 +405,15 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let conn = listener.incoming().next().unwrap();
         (client, conn)
+    }
+
+    #[test]
+    fn a_connection_is_tuned() {
+        let (_client, conn) = pair();
+        let socket = SockRef::from(conn.stream());
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(conn.stream().write_timeout().unwrap(), Some(WRITE_TIMEOUT));
+        assert_eq!(conn.stream().read_timeout().unwrap(), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use threadbare::chat::{self, Counters, Notice, Options};
 use threadbare::tcp::Listener;
-use threadbare::{cli, tcp};
+use threadbare::{cli, sync, tcp};
 
 /// Notices on their way to the log file; a slow disk must not hold up the chat.
 const NOTICES: usize = 65_536;
@@ -55,15 +55,16 @@ fn main() -> ExitCode {
         let listener = tcp::listen(&args.listen.addr(), 1)?;
         let options = args.options();
         let counters = Counters::default();
-        let (notices, taken) = bounded(NOTICES);
+        let (notices, taken) = log.as_ref().map(|_| bounded(NOTICES)).unzip();
         let handle = signals.handle();
         thread::scope(|scope| {
             scope.spawn(|| obey(&mut signals, &listener, &counters));
-            let logger = scope.spawn(|| write_log(taken, log));
-            chat::serve(&listener, &options, &counters, &notices);
+            let logger =
+                taken.zip(log).map(|(taken, log)| scope.spawn(move || write_log(&taken, log)));
+            chat::serve(&listener, &options, &counters, notices.as_ref());
             handle.close();
             drop(notices); // the logger has written all
-            logger.join().expect("the logger panicked")
+            logger.map_or(Ok(()), |logger| logger.join().expect("the logger panicked"))
         })
     })
 }
@@ -98,9 +99,8 @@ fn open(path: &Path) -> anyhow::Result<File> {
     file.with_context(|| path.display().to_string())
 }
 
-fn write_log(notices: Receiver<Notice>, mut log: Option<File>) -> anyhow::Result<()> {
-    for notice in notices {
-        let Some(file) = &mut log else { continue };
+fn write_log(notices: &Receiver<Notice>, mut file: File) -> anyhow::Result<()> {
+    while let Ok(notice) = sync::recv(notices) {
         let line = match notice {
             Notice::Arrived(name) => format!("{name} has arrived"),
             Notice::Renamed(old, new) => format!("{old} is now {new}"),

@@ -13,6 +13,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError};
 
 use super::batch::{Batch, Op, RoomId, What, n_lines};
 use super::{Id, Log, Notice, add};
+use crate::sync;
 use crate::tcp::Outbox;
 
 /// Everyone waits for a client that has so much before it and is reading,
@@ -104,7 +105,7 @@ impl<'a> Fanout<'a> {
         pause: Duration,
     ) -> Result<Arc<Batch>, RecvTimeoutError> {
         if self.waiting.is_empty() {
-            return to_send.recv().map_err(RecvTimeoutError::from);
+            return sync::recv(to_send).map_err(RecvTimeoutError::from);
         }
         to_send.recv_timeout(pause)
     }

@@ -13,6 +13,7 @@ use super::batch::{Batch, Builder, RoomId, What};
 use super::commands::{self, Command, HELP};
 use super::names::{Names, is_name};
 use super::{Event, Id, Log, Notice, Options};
+use crate::sync;
 use crate::tcp::Conn;
 
 const LOBBY: RoomId = 0;
@@ -63,7 +64,7 @@ impl<'a> Hall<'a> {
 
     /// Hears until nobody is left to speak.
     pub(super) fn run(mut self, heard: &Receiver<Event>, fanouts: &[Sender<Arc<Batch>>]) {
-        while let Ok(event) = heard.recv() {
+        while let Ok(event) = sync::recv(heard) {
             self.handle(event);
             while !self.batch.is_full() {
                 let Ok(event) = heard.try_recv() else { break };

@@ -209,7 +209,7 @@ impl Drop for StreamListener {
 
 impl Stream {
     fn tcp(stream: TcpStream, peer: SocketAddr) -> Self {
-        tune(&stream);
+        tune(&stream, None);
         Stream { socket: stream.into(), peer: peer.to_string() }
     }
 
