@@ -19,10 +19,11 @@ use crate::tcp::Outbox;
 /// Everyone waits for a client that has so much before it and is reading,
 const BEHIND: usize = 256 << 10;
 /// and for so long if it has stopped.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(250);
 /// A client that reads nothing for so long while something waits is hung up on,
 const STALLED: Duration = Duration::from_secs(5);
-/// or earlier if so much waits.
+/// or after this if so much waits.
+const STALLED_FULL: Duration = Duration::from_secs(1);
 const WAITING_MAX: usize = 3 << 19;
 /// How long a client may take to close, once it has been told the end.
 const GRACE: Duration = Duration::from_secs(2);
@@ -230,7 +231,7 @@ impl Member {
 
     fn tend(&mut self, now: Instant, log: &Log<'_>) {
         let stalled = self.outbox.stalled(now);
-        let is_too_much = self.outbox.n_bytes() > WAITING_MAX && stalled > PATIENCE;
+        let is_too_much = self.outbox.n_bytes() > WAITING_MAX && stalled > STALLED_FULL;
         if self.outbox.flush(now).is_err() {
             return self.cut(log);
         }
