@@ -20,11 +20,12 @@ use crate::tcp::Outbox;
 const BEHIND: usize = 256 << 10;
 /// and for so long if it has stopped.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// A client that reads nothing for so long while something waits is hung up on,
-const STALLED: Duration = Duration::from_secs(5);
-/// or after this if so much waits.
-const STALLED_FULL: Duration = Duration::from_secs(1);
+/// No more than this is kept for a client,
 const WAITING_MAX: usize = 3 << 19;
+/// which is hung up on if it reads nothing for so long with that much before it,
+const STALLED_FULL: Duration = Duration::from_secs(1);
+/// or for so long with anything.
+const STALLED: Duration = Duration::from_secs(5);
 /// How long a client may take to close, once it has been told the end.
 const GRACE: Duration = Duration::from_secs(2);
 /// Between two tries to send what waits; longer if trying takes long.
@@ -178,9 +179,9 @@ impl<'a> Fanout<'a> {
         let now = Instant::now();
         let mut waiting = self.waiting.iter().filter_map(|id| self.members.get(id));
         waiting.any(|member| {
-            member.end == End::No
-                && member.outbox.n_bytes() > BEHIND
-                && member.outbox.stalled(now) < PATIENCE
+            let n_bytes = member.outbox.n_bytes();
+            let patience = if n_bytes > WAITING_MAX { STALLED_FULL } else { PATIENCE };
+            member.end == End::No && n_bytes > BEHIND && member.outbox.stalled(now) < patience
         })
     }
 
@@ -231,7 +232,7 @@ impl Member {
 
     fn tend(&mut self, now: Instant, log: &Log<'_>) {
         let stalled = self.outbox.stalled(now);
-        let is_too_much = self.outbox.n_bytes() > WAITING_MAX && stalled > STALLED_FULL;
+        let is_too_much = self.outbox.n_bytes() > WAITING_MAX && stalled >= STALLED_FULL;
         if self.outbox.flush(now).is_err() {
             return self.cut(log);
         }
