@@ -15,7 +15,8 @@ pub(super) fn hash(password: &str) -> argon2::password_hash::Result<String> {
 
 /// Whether [`Checker::is_right`] can make anything of `hash`.
 pub(super) fn is_hash(hash: &str) -> bool {
-    PasswordHash::new(hash).is_ok_and(|hash| hasher(&hash).is_ok())
+    let is_whole = |hash: &PasswordHash| hash.salt.is_some() && hash.hash.is_some();
+    PasswordHash::new(hash).is_ok_and(|hash| is_whole(&hash) && hasher(&hash).is_ok())
 }
 
 /// Compares passwords with hashes.
@@ -97,7 +98,7 @@ mod tests {
     fn what_is_no_hash_fits_nothing() {
         let checker = Checker::new(1);
         for text in ["", "secret", "$argon2id$v=19$m=8,t=1,p=1", "$pbkdf2$i=1$c2FsdHNhbHQ$aGFzaA"] {
-            assert!(!checker.is_right(b"secret", text), "{text}");
+            assert!(!is_hash(text) && !checker.is_right(b"secret", text), "{text}");
         }
     }
 }
