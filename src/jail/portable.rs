@@ -13,13 +13,12 @@ pub(super) const LOOK: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK);
 
 pub(super) fn open(root: &OwnedFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
     let root = Dir::from_std_file(File::from(root.try_clone()?));
-    if flags.contains(OFlags::DIRECTORY) {
-        return Ok(root.open_dir(path)?.into_std_file().into());
-    }
     let is_writing = flags.contains(OFlags::WRONLY);
     let mut options = OpenOptions::new();
     options.read(!is_writing).write(is_writing).append(flags.contains(OFlags::APPEND));
     options.create(flags.contains(OFlags::CREATE)).mode(mode.bits().into());
-    options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as _);
+    // Dir::open_dir may give a descriptor that cannot be listed.
+    let custom = OFlags::NONBLOCK | OFlags::NOCTTY | flags & OFlags::DIRECTORY;
+    options.custom_flags(custom.bits().cast_signed());
     Ok(root.open_with(path, &options)?.into_std().into())
 }
