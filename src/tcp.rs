@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::net::{SendFlags, send};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::limits::Limits;
 use crate::sync::{Permit, Semaphore};
@@ -96,14 +96,26 @@ pub struct Listener {
 /// When the address cannot be resolved or bound.
 pub fn listen(addr: &str, threads_each: usize) -> Result<Listener, Error> {
     let error = |source| Error { action: "listen on", addr: addr.to_owned(), source };
-    let socket = TcpListener::bind(addr).map_err(error)?;
-    // std has called listen(2) with its own backlog; calling it again only changes that.
-    SockRef::from(&socket).listen(BACKLOG).map_err(error)?;
+    let socket = bind(addr).map_err(error)?;
     let clients = Semaphore::new(Limits::current().clients(threads_each));
-    tune(&socket, Some(WRITE_TIMEOUT));
     let local = socket.local_addr().map_err(error)?;
     log::info!(target: NOTICE, "listening on {local}");
     Ok(Listener { socket, clients, logged: Mutex::new(None) })
+}
+
+/// Listens on the first address that `addr` stands for and that is free.
+fn bind(addr: &str) -> io::Result<TcpListener> {
+    let mut last = io::Error::other("it has no address");
+    for addr in addr.to_socket_addrs()? {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        tune(&socket, Some(WRITE_TIMEOUT)); // before the first client can come: it inherits
+        match socket.bind(&addr.into()).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(()) => return Ok(socket.into()),
+            Err(err) => last = err,
+        }
+    }
+    Err(last)
 }
 
 impl Listener {
