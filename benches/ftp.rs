@@ -115,7 +115,7 @@ fn bare_session(mut control: &TcpStream, dir: &Path) {
             let listener: TcpListener = port.take().unwrap();
             let (data, _) = listener.accept().unwrap();
             control.write_all(b"150 Here it comes.\r\n").unwrap();
-            while tcp::send_file(&data, &file, 1 << 20).unwrap() > 0 {}
+            while tcp::send_file(&data, &file).unwrap() > 0 {}
             drop(data);
             control.write_all(b"226 That was all.\r\n").unwrap();
         } else if line == "PASV" {

@@ -17,8 +17,6 @@ use super::transfer::Transfer;
 use crate::jail::Upload;
 use crate::tcp;
 
-/// One call of sendfile: few enough that ABOR and STAT see progress, enough to cost nothing.
-const SLICE: usize = 1 << 20;
 /// Bytes on their way through this process.
 const PIECE: usize = 256 << 10;
 /// Lines of a listing gathered into one write.
@@ -102,7 +100,7 @@ impl Job<'_> {
 
     fn send_slices(&self, socket: &socket2::Socket, file: &File) -> Result<(), Failure> {
         while !self.transfer.is_stopped() {
-            match tcp::send_file(socket, file, SLICE) {
+            match tcp::send_file(socket, file) {
                 Ok(0) => return Ok(()),
                 Ok(n) => self.transfer.add(n),
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => {}

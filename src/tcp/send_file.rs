@@ -4,23 +4,24 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 
-/// Bytes moved at once where the kernel does not do it.
-const PIECE: usize = 256 << 10;
+/// Bytes of one call: what one segment takes over loopback, whose largest is 65,483 bytes. More, or
+/// 64 KiB, ends in a segment with the rest, and sending 1 GiB to curl took 1.6 to 2.6 times as long.
+const SLICE: usize = 48 << 10;
 
-/// Sends up to `n_max` bytes from where `file` stands. Returns how many; 0 at its end.
+/// Sends the next slice of `file`, from where it stands. Returns how many bytes; 0 at its end.
 ///
 /// # Errors
 /// What reading or sending reports; a time-out of the socket is `WouldBlock`.
-pub fn send_file(mut to: impl AsFd + Write, file: &File, n_max: usize) -> io::Result<usize> {
+pub fn send_file(mut to: impl AsFd + Write, file: &File) -> io::Result<usize> {
     #[cfg(target_os = "linux")]
     {
         use rustix::io::Errno;
-        match rustix::fs::sendfile(&to, file, None, n_max) {
+        match rustix::fs::sendfile(&to, file, None, SLICE) {
             Err(Errno::INVAL | Errno::NOSYS) => {} // not from this file system
             sent => return Ok(sent?),
         }
     }
-    let mut piece = vec![0; n_max.min(PIECE)];
+    let mut piece = vec![0; SLICE];
     let mut file = file;
     let n = file.read(&mut piece)?;
     to.write_all(&piece[..n])?;
