@@ -19,6 +19,9 @@ use crate::tcp;
 
 /// Bytes on their way through this process.
 const PIECE: usize = 256 << 10;
+/// Bytes of an upload taken at once; of what a slow client sends, no more are ever used. With 256 KiB
+/// 512 MiB took 1.4 times as long: every time it is emptied, the client must be woken.
+const RECEIVED_PIECE: usize = 1 << 20;
 /// Lines of a listing gathered into one write.
 const LISTING_PIECE: usize = 32 << 10;
 
@@ -162,7 +165,7 @@ impl Job<'_> {
     }
 
     fn receive_pieces(&self, stream: &mut Stream, mut file: &File) -> Result<(), Failure> {
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![0; RECEIVED_PIECE];
         loop {
             let n = read(stream, &mut piece)?;
             if n == 0 {
