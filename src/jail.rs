@@ -316,7 +316,7 @@ pub fn below(path: &[u8]) -> &Path {
 mod tests {
     use super::*;
     use std::fs;
-    use std::io::{Read, Write};
+    use std::io::Read;
     use std::os::unix::fs::symlink;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
@@ -357,22 +357,6 @@ mod tests {
         assert!(jail.create_dir(Path::new("out/new")).is_err());
         assert!(jail.rename(Path::new("a/file"), Path::new("out/file")).is_err());
         assert_eq!(fs::read_to_string(dir.path().join("secret")).unwrap(), "outside");
-    }
-
-    #[test]
-    fn an_upload_is_whole_or_nothing() {
-        let (dir, jail) = jail();
-        let folder = dir.path().join("root/a");
-        let mut upload = jail.upload(Path::new("a/file")).unwrap();
-        upload.file().write_all(b"half").unwrap();
-        assert_eq!(contents(&jail, "a/file").as_deref(), Some("inside"));
-        drop(upload);
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
-        upload = jail.upload(Path::new("a/file")).unwrap();
-        upload.file().write_all(b"whole").unwrap();
-        upload.commit().unwrap();
-        assert_eq!(contents(&jail, "a/file").as_deref(), Some("whole"));
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
     }
 
     #[test]

@@ -7,33 +7,42 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{AtFlags, Mode, OFlags, fchmod, openat, renameat, statat, unlinkat};
+use rustix::io::Errno;
 
 use super::{FILE_MODE, Info, Kind, not_regular};
 
 /// Names tried for the temporary file.
 const TRIES: usize = 100;
 
-/// A file being written, under a name of its own in the directory it is meant for. Dropped before
-/// [`commit`](Self::commit), it leaves nothing.
+/// A file being written in the directory it is meant for: without a name, where the system can do
+/// that, or under one of its own. Dropped before [`commit`](Self::commit), it leaves nothing;
+/// without a name not even when this process is killed.
 #[derive(Debug)]
 pub struct Upload {
     dir: OwnedFd,
     file: File,
-    temporary: OsString,
+    temporary: Option<OsString>,
     name: OsString,
-    is_done: bool,
 }
 
 impl Upload {
     pub(super) fn new(dir: OwnedFd, name: &OsStr) -> io::Result<Self> {
+        let unnamed = unnamed::open(&dir);
+        Self::over(dir, name, unnamed)
+    }
+
+    fn over(dir: OwnedFd, name: &OsStr, unnamed: Option<File>) -> io::Result<Self> {
         let old = statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).ok().map(|stat| Info::of(&stat));
         match old.map(|old| old.kind) {
             Some(Kind::Dir) => return Err(io::ErrorKind::IsADirectory.into()),
             Some(Kind::Other) => return Err(not_regular()),
             Some(Kind::File | Kind::Link) | None => {}
         }
-        let (file, temporary) = new_file(&dir)?;
-        let upload = Upload { dir, file, temporary, name: name.to_owned(), is_done: false };
+        let (file, temporary) = match unnamed {
+            Some(file) => (file, None),
+            None => named(&dir).map(|(file, name)| (file, Some(name)))?,
+        };
+        let upload = Upload { dir, file, temporary, name: name.to_owned() };
         if let Some(old) = old.filter(|old| old.kind == Kind::File) {
             fchmod(&upload.file, Mode::from_bits_truncate((old.mode & 0o777) as _))?;
         }
@@ -50,31 +59,117 @@ impl Upload {
     /// # Errors
     /// What the system says; then nothing has changed.
     pub fn commit(mut self) -> io::Result<()> {
-        renameat(&self.dir, &self.temporary, &self.dir, &self.name)?;
-        self.is_done = true;
+        if self.temporary.is_none() {
+            let link = |name: &OsStr| unnamed::link(&self.file, &self.dir, name);
+            self.temporary = Some(under_new_name(link)?.1); // a link replaces nothing; renaming does
+        }
+        if let Some(temporary) = &self.temporary {
+            renameat(&self.dir, temporary, &self.dir, &self.name)?;
+        }
+        self.temporary = None;
         Ok(())
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if !self.is_done {
-            _ = unlinkat(&self.dir, &self.temporary, AtFlags::empty()); // nobody is left to tell
+        if let Some(temporary) = &self.temporary {
+            _ = unlinkat(&self.dir, temporary, AtFlags::empty()); // nobody is left to tell
         }
     }
 }
 
-fn new_file(dir: &OwnedFd) -> io::Result<(File, OsString)> {
+fn named(dir: &OwnedFd) -> io::Result<(File, OsString)> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    under_new_name(|name| Ok(openat(dir, name, flags, FILE_MODE)?.into()))
+}
+
+/// Does it under a name that nothing has. Returns the name too.
+fn under_new_name<T>(
+    mut act: impl FnMut(&OsStr) -> rustix::io::Result<T>,
+) -> io::Result<(T, OsString)> {
     for _ in 0..TRIES {
-        let name = OsString::from(format!(
-            ".ftpd-{:016x}.part",
-            RandomState::new().build_hasher().finish()
-        ));
-        match openat(dir, &name, flags, FILE_MODE) {
-            Err(rustix::io::Errno::EXIST) => {}
-            opened => return Ok((opened?.into(), name)),
+        let random = RandomState::new().build_hasher().finish();
+        let name = OsString::from(format!(".ftpd-{random:016x}.part"));
+        match act(&name) {
+            Err(Errno::EXIST) => {}
+            done => return Ok((done?, name)),
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Files without a name, which Linux has on most of its file systems.
+#[cfg(target_os = "linux")]
+mod unnamed {
+    use std::ffi::OsStr;
+    use std::fs::File;
+    use std::os::fd::{AsRawFd, OwnedFd};
+
+    use rustix::fs::{AtFlags, CWD, OFlags, linkat, openat, statat};
+
+    /// `None` where there are none, or they could not be named later, without /proc.
+    pub(super) fn open(dir: &OwnedFd) -> Option<File> {
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = File::from(openat(dir, ".", flags, super::FILE_MODE).ok()?);
+        statat(CWD, path(&file), AtFlags::empty()).is_ok().then_some(file)
+    }
+
+    pub(super) fn link(file: &File, dir: &OwnedFd, name: &OsStr) -> rustix::io::Result<()> {
+        linkat(CWD, path(file), dir, name, AtFlags::SYMLINK_FOLLOW)
+    }
+
+    fn path(file: &File) -> String {
+        format!("/proc/self/fd/{}", file.as_raw_fd())
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod unnamed {
+    use std::ffi::OsStr;
+    use std::fs::File;
+    use std::os::fd::OwnedFd;
+
+    pub(super) fn open(_: &OwnedFd) -> Option<File> {
+        None
+    }
+
+    pub(super) fn link(_: &File, _: &OwnedFd, _: &OsStr) -> rustix::io::Result<()> {
+        Err(rustix::io::Errno::NOSYS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::Write;
+    use std::path::Path;
+
+    /// Names in `dir`, and what the file holds.
+    fn state(dir: &Path) -> (usize, String) {
+        (fs::read_dir(dir).unwrap().count(), fs::read_to_string(dir.join("file")).unwrap())
+    }
+
+    #[test]
+    fn it_is_whole_or_nothing_with_a_name_and_without() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = || OwnedFd::from(File::open(dir.path()).unwrap());
+        let ways: [fn(&OwnedFd) -> Option<File>; 2] = [unnamed::open, |_| None];
+        for way in ways {
+            let begin = |text: &str| {
+                let upload = Upload::over(here(), OsStr::new("file"), way(&here())).unwrap();
+                upload.file().write_all(text.as_bytes()).unwrap();
+                upload
+            };
+            fs::write(dir.path().join("file"), "old").unwrap();
+            let upload = begin("half");
+            let n_names = if upload.temporary.is_some() { 2 } else { 1 };
+            assert_eq!(state(dir.path()), (n_names, "old".to_owned()));
+            drop(upload);
+            assert_eq!(state(dir.path()), (1, "old".to_owned()));
+            begin("whole").commit().unwrap();
+            assert_eq!(state(dir.path()), (1, "whole".to_owned()));
+        }
+    }
 }
