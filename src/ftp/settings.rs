@@ -53,7 +53,9 @@ impl Session<'_, '_> {
             }
             "" => {}
             word if word == own => {}
-            "1" | "2" => return Err(Reply::new(522, format!("Only ({own}) on this connection."))),
+            word if word.parse::<u64>().is_ok() => {
+                return Err(Reply::new(522, format!("Only ({own}) on this connection.")));
+            }
             _ => return Err(Reply::new(501, "EPSV, EPSV 1, EPSV 2 or EPSV ALL.")),
         }
         let port = self.listen(local)?;
