@@ -15,14 +15,11 @@ use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
 use crate::sync;
-use crate::tcp::Stream;
+use crate::tcp::{SLICE, Stream};
 
 mod state;
 
 use state::{Receiving, Sending, State, Verdict};
-
-/// What is copied at once, from the network and to it.
-const BUF: usize = 64 << 10;
 
 /// As good as for ever, and an instant has room for it.
 const IDLE_MAX: Duration = Duration::from_hours(24 * 365);
@@ -153,7 +150,7 @@ impl Shared {
     }
 
     fn receive(&self, mut stream: &Stream, output: &mut impl Write) -> Result<(), Error> {
-        let mut buf = vec![0; BUF];
+        let mut buf = vec![0; SLICE];
         loop {
             self.state().receiving = Receiving::Reading(Instant::now());
             let n = match stream.read(&mut buf) {
@@ -175,7 +172,7 @@ impl Shared {
     }
 
     fn send(&self, mut input: impl Read) {
-        let mut buf = vec![0; BUF];
+        let mut buf = vec![0; SLICE];
         let ended = loop {
             self.state().sending = Sending::Reading(Instant::now());
             match input.read(&mut buf) {

@@ -30,7 +30,7 @@ pub use door::{Door, Place};
 pub use lines::Lines;
 pub use outbox::Outbox;
 pub use readers::{NoRoom, Readers};
-pub use send_file::send_file;
+pub use send_file::{SLICE, send_file};
 pub use split::{Found, LINE_MAX, Splitter};
 pub use stream::{Endpoint, Family, Stream, StreamListener};
 

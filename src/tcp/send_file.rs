@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 
-/// Bytes of one call: what one segment takes over loopback, whose largest is 65,483 bytes. More, or
-/// 64 KiB, ends in a segment with the rest, and sending 1 GiB to curl took 1.6 to 2.6 times as long.
-const SLICE: usize = 48 << 10;
+/// Bytes to send in one call where there are many: one segment over loopback, whose largest is
+/// 65,483 bytes. More, even 64 KiB, ends in a segment with the rest, and wakes who reads for it:
+/// sendfile of 1 GiB to curl took 1.6 to 2.6 times as long, writes of 64 KiB 1.1 to 1.2 times.
+pub const SLICE: usize = 48 << 10;
 
 /// Sends the next slice of `file`, from where it stands. Returns how many bytes; 0 at its end.
 ///
