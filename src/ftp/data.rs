@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::net::RecvFlags;
 use rustls::{HandshakeKind, ServerConfig, ServerConnection};
 use socket2::{Domain, Socket, Type};
 
@@ -90,6 +91,18 @@ pub(super) struct Protection {
     pub(super) must_resume: bool,
 }
 
+impl Protection {
+    /// curl uses a ticket once, keeps only the last, and looks for a new one when it has sent a
+    /// file: without one its second upload could resume nothing.
+    fn bring_ticket(&mut self) {
+        if self.config.send_tls13_tickets == 0 {
+            let mut config = (*self.config).clone();
+            config.send_tls13_tickets = 1;
+            self.config = Arc::new(config);
+        }
+    }
+}
+
 /// Why there is no data connection.
 #[derive(Debug)]
 pub(super) enum Unopened {
@@ -104,19 +117,38 @@ impl From<io::Error> for Unopened {
 }
 
 impl Opener {
-    pub(super) fn open(self, transfer: &Transfer) -> Result<Stream, Unopened> {
-        let socket = match &self.endpoint {
-            Endpoint::Passive(listener) => self.accept(listener, transfer)?,
-            Endpoint::Active(addr) => self.connect(*addr, transfer)?,
+    /// Opens it; `begin` tells the client that the transfer begins.
+    pub(super) fn open(self, transfer: &Transfer, begin: &dyn Fn()) -> Result<Stream, Unopened> {
+        let connected = self.tls.as_ref().and_then(|_| self.accept_now(transfer));
+        let early = connected.as_ref().filter(|socket| has_spoken(socket)).map(|_| begin);
+        if early.is_none() {
+            begin();
+        }
+        let socket = match (connected, &self.endpoint) {
+            (Some(socket), _) => socket,
+            (None, Endpoint::Passive(listener)) => self.accept(listener, transfer)?,
+            (None, Endpoint::Active(addr)) => self.connect(*addr, transfer)?,
         };
         _ = socket.set_tcp_nodelay(true); // only tunes
         socket.set_read_timeout(Some(self.timeout))?;
         socket.set_write_timeout(Some(self.timeout))?;
         let mut stream = Stream { socket, tls: None };
         if let Some(tls) = self.tls {
-            stream.secure(&tls).map_err(Unopened::Tls)?;
+            stream.secure(tls, early).map_err(Unopened::Tls)?;
         }
         Ok(stream)
+    }
+
+    /// The client's connection, if it is here already.
+    fn accept_now(&self, transfer: &Transfer) -> Option<Arc<Socket>> {
+        let Endpoint::Passive(listener) = &self.endpoint else { return None };
+        listener.set_nonblocking(true).ok()?;
+        let accepted = listener.accept();
+        listener.set_nonblocking(false).ok()?;
+        let (socket, _) = accepted.ok().filter(|(_, addr)| self.is_client(addr))?;
+        let socket = Arc::new(socket);
+        transfer.blocks_on(&socket).ok()?;
+        Some(socket)
     }
 
     /// Strangers who connect first are sent away; the client may still come.
@@ -155,6 +187,12 @@ impl Opener {
     }
 }
 
+/// Whether something has come that was not read yet.
+fn has_spoken(socket: &Socket) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    rustix::net::recv(socket, &mut [0; 1][..], flags).is_ok_and(|(n, _)| n > 0)
+}
+
 fn is_passing(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted)
 }
@@ -167,11 +205,18 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn secure(&mut self, how: &Protection) -> Result<(), String> {
+    fn secure(&mut self, mut how: Protection, early: Option<&dyn Fn()>) -> Result<(), String> {
         let words = |err: io::Error| format!("TLS on the data connection: {err}");
-        let tls = ServerConnection::new(Arc::clone(&how.config));
+        if early.is_some() {
+            how.bring_ticket();
+        }
+        let tls = ServerConnection::new(how.config);
         let mut tls = tls.map_err(|err| words(io::Error::other(err)))?;
-        self.shake_hands(&mut tls, &how.session).map_err(words)?;
+        let shaken = match early {
+            None => self.shake_hands(&mut tls, &how.session),
+            Some(begin) => self.shake_hands_early(&mut tls, &how.session, begin),
+        };
+        shaken.map_err(words)?;
         // Of TLS 1.2 rustls does not tell the data; there the ticketer has let no other ticket pass.
         let is_resumed = matches!(tls.handshake_kind(), Some(HandshakeKind::Resumed))
             && tls.received_resumption_data().is_none_or(|data| data == how.session);
@@ -184,24 +229,46 @@ impl Stream {
         Ok(())
     }
 
+    /// Answers before it says that the transfer begins: then the ticket follows the client's last
+    /// message at once, before the client has sent a small file and gone.
+    fn shake_hands_early(
+        &self,
+        tls: &mut ServerConnection,
+        session: &SessionId,
+        begin: &dyn Fn(),
+    ) -> io::Result<()> {
+        let answered = self.hear(tls, session).and_then(|()| self.say(tls));
+        begin();
+        answered?;
+        self.shake_hands(tls, session)
+    }
+
     /// New tickets carry the session's id only where one that did was shown.
     fn shake_hands(&self, tls: &mut ServerConnection, session: &SessionId) -> io::Result<()> {
-        let mut socket = &*self.socket;
         while tls.is_handshaking() {
-            if tls.wants_write() {
-                tls.write_tls(&mut socket)?;
-            } else if tls.read_tls(&mut socket)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            } else if let Err(err) = tls.process_new_packets() {
-                _ = tls.write_tls(&mut socket); // the alert that says why
-                return Err(io::Error::other(err));
-            }
-            if tls.received_resumption_data() == Some(session) {
-                tls.set_resumption_data(session);
-            }
+            self.say(tls)?;
+            self.hear(tls, session)?;
         }
+        self.say(tls)
+    }
+
+    fn hear(&self, tls: &mut ServerConnection, session: &SessionId) -> io::Result<()> {
+        if tls.read_tls(&mut &*self.socket)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Err(err) = tls.process_new_packets() {
+            _ = tls.write_tls(&mut &*self.socket); // the alert that says why
+            return Err(io::Error::other(err));
+        }
+        if tls.received_resumption_data() == Some(session) {
+            tls.set_resumption_data(session);
+        }
+        Ok(())
+    }
+
+    fn say(&self, tls: &mut ServerConnection) -> io::Result<()> {
         while tls.wants_write() {
-            tls.write_tls(&mut socket)?;
+            tls.write_tls(&mut &*self.socket)?;
         }
         Ok(())
     }

@@ -67,10 +67,12 @@ type Moved = Result<Reply, Failure>;
 impl Job<'_> {
     pub(super) fn run(self, opener: Opener, work: Work) {
         let started = Instant::now();
-        if self.control.reply(&self.first).is_err() {
-            self.transfer.stop(); // the session's thread will notice too
-        }
-        let (reply, stream) = match opener.open(&self.transfer) {
+        let begin = || {
+            if self.control.reply(&self.first).is_err() {
+                self.transfer.stop(); // the session's thread will notice too
+            }
+        };
+        let (reply, stream) = match opener.open(&self.transfer, &begin) {
             Ok(mut stream) => (self.reply(self.carry(&mut stream, work)), Some(stream)),
             Err(Unopened::Connection(err)) => (self.unopened(&err), None),
             Err(Unopened::Tls(words)) => (Reply::new(522, words), None),

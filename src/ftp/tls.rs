@@ -60,7 +60,8 @@ impl Tls {
     /// For a data connection of that session.
     ///
     /// A client that only writes would not read new tickets, and close with them unread: that
-    /// resets the connection, and may lose the end of the file. So an upload brings none.
+    /// resets the connection, and may lose the end of the file. So an upload brings none, but to
+    /// who shakes hands before it is told to begin.
     pub(super) fn for_data(&self, session: SessionId, is_upload: bool) -> Arc<ServerConfig> {
         let mut config = (*self.config).clone();
         config.ticketer = Arc::new(Bound { tickets: config.ticketer, session });

@@ -108,6 +108,27 @@ fn a_hundred_transfers_in_one_login() {
     }
 }
 
+/// As curl does it: who shakes hands before the transfer begins gets a ticket for the next upload.
+#[test]
+fn uploads_alone_do_not_run_out_of_tickets() {
+    let secure_site = Secure::new(&[]);
+    let config = secure_site.config(&rustls::version::TLS13);
+    let mut ftp = secure_site.login(&config);
+    for nth in 0..30 {
+        let mut data = secure(ftp.data(), &config);
+        data.conn.write_tls(&mut data.sock).unwrap();
+        ftp.says("STOR new", 150);
+        data.conn.complete_io(&mut data.sock).unwrap();
+        data.write_all(&[nth; 100]).unwrap();
+        data.conn.read_tls(&mut data.sock).unwrap(); // the ticket
+        data.conn.process_new_packets().unwrap();
+        data.conn.send_close_notify();
+        data.flush().unwrap();
+        drop(data);
+        ftp.hears(226, "STOR");
+    }
+}
+
 #[test]
 fn a_data_connection_must_resume_this_very_session() {
     let with = Secure::new(&[]);
