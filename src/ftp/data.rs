@@ -10,11 +10,14 @@ use rustix::net::RecvFlags;
 use rustls::{HandshakeKind, ServerConfig, ServerConnection};
 use socket2::{Domain, Socket, Type};
 
+use super::session::is_timeout;
 use super::tls::SessionId;
 use super::transfer::Transfer;
 
 /// How long a finished connection is read on so that the client's TLS farewell does not reset it.
 const LINGER: Duration = Duration::from_millis(500);
+/// How long who shakes hands unasked is waited for before it is told that the transfer begins.
+const EARLY: Duration = Duration::from_millis(500);
 /// Strangers may connect too; each waits here until the client's turn.
 const BACKLOG: i32 = 16;
 
@@ -85,22 +88,10 @@ pub(super) struct Opener {
 /// How a data connection is protected.
 #[derive(Debug)]
 pub(super) struct Protection {
-    pub(super) config: Arc<ServerConfig>,
+    pub(super) config: ServerConfig,
     pub(super) session: SessionId,
     /// Whether it must resume that session's TLS session: nobody else can.
     pub(super) must_resume: bool,
-}
-
-impl Protection {
-    /// curl uses a ticket once, keeps only the last, and looks for a new one when it has sent a
-    /// file: without one its second upload could resume nothing.
-    fn bring_ticket(&mut self) {
-        if self.config.send_tls13_tickets == 0 {
-            let mut config = (*self.config).clone();
-            config.send_tls13_tickets = 1;
-            self.config = Arc::new(config);
-        }
-    }
 }
 
 /// Why there is no data connection.
@@ -146,6 +137,7 @@ impl Opener {
         let accepted = listener.accept();
         listener.set_nonblocking(false).ok()?;
         let (socket, _) = accepted.ok().filter(|(_, addr)| self.is_client(addr))?;
+        socket.set_nonblocking(false).ok()?; // inherited on some systems
         let socket = Arc::new(socket);
         transfer.blocks_on(&socket).ok()?;
         Some(socket)
@@ -208,9 +200,11 @@ impl Stream {
     fn secure(&mut self, mut how: Protection, early: Option<&dyn Fn()>) -> Result<(), String> {
         let words = |err: io::Error| format!("TLS on the data connection: {err}");
         if early.is_some() {
-            how.bring_ticket();
+            // curl uses a ticket once, keeps only the last, and looks for a new one when it has
+            // sent a file: without one its second upload could resume nothing.
+            how.config.send_tls13_tickets = how.config.send_tls13_tickets.max(1);
         }
-        let tls = ServerConnection::new(how.config);
+        let tls = ServerConnection::new(Arc::new(how.config));
         let mut tls = tls.map_err(|err| words(io::Error::other(err)))?;
         let shaken = match early {
             None => self.shake_hands(&mut tls, &how.session),
@@ -229,21 +223,25 @@ impl Stream {
         Ok(())
     }
 
-    /// Answers before it says that the transfer begins: then the ticket follows the client's last
-    /// message at once, before the client has sent a small file and gone.
+    /// Who shakes hands before it is told to begin has its ticket before it begins; it looks for
+    /// it once only, behind a file that may be small.
     fn shake_hands_early(
         &self,
         tls: &mut ServerConnection,
         session: &SessionId,
         begin: &dyn Fn(),
     ) -> io::Result<()> {
-        let answered = self.hear(tls, session).and_then(|()| self.say(tls));
+        let timeout = self.socket.read_timeout()?;
+        self.socket.set_read_timeout(Some(EARLY))?;
+        let shaken = self.shake_hands(tls, session);
+        self.socket.set_read_timeout(timeout)?;
         begin();
-        answered?;
-        self.shake_hands(tls, session)
+        match shaken {
+            Err(err) if is_timeout(&err) => self.shake_hands(tls, session), // it waits for the word
+            shaken => shaken,
+        }
     }
 
-    /// New tickets carry the session's id only where one that did was shown.
     fn shake_hands(&self, tls: &mut ServerConnection, session: &SessionId) -> io::Result<()> {
         while tls.is_handshaking() {
             self.say(tls)?;
@@ -252,6 +250,7 @@ impl Stream {
         self.say(tls)
     }
 
+    /// New tickets carry the session's id only where one that did was shown.
     fn hear(&self, tls: &mut ServerConnection, session: &SessionId) -> io::Result<()> {
         if tls.read_tls(&mut &*self.socket)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());

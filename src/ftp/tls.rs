@@ -62,12 +62,12 @@ impl Tls {
     /// A client that only writes would not read new tickets, and close with them unread: that
     /// resets the connection, and may lose the end of the file. So an upload brings none, but to
     /// who shakes hands before it is told to begin.
-    pub(super) fn for_data(&self, session: SessionId, is_upload: bool) -> Arc<ServerConfig> {
+    pub(super) fn for_data(&self, session: SessionId, is_upload: bool) -> ServerConfig {
         let mut config = (*self.config).clone();
         config.ticketer = Arc::new(Bound { tickets: config.ticketer, session });
         config.session_storage = Arc::new(NoServerSessionStorage {}); // tickets alone resume
         config.send_tls13_tickets = if is_upload { 0 } else { TICKETS_MORE };
-        Arc::new(config)
+        config
     }
 }
 
