@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::ServerConnection;
 
 use super::reply::Reply;
-use super::tls::{self, SessionId};
+use super::tls::{Resumable, Tls};
 use super::transfer::Transfer;
 use crate::tcp::Conn;
 
@@ -32,7 +32,7 @@ pub(super) struct Control {
 #[derive(Debug)]
 struct Out {
     tls: Option<Box<ServerConnection>>,
-    secure_id: Option<SessionId>,
+    resumable: Option<Resumable>,
 }
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Control {
         Control {
             id,
             conn,
-            out: Mutex::new(Out { tls: None, secure_id: None }),
+            out: Mutex::new(Out { tls: None, resumable: None }),
             is_secure: AtomicBool::new(false),
             running: Mutex::new(Running { transfer: None, ended: Instant::now() }),
         }
@@ -96,18 +96,17 @@ impl Control {
     }
 
     /// From here on all is TLS; the handshake is part of reading.
-    pub(super) fn secure(&self, config: Arc<ServerConfig>) -> Result<(), rustls::Error> {
-        let mut tls = ServerConnection::new(config)?;
-        let id = tls::session_id()?;
-        tls.set_resumption_data(&id);
-        *self.out() = Out { tls: Some(Box::new(tls)), secure_id: Some(id) };
+    pub(super) fn secure(&self, tls: &Tls) -> Result<(), rustls::Error> {
+        let resumable = Resumable::new()?;
+        let mut tls = ServerConnection::new(Arc::new(tls.for_control(&resumable)))?;
+        tls.set_resumption_data(&resumable.id);
+        *self.out() = Out { tls: Some(Box::new(tls)), resumable: Some(resumable) };
         self.is_secure.store(true, Ordering::Release);
         Ok(())
     }
 
-    /// What this session's TLS tickets carry.
-    pub(super) fn secure_id(&self) -> Option<SessionId> {
-        self.out().secure_id
+    pub(super) fn resumable(&self) -> Option<Resumable> {
+        self.out().resumable.clone()
     }
 
     pub(super) fn start(&self, transfer: &Arc<Transfer>) {

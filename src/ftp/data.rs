@@ -90,7 +90,7 @@ pub(super) struct Opener {
 pub(super) struct Protection {
     pub(super) config: ServerConfig,
     pub(super) session: SessionId,
-    /// Whether it must resume that session's TLS session: nobody else can.
+    /// Whether it must resume that session: nobody else can.
     pub(super) must_resume: bool,
 }
 
@@ -189,6 +189,15 @@ fn is_passing(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted)
 }
 
+/// A client that has had the last word of the handshake may hold a small file back until that is
+/// acknowledged (Nagle's algorithm): 40 ms, where nothing is sent that could carry it.
+fn acknowledge(socket: &Socket) {
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    let _ = socket.set_tcp_quickack(true); // only tunes
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    let _ = socket;
+}
+
 /// An open data connection.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -211,7 +220,8 @@ impl Stream {
             Some(begin) => self.shake_hands_early(&mut tls, &how.session, begin),
         };
         shaken.map_err(words)?;
-        // Of TLS 1.2 rustls does not tell the data; there the ticketer has let no other ticket pass.
+        acknowledge(&self.socket);
+        // Of TLS 1.2 rustls does not tell the data; there `config` lets no other session pass.
         let is_resumed = matches!(tls.handshake_kind(), Some(HandshakeKind::Resumed))
             && tls.received_resumption_data().is_none_or(|data| data == how.session);
         if how.must_resume && !is_resumed {

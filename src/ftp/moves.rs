@@ -156,10 +156,10 @@ impl Session<'_, '_> {
     ) -> Result<Answer, Reply> {
         let (peer, local) = self.ips()?;
         let options = self.server.options;
-        let session = self.control.secure_id().filter(|_| self.state.is_private);
+        let session = self.control.resumable().filter(|_| self.state.is_private);
         let tls = options.tls.as_ref().zip(session).map(|(tls, session)| Protection {
+            session: session.id,
             config: tls.for_data(session, work.is_upload()),
-            session,
             must_resume: tls.must_resume,
         });
         let opener = Opener { endpoint: start.endpoint, peer, local, timeout: options.data, tls };

@@ -291,7 +291,7 @@ impl<'s, 'e> Session<'s, 'e> {
         self.input.clear();
         self.waiting.clear();
         let Some(tls) = &self.server.options.tls else { return Ok(ControlFlow::Break(())) };
-        self.control.secure(Arc::clone(&tls.config)).map_err(io::Error::other)?;
+        self.control.secure(tls).map_err(io::Error::other)?;
         Ok(ControlFlow::Continue(()))
     }
 

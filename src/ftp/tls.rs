@@ -1,4 +1,4 @@
-//! The server's side of TLS: one configuration for all sessions, whose tickets carry the session.
+//! The server's side of TLS: one key for all sessions, and what each of them alone may resume.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use rustls::crypto::ring as provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{NoServerSessionStorage, ProducesTickets};
+use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
 
 /// Tickets that a client gets at its login: as many as clients keep.
 const TICKETS: usize = 8;
@@ -19,7 +19,7 @@ const TICKETS_MORE: usize = 2;
 /// How TLS is offered.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    pub(super) config: Arc<ServerConfig>,
+    config: Arc<ServerConfig>,
     /// Nobody logs in, and nothing is transferred, without it.
     pub is_required: bool,
     /// A data connection must resume its control connection's TLS session.
@@ -57,15 +57,23 @@ impl Tls {
         Ok(Tls { config: Arc::new(config), is_required: false, must_resume: true })
     }
 
+    /// For the control connection of that session.
+    pub(super) fn for_control(&self, session: &Resumable) -> ServerConfig {
+        let mut config = (*self.config).clone();
+        config.session_storage = Arc::clone(&session.by_id);
+        config
+    }
+
     /// For a data connection of that session.
     ///
     /// A client that only writes would not read new tickets, and close with them unread: that
     /// resets the connection, and may lose the end of the file. So an upload brings none, but to
     /// who shakes hands before it is told to begin.
-    pub(super) fn for_data(&self, session: SessionId, is_upload: bool) -> ServerConfig {
+    pub(super) fn for_data(&self, session: Resumable, is_upload: bool) -> ServerConfig {
         let mut config = (*self.config).clone();
-        config.ticketer = Arc::new(Bound { tickets: config.ticketer, session });
-        config.session_storage = Arc::new(NoServerSessionStorage {}); // tickets alone resume
+        let bound = Arc::new(Bound { tickets: config.ticketer, session });
+        config.ticketer = Arc::clone(&bound) as _;
+        config.session_storage = bound;
         config.send_tls13_tickets = if is_upload { 0 } else { TICKETS_MORE };
         config
     }
@@ -74,18 +82,47 @@ impl Tls {
 /// What the tickets of one session carry. Nobody else can make one up, or guess it.
 pub(super) type SessionId = [u8; 16];
 
-pub(super) fn session_id() -> Result<SessionId, rustls::Error> {
-    let mut id = SessionId::default();
-    let filled = SystemRandom::new().fill(&mut id);
-    filled.map(|()| id).map_err(|_| rustls::Error::FailedToGetRandomBytes)
+/// A control connection's TLS session, as its data connections may resume it.
+#[derive(Clone, Debug)]
+pub(super) struct Resumable {
+    pub(super) id: SessionId,
+    /// For who uses no tickets, as curl with TLS 1.2: the one session of this login.
+    by_id: Arc<dyn StoresServerSessions>,
 }
 
-/// Takes and makes tickets of `session` alone. If it made others, whoever shook hands on the data
-/// port and was then refused would have one for the next time.
+impl Resumable {
+    pub(super) fn new() -> Result<Self, rustls::Error> {
+        let mut id = SessionId::default();
+        let filled = SystemRandom::new().fill(&mut id);
+        filled.map_err(|_| rustls::Error::FailedToGetRandomBytes)?;
+        Ok(Resumable { id, by_id: ServerSessionMemoryCache::new(1) })
+    }
+}
+
+/// Takes and makes tickets of `session` alone, and stores nothing. If it did, whoever shook hands
+/// on the data port and was then refused would have something to resume the next time.
 #[derive(Debug)]
 struct Bound {
     tickets: Arc<dyn ProducesTickets>,
-    session: SessionId,
+    session: Resumable,
+}
+
+impl StoresServerSessions for Bound {
+    fn put(&self, _: Vec<u8>, _: Vec<u8>) -> bool {
+        false
+    }
+
+    fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
+        self.session.by_id.get(id)
+    }
+
+    fn take(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None // TLS 1.3 without tickets
+    }
+
+    fn can_cache(&self) -> bool {
+        false
+    }
 }
 
 impl ProducesTickets for Bound {
@@ -98,13 +135,13 @@ impl ProducesTickets for Bound {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        memchr::memmem::find(plain, &self.session)?;
+        memchr::memmem::find(plain, &self.session.id)?;
         self.tickets.encrypt(plain)
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
         let plain = self.tickets.decrypt(cipher)?;
-        memchr::memmem::find(&plain, &self.session)?;
+        memchr::memmem::find(&plain, &self.session.id)?;
         Some(plain)
     }
 }

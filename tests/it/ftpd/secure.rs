@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::client::Resumption;
+use rustls::client::{Resumption, Tls12Resumption};
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use rustls::{
@@ -15,6 +15,16 @@ use rustls::{
 
 use super::client::Wire;
 use super::{Ftp, Site};
+
+/// Versions of TLS, and how a client of 1.2 resumes.
+type Kind = (&'static SupportedProtocolVersion, Tls12Resumption);
+
+const TLS13: Kind = (&rustls::version::TLS13, Tls12Resumption::Disabled);
+const KINDS: [Kind; 3] = [
+    TLS13,
+    (&rustls::version::TLS12, Tls12Resumption::SessionIdOrTickets),
+    (&rustls::version::TLS12, Tls12Resumption::SessionIdOnly), // as curl does it
+];
 
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
@@ -39,13 +49,13 @@ impl Secure {
     }
 
     /// A client's configuration: it remembers tickets, and a ticket serves once.
-    fn config(&self, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
+    fn config(&self, (version, resumption): Kind) -> Arc<ClientConfig> {
         let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[version])
             .unwrap()
             .with_root_certificates(Arc::clone(&self.roots))
             .with_no_client_auth();
-        config.resumption = Resumption::in_memory_sessions(64);
+        config.resumption = Resumption::in_memory_sessions(64).tls12_resumption(resumption);
         Arc::new(config)
     }
 
@@ -94,8 +104,8 @@ fn put(ftp: &mut Ftp, line: &str, bytes: &[u8], config: &Arc<ClientConfig>) {
 #[test]
 fn a_hundred_transfers_in_one_login() {
     let secure = Secure::new(&[]);
-    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
-        let config = secure.config(version);
+    for kind in KINDS {
+        let config = secure.config(kind);
         let mut ftp = secure.login(&config);
         for nth in 0..50 {
             let bytes = vec![b'x'; nth * 1000];
@@ -112,7 +122,7 @@ fn a_hundred_transfers_in_one_login() {
 #[test]
 fn uploads_alone_do_not_run_out_of_tickets() {
     let secure_site = Secure::new(&[]);
-    let config = secure_site.config(&rustls::version::TLS13);
+    let config = secure_site.config(TLS13);
     let mut ftp = secure_site.login(&config);
     for nth in 0..30 {
         let mut data = secure(ftp.data(), &config);
@@ -138,22 +148,22 @@ fn uploads_alone_do_not_run_out_of_tickets() {
 #[test]
 fn a_data_connection_must_resume_this_very_session() {
     let with = Secure::new(&[]);
-    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
-        refuses_strangers(&with, version);
+    for kind in KINDS {
+        refuses_strangers(&with, kind);
     }
     let without = Secure::new(&["-no-tls-resume"]);
-    let own = without.config(&rustls::version::TLS13);
+    let own = without.config(TLS13);
     let mut ftp = without.login(&own);
-    let fresh = without.config(&rustls::version::TLS13);
+    let fresh = without.config(TLS13);
     assert_eq!(get(&mut ftp, "RETR sub/inner", &fresh), b"inner");
 }
 
-fn refuses_strangers(with: &Secure, version: &'static SupportedProtocolVersion) {
-    let (own, other) = (with.config(version), with.config(version));
+fn refuses_strangers(with: &Secure, kind: Kind) {
+    let (own, other) = (with.config(kind), with.config(kind));
     let mut ftp = with.login(&own);
     // No ticket at all; a ticket of another session of the same server; and, second time, one that
     // the first handshake on the data port may have given away.
-    let fresh = with.config(version);
+    let fresh = with.config(kind);
     let _other = with.login(&other);
     for config in [&fresh, &other, &fresh, &other] {
         let mut data = secure(ftp.data(), config);
@@ -176,7 +186,7 @@ fn what_came_in_clear_behind_auth_is_thrown_away() {
     let mut ftp = secure.site.connect();
     ftp.send("AUTH TLS\r\nUSER anonymous\r\nPASS x\r\nMKD injected\r\n");
     ftp.hears(234, "AUTH");
-    let mut ftp = secure_control(ftp, &secure.config(&rustls::version::TLS13));
+    let mut ftp = secure_control(ftp, &secure.config(TLS13));
     ftp.says("PWD", 530);
     assert!(!secure.site.path("injected").exists());
     // Nor is what waits for the end of a transfer done behind it.
@@ -188,19 +198,19 @@ fn what_came_in_clear_behind_auth_is_thrown_away() {
     drop(data);
     ftp.hears(226, "STOR");
     ftp.hears(234, "AUTH");
-    let mut ftp = secure_control(ftp, &secure.config(&rustls::version::TLS13));
+    let mut ftp = secure_control(ftp, &secure.config(TLS13));
     ftp.says("PWD", 530);
     // Nor does who logged in in clear stay so.
     let mut ftp = secure.site.login();
     ftp.says("AUTH TLS", 234);
-    let mut ftp = secure_control(ftp, &secure.config(&rustls::version::TLS13));
+    let mut ftp = secure_control(ftp, &secure.config(TLS13));
     ftp.says("PWD", 530);
 }
 
 #[test]
 fn an_upload_without_tls_farewell_is_not_complete() {
     let secured = Secure::new(&[]);
-    let config = secured.config(&rustls::version::TLS13);
+    let config = secured.config(TLS13);
     let mut ftp = secured.login(&config);
     let mut data = secure(ftp.data(), &config);
     ftp.says("STOR file", 150);
@@ -220,7 +230,7 @@ fn what_is_refused() {
         ftp.says(line, code);
     }
     ftp.says("AUTH TLS", 234);
-    let config = secure.config(&rustls::version::TLS13);
+    let config = secure.config(TLS13);
     let mut ftp = secure_control(ftp, &config);
     ftp.login("anonymous", "x");
     for (line, code) in [
@@ -245,7 +255,7 @@ fn what_is_refused() {
 fn stat_and_abor_reach_a_stalled_transfer_under_tls() {
     let secured = Secure::new(&[]);
     fs::File::create(secured.site.path("large")).unwrap().set_len(64 << 20).unwrap();
-    let config = secured.config(&rustls::version::TLS13);
+    let config = secured.config(TLS13);
     let mut ftp = secured.login(&config);
     let mut data = secure(ftp.data(), &config);
     ftp.says("RETR large", 150);
