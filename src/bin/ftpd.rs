@@ -86,7 +86,8 @@ struct Cli {
     /// Refuse what is not TLS
     #[arg(long, requires = "tls")]
     require_tls: bool,
-    /// Take data connections that do not resume the session's TLS session
+    /// Take data connections that do not resume the session's TLS session: rclone's, where it logs
+    /// in more than once
     #[arg(long, requires = "tls")]
     no_tls_resume: bool,
     /// First and last port for passive data connections, as in 40000-40100

@@ -207,7 +207,11 @@ pub(super) struct Stream {
 
 impl Stream {
     fn secure(&mut self, mut how: Protection, early: Option<&dyn Fn()>) -> Result<(), String> {
-        let words = |err: io::Error| format!("TLS on the data connection: {err}");
+        let words = |err: io::Error| {
+            let why =
+                if is_timeout(&err) { "no handshake in time".into() } else { err.to_string() };
+            format!("TLS on the data connection: {why}.")
+        };
         if early.is_some() {
             // curl uses a ticket once, keeps only the last, and looks for a new one when it has
             // sent a file: without one its second upload could resume nothing.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::ServerConfig;
@@ -71,9 +71,11 @@ impl Tls {
     /// who shakes hands before it is told to begin.
     pub(super) fn for_data(&self, session: Resumable, is_upload: bool) -> ServerConfig {
         let mut config = (*self.config).clone();
-        let bound = Arc::new(Bound { tickets: config.ticketer, session });
-        config.ticketer = Arc::clone(&bound) as _;
-        config.session_storage = bound;
+        if self.must_resume {
+            let bound = Arc::new(Bound { tickets: config.ticketer, session, shown: None.into() });
+            config.ticketer = Arc::clone(&bound) as _;
+            config.session_storage = bound;
+        }
         config.send_tls13_tickets = if is_upload { 0 } else { TICKETS_MORE };
         config
     }
@@ -105,6 +107,8 @@ impl Resumable {
 struct Bound {
     tickets: Arc<dyn ProducesTickets>,
     session: Resumable,
+    /// What the last ticket says that was taken.
+    shown: Mutex<Option<Vec<u8>>>,
 }
 
 impl StoresServerSessions for Bound {
@@ -134,14 +138,19 @@ impl ProducesTickets for Bound {
         self.tickets.lifetime()
     }
 
+    /// With TLS 1.2 rustls asks for a ticket before it can be told the session's id. Then the same
+    /// again does: without any, Go's client would forget the one it has.
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        memchr::memmem::find(plain, &self.session.id)?;
-        self.tickets.encrypt(plain)
+        if memchr::memmem::find(plain, &self.session.id).is_some() {
+            return self.tickets.encrypt(plain);
+        }
+        self.tickets.encrypt(self.shown.lock().ok()?.as_ref()?)
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
         let plain = self.tickets.decrypt(cipher)?;
         memchr::memmem::find(&plain, &self.session.id)?;
+        *self.shown.lock().ok()? = Some(plain.clone());
         Some(plain)
     }
 }
@@ -159,4 +168,25 @@ fn config(
     // A ticket holds all of its session: however many are used, none runs out here.
     config.ticketer = provider::Ticketer::new()?;
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tickets_are_of_one_session() {
+        let tickets = provider::Ticketer::new().unwrap();
+        let (own, other) = (Resumable::new().unwrap(), Resumable::new().unwrap());
+        let bound =
+            Bound { tickets: Arc::clone(&tickets), session: own.clone(), shown: None.into() };
+        let plain = |session: &Resumable| [b"more", &session.id[..]].concat();
+        let shown = tickets.encrypt(&plain(&own)).unwrap();
+        assert_eq!(bound.decrypt(&tickets.encrypt(&plain(&other)).unwrap()), None);
+        assert_eq!(bound.encrypt(b"of TLS 1.2"), None); // to who has shown none, none
+        assert_eq!(bound.encrypt(&plain(&other)), None);
+        assert_eq!(bound.decrypt(&shown), Some(plain(&own)));
+        let again = bound.encrypt(b"of TLS 1.2").unwrap();
+        assert_eq!(tickets.decrypt(&again), Some(plain(&own)));
+    }
 }
