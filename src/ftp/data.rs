@@ -98,7 +98,8 @@ pub(super) struct Protection {
 #[derive(Debug)]
 pub(super) enum Unopened {
     Connection(io::Error),
-    Tls(String),
+    Tls(io::Error),
+    NotResumed,
 }
 
 impl From<io::Error> for Unopened {
@@ -125,7 +126,7 @@ impl Opener {
         socket.set_write_timeout(Some(self.timeout))?;
         let mut stream = Stream { socket, tls: None };
         if let Some(tls) = self.tls {
-            stream.secure(tls, early).map_err(Unopened::Tls)?;
+            stream.secure(tls, early)?;
         }
         Ok(stream)
     }
@@ -134,16 +135,14 @@ impl Opener {
     fn accept_now(&self, transfer: &Transfer) -> Option<Arc<Socket>> {
         let Endpoint::Passive(listener) = &self.endpoint else { return None };
         listener.set_nonblocking(true).ok()?;
-        let accepted = listener.accept();
+        let accepted = (0..BACKLOG).find_map(|_| self.accept_one(listener, transfer).transpose());
         listener.set_nonblocking(false).ok()?;
-        let (socket, _) = accepted.ok().filter(|(_, addr)| self.is_client(addr))?;
+        let socket = accepted?.ok()?;
         socket.set_nonblocking(false).ok()?; // inherited on some systems
-        let socket = Arc::new(socket);
-        transfer.blocks_on(&socket).ok()?;
         Some(socket)
     }
 
-    /// Strangers who connect first are sent away; the client may still come.
+    /// The client's connection, whoever comes before it.
     fn accept(&self, listener: &Arc<Socket>, transfer: &Transfer) -> io::Result<Arc<Socket>> {
         transfer.blocks_on(listener)?;
         let deadline = Instant::now() + self.timeout;
@@ -153,21 +152,29 @@ impl Opener {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             listener.set_read_timeout(Some(left))?; // holds for accept too
-            match listener.accept() {
-                Ok((socket, addr)) if self.is_client(&addr) => {
-                    let socket = Arc::new(socket);
-                    transfer.blocks_on(&socket)?;
-                    return Ok(socket);
-                }
-                Ok(_) => log::warn!("{}: a stranger came to the data port", transfer.title),
-                Err(err) if is_passing(&err) => {}
-                Err(err) => return Err(err),
+            if let Some(socket) = self.accept_one(listener, transfer)? {
+                return Ok(socket);
             }
         }
     }
 
-    fn is_client(&self, addr: &socket2::SockAddr) -> bool {
-        addr.as_socket().is_some_and(|addr| addr.ip().to_canonical() == self.peer)
+    /// Strangers who connect first are sent away; the client may still come.
+    fn accept_one(
+        &self,
+        listener: &Socket,
+        transfer: &Transfer,
+    ) -> io::Result<Option<Arc<Socket>>> {
+        let (socket, addr) = match listener.accept() {
+            Err(err) if is_passing(&err) => return Ok(None),
+            accepted => accepted?,
+        };
+        if addr.as_socket().is_none_or(|addr| addr.ip().to_canonical() != self.peer) {
+            log::warn!("{}: a stranger came to the data port", transfer.title);
+            return Ok(None);
+        }
+        let socket = Arc::new(socket);
+        transfer.blocks_on(&socket)?;
+        Ok(Some(socket))
     }
 
     fn connect(&self, addr: SocketAddr, transfer: &Transfer) -> io::Result<Arc<Socket>> {
@@ -198,6 +205,12 @@ fn acknowledge(socket: &Socket) {
     let _ = socket;
 }
 
+/// Of TLS 1.2 rustls does not tell the data; there the configuration lets no other session pass.
+fn resumes(tls: &ServerConnection, session: &SessionId) -> bool {
+    tls.handshake_kind() == Some(HandshakeKind::Resumed)
+        && tls.received_resumption_data().is_none_or(|data| data == session)
+}
+
 /// An open data connection.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -206,35 +219,36 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn secure(&mut self, mut how: Protection, early: Option<&dyn Fn()>) -> Result<(), String> {
-        let words = |err: io::Error| {
-            let why =
-                if is_timeout(&err) { "no handshake in time".into() } else { err.to_string() };
-            format!("TLS on the data connection: {why}.")
-        };
+    fn secure(&mut self, mut how: Protection, early: Option<&dyn Fn()>) -> Result<(), Unopened> {
         if early.is_some() {
             // curl uses a ticket once, keeps only the last, and looks for a new one when it has
             // sent a file: without one its second upload could resume nothing.
             how.config.send_tls13_tickets = how.config.send_tls13_tickets.max(1);
         }
-        let tls = ServerConnection::new(Arc::new(how.config));
-        let mut tls = tls.map_err(|err| words(io::Error::other(err)))?;
-        let shaken = match early {
-            None => self.shake_hands(&mut tls, &how.session),
-            Some(begin) => self.shake_hands_early(&mut tls, &how.session, begin),
-        };
-        shaken.map_err(words)?;
+        let shaken = self.shaken(how.config, &how.session, early);
+        let mut tls = shaken.map_err(Unopened::Tls)?;
         acknowledge(&self.socket);
-        // Of TLS 1.2 rustls does not tell the data; there `config` lets no other session pass.
-        let is_resumed = matches!(tls.handshake_kind(), Some(HandshakeKind::Resumed))
-            && tls.received_resumption_data().is_none_or(|data| data == how.session);
-        if how.must_resume && !is_resumed {
+        if how.must_resume && !resumes(&tls, &how.session) {
             tls.send_close_notify();
             _ = tls.complete_io(&mut &*self.socket); // it is refused either way
-            return Err("The data connection must resume this session's TLS session.".to_owned());
+            return Err(Unopened::NotResumed);
         }
         self.tls = Some(Box::new(tls));
         Ok(())
+    }
+
+    fn shaken(
+        &self,
+        config: ServerConfig,
+        session: &SessionId,
+        early: Option<&dyn Fn()>,
+    ) -> io::Result<ServerConnection> {
+        let mut tls = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
+        match early {
+            None => self.shake_hands(&mut tls, session)?,
+            Some(begin) => self.shake_hands_early(&mut tls, session, begin)?,
+        }
+        Ok(tls)
     }
 
     /// Who shakes hands before it is told to begin has its ticket before it begins; it looks for

@@ -58,6 +58,7 @@ pub(super) enum Sink {
 enum Failure {
     /// ABOR, the server's end, or the client's.
     Stopped,
+    Unopened(Unopened),
     Connection(io::Error),
     Disk(io::Error),
 }
@@ -72,11 +73,11 @@ impl Job<'_> {
                 self.transfer.stop(); // the session's thread will notice too
             }
         };
-        let (reply, stream) = match opener.open(&self.transfer, &begin) {
-            Ok(mut stream) => (self.reply(self.carry(&mut stream, work)), Some(stream)),
-            Err(Unopened::Connection(err)) => (self.unopened(&err), None),
-            Err(Unopened::Tls(words)) => (Reply::new(522, words), None),
+        let (moved, stream) = match opener.open(&self.transfer, &begin) {
+            Ok(mut stream) => (self.carry(&mut stream, work), Some(stream)),
+            Err(why) => (Err(Failure::Unopened(why)), None),
         };
+        let reply = self.reply(moved);
         let (peer, title) = (self.control.peer(), &self.transfer.title);
         let (n_bytes, took) = (self.transfer.n_bytes(), started.elapsed());
         log::info!("{peer}: {title}: {n_bytes} bytes in {took:.1?}: {}", reply.last_line());
@@ -217,6 +218,7 @@ impl Job<'_> {
         };
         match failure {
             Failure::Stopped => Reply::new(426, "The transfer was cut short."),
+            Failure::Unopened(why) => unopened(&why),
             Failure::Connection(err) if is_timeout(&err) => {
                 Reply::new(426, "The data connection stood still for too long.")
             }
@@ -226,13 +228,22 @@ impl Job<'_> {
             Failure::Disk(err) => not_written(&err),
         }
     }
+}
 
-    fn unopened(&self, err: &io::Error) -> Reply {
-        if self.transfer.is_stopped() {
-            return Reply::new(426, "The transfer was cut short.");
+fn unopened(why: &Unopened) -> Reply {
+    let or = |late: &str, err| if is_timeout(err) { late.to_owned() } else { words(err) };
+    match why {
+        Unopened::Connection(err) => {
+            let why = or("nobody came in time", err);
+            Reply::new(425, format!("There is no data connection: {why}."))
         }
-        let why = if is_timeout(err) { "nobody came in time".to_owned() } else { words(err) };
-        Reply::new(425, format!("There is no data connection: {why}."))
+        Unopened::Tls(err) => {
+            let why = or("no handshake in time", err);
+            Reply::new(522, format!("TLS on the data connection: {why}."))
+        }
+        Unopened::NotResumed => {
+            Reply::new(522, "The data connection must resume this session's TLS session.")
+        }
     }
 }
 

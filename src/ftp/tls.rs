@@ -71,6 +71,7 @@ impl Tls {
     /// who shakes hands before it is told to begin.
     pub(super) fn for_data(&self, session: Resumable, is_upload: bool) -> ServerConfig {
         let mut config = (*self.config).clone();
+        // Where nothing must be resumed, any ticket will do.
         if self.must_resume {
             let bound = Arc::new(Bound { tickets: config.ticketer, session, shown: None.into() });
             config.ticketer = Arc::clone(&bound) as _;
@@ -139,7 +140,8 @@ impl ProducesTickets for Bound {
     }
 
     /// With TLS 1.2 rustls asks for a ticket before it can be told the session's id. Then the same
-    /// again does: without any, Go's client would forget the one it has.
+    /// again does: without any, Go's client would forget the one it has. Who has only seen it pass
+    /// by lacks the secret that belongs to it.
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
         if memchr::memmem::find(plain, &self.session.id).is_some() {
             return self.tickets.encrypt(plain);

@@ -263,6 +263,10 @@ fn stat_and_abor_reach_a_stalled_transfer_under_tls() {
     assert!(ftp.says("STAT", 211).contains("RETR /large: "));
     ftp.says("ABOR", 426);
     ftp.hears(226, "ABOR");
+    let _silent = ftp.data(); // it never shakes hands
+    ftp.says("RETR large", 150);
+    ftp.says("ABOR", 426);
+    ftp.hears(226, "ABOR");
     assert_eq!(get(&mut ftp, "RETR sub/inner", &config), b"inner");
 }
 
