@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
 
 use super::Site;
+use super::client::stranger;
 use crate::support::{Process, Server, eventually, program};
 
 #[test]
@@ -223,14 +224,7 @@ fn a_stranger_at_the_data_port_does_not_take_the_clients_place() {
     let site = Site::new(&[]);
     let mut ftp = site.login();
     let addr = ftp.pasv();
-    let stranger = || {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let from: std::net::SocketAddr = "127.0.0.2:0".parse().unwrap();
-        socket.bind(&from.into()).unwrap();
-        socket.connect(&addr.into()).unwrap();
-        TcpStream::from(socket)
-    };
-    let mut strangers = [stranger(), stranger()];
+    let mut strangers = [stranger(addr), stranger(addr)];
     let mut data = TcpStream::connect(addr).unwrap();
     ftp.says("RETR sub/inner", 150);
     let mut text = String::new();

@@ -13,7 +13,7 @@ use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
 };
 
-use super::client::Wire;
+use super::client::{Wire, stranger};
 use super::{Ftp, Site};
 
 /// Versions of TLS, and how a client of 1.2 resumes.
@@ -118,14 +118,17 @@ fn a_hundred_transfers_in_one_login() {
     }
 }
 
-/// As curl does it: who shakes hands before the transfer begins gets a ticket for the next upload.
+/// As curl does it: who shakes hands before the transfer begins gets a ticket for the next upload,
+/// though a stranger has come first.
 #[test]
 fn uploads_alone_do_not_run_out_of_tickets() {
     let secure_site = Secure::new(&[]);
     let config = secure_site.config(TLS13);
     let mut ftp = secure_site.login(&config);
     for nth in 0..30 {
-        let mut data = secure(ftp.data(), &config);
+        let addr = ftp.pasv();
+        let _stranger = stranger(addr);
+        let mut data = secure(TcpStream::connect(addr).unwrap(), &config);
         data.conn.write_tls(&mut data.sock).unwrap();
         if nth == 0 {
             ftp.says("STOR new", 150); // even who waits for the word is served
