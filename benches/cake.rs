@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use threadbare::cake::threads::{self, Work};
-use threadbare::cake::{Setting, Shop, settings, virtual_time};
+use threadbare::engines::cake::threads::{self, Work};
+use threadbare::engines::cake::{Setting, Shop, settings, virtual_time};
 
 mod support;
 

@@ -15,9 +15,9 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use crossbeam::channel;
 use scraper::{Html, Selector};
-use threadbare::crawl::{self, Options, ScopeOptions};
-use threadbare::fetch;
-use threadbare::html::{Item, Scanner, Wants};
+use threadbare::engines::crawl::{self, Options, ScopeOptions};
+use threadbare::web::fetch;
+use threadbare::web::html::{Item, Scanner, Wants};
 use web::{Robots, Site};
 
 #[path = "../scripts/site/web.rs"]

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use crossbeam::channel::{never, unbounded};
-use threadbare::du::{self, Event, Options, Sum};
-use threadbare::walk::Walker;
+use threadbare::engines::du::{self, Event, Options, Sum};
+use threadbare::fs::walk::Walker;
 
 #[path = "../scripts/du-floor/floor.rs"]
 mod floor;

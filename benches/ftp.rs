@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use socket2::SockRef;
-use threadbare::ftp::{self, Options, Rights, Users};
-use threadbare::jail::Jail;
-use threadbare::tcp;
+use threadbare::engines::ftp::{self, Options, Rights, Users};
+use threadbare::fs::jail::Jail;
+use threadbare::net;
 
 mod support;
 
@@ -118,7 +118,7 @@ fn bare_session(mut control: &TcpStream, dir: &Path) {
             let listener: TcpListener = port.take().unwrap();
             let (data, _) = listener.accept().unwrap();
             control.write_all(b"150 Here it comes.\r\n").unwrap();
-            while tcp::send_file(&data, &file).unwrap() > 0 {}
+            while net::send_file(&data, &file).unwrap() > 0 {}
             drop(data);
             control.write_all(b"226 That was all.\r\n").unwrap();
         } else if line == "PASV" {
@@ -138,7 +138,7 @@ fn files(c: &mut Criterion) {
     std::fs::write(dir.path().join("large"), vec![b'x'; LARGE]).unwrap();
     let jail = Jail::new(dir.path()).unwrap();
     let users = Users::new(Some(Rights::Write), 1);
-    let listener = tcp::listen("127.0.0.1:0", 2).unwrap();
+    let listener = net::listen("127.0.0.1:0", 2).unwrap();
     let addr = listener.local_addr().unwrap();
     let bare_listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let bare_addr = bare_listener.local_addr().unwrap();

@@ -1,7 +1,7 @@
 //! The book's picture by every strategy: `mandelbrot/{strategy}/{threads}` (exercise 8.5).
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use threadbare::mandelbrot::{Strategy, View, draw};
+use threadbare::engines::mandelbrot::{Strategy, View, draw};
 
 mod support;
 

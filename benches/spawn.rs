@@ -7,7 +7,7 @@ use std::thread;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use crossbeam::channel::{self, Sender};
-use threadbare::cpu;
+use threadbare::machine::cpu;
 
 mod support;
 

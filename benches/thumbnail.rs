@@ -9,8 +9,8 @@ use crossbeam::channel;
 use image::{ImageFormat, Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use tempfile::TempDir;
-use threadbare::thumbnail::batch::{self, Batch, Strategy};
-use threadbare::thumbnail::{self, Job, Options};
+use threadbare::engines::thumbnail::batch::{self, Batch, Strategy};
+use threadbare::engines::thumbnail::{self, Job, Options};
 
 const N_IMAGES: usize = 16;
 const SIDE: u16 = 1_600;

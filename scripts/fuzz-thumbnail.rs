@@ -11,7 +11,7 @@ use image::ImageFormat;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use threadbare::thumbnail::{self, Job, Options, Size};
+use threadbare::engines::thumbnail::{self, Job, Options, Size};
 
 /// Nothing this small may take so long.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::Parser;
 use crossbeam::channel::{Receiver, Sender, bounded, select};
-use threadbare::cake::threads::{self, Work};
-use threadbare::{cake, cli, cpu};
+use threadbare::cli;
+use threadbare::engines::cake;
+use threadbare::engines::cake::threads::{self, Work};
+use threadbare::machine::cpu;
 
 /// Room in the channel of batches, and peers on each side of mpmc.
 const BATCH_ROOM: usize = 10;

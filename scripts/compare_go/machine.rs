@@ -6,7 +6,7 @@ use std::process::Command;
 use jiff::Zoned;
 use rustix::system::uname;
 use serde::Serialize;
-use threadbare::cpu;
+use threadbare::machine::cpu;
 
 use super::programs::Programs;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use threadbare::files;
+use threadbare::fs::atomic;
 
 use super::case::{Case, RowResult, Side};
 use super::machine::Machine;
@@ -28,17 +28,17 @@ pub(crate) fn write(
     is_complete: bool,
 ) -> anyhow::Result<()> {
     let results = Results { machine, is_complete, rows };
-    files::write(&out.join("results.json"), &serde_json::to_vec_pretty(&results)?)?;
-    files::write(&out.join("report.md"), markdown::page(&results).as_bytes())?;
+    atomic::write(&out.join("results.json"), &serde_json::to_vec_pretty(&results)?)?;
+    atomic::write(&out.join("report.md"), markdown::page(&results).as_bytes())?;
     let mut pictures = Vec::new();
     for row in rows {
         let svg = picture::of(row)?;
         if let Some(svg) = &svg {
-            files::write(&out.join(format!("{}.svg", row.name)), svg.as_bytes())?;
+            atomic::write(&out.join(format!("{}.svg", row.name)), svg.as_bytes())?;
         }
         pictures.push(svg);
     }
-    files::write(&out.join("report.html"), html::page(&results, &pictures).as_bytes())?;
+    atomic::write(&out.join("report.html"), html::page(&results, &pictures).as_bytes())?;
     Ok(())
 }
 

@@ -7,10 +7,12 @@ use std::{fs, mem, thread};
 
 use anyhow::Context;
 use crossbeam::channel::{self, Receiver};
-use threadbare::cake::lab::{self, Method, Trial};
-use threadbare::cake::record::{self, Record};
-use threadbare::cake::{Act, Error, Event, Shop, draw, report, settings, table};
-use threadbare::{cli, cpu, files};
+use threadbare::cli;
+use threadbare::engines::cake::lab::{self, Method, Trial};
+use threadbare::engines::cake::record::{self, Record};
+use threadbare::engines::cake::{Act, Error, Event, Shop, draw, report, settings, table};
+use threadbare::fs::atomic;
+use threadbare::machine::cpu;
 
 use args::{Cli, Command, GO_FLAGS, MethodArgs, ShopArgs};
 
@@ -112,7 +114,7 @@ fn timeline(svg: &Path, shop: &ShopArgs, args: &MethodArgs) -> anyhow::Result<()
     let shop = shop.shop_or_book(args.seed);
     let events = lab::events(&shop, Method { engine: args.engine, work: args.work, days: 1 })?;
     let figure = draw::timeline(&table::describe(&shop), &shop, &events)?;
-    Ok(files::write(svg, figure.as_bytes())?)
+    Ok(atomic::write(svg, figure.as_bytes())?)
 }
 
 fn report(dir: &Path, args: &MethodArgs) -> anyhow::Result<()> {
@@ -126,7 +128,7 @@ fn report(dir: &Path, args: &MethodArgs) -> anyhow::Result<()> {
 }
 
 fn save(dir: &Path, name: &str, contents: &str) -> anyhow::Result<()> {
-    Ok(files::write(&dir.join(name), contents.as_bytes())?)
+    Ok(atomic::write(&dir.join(name), contents.as_bytes())?)
 }
 
 /// Runs an experiment; with `verbose`, prints its events while they happen.

@@ -13,9 +13,11 @@ use crossbeam::channel::{Receiver, bounded};
 use jiff::Zoned;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
-use threadbare::chat::{self, Counters, Notice, Options};
-use threadbare::tcp::Listener;
-use threadbare::{cli, sync, tcp};
+use threadbare::cli;
+use threadbare::engines::chat::{self, Counters, Notice, Options};
+use threadbare::net;
+use threadbare::net::Listener;
+use threadbare::threads;
 
 /// Notices on their way to the log file; a slow disk must not hold up the chat.
 const NOTICES: usize = 65_536;
@@ -52,7 +54,7 @@ fn main() -> ExitCode {
     cli::run(GO_FLAGS, |args: Cli| {
         let log = args.log_file.as_deref().map(open).transpose()?;
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
-        let listener = tcp::listen(&args.listen.addr(), 1)?;
+        let listener = net::listen(&args.listen.addr(), 1)?;
         let options = args.options();
         let counters = Counters::default();
         let (notices, taken) = log.as_ref().map(|_| bounded(NOTICES)).unzip();
@@ -100,7 +102,7 @@ fn open(path: &Path) -> anyhow::Result<File> {
 }
 
 fn write_log(notices: &Receiver<Notice>, mut file: File) -> anyhow::Result<()> {
-    while let Ok(notice) = sync::recv(notices) {
+    while let Ok(notice) = threads::recv(notices) {
         let line = match notice {
             Notice::Arrived(name) => format!("{name} has arrived"),
             Notice::Renamed(old, new) => format!("{old} is now {new}"),

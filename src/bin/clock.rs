@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use jiff::tz::TimeZone;
 use threadbare::cli;
-use threadbare::clock::{self, Face, Format};
+use threadbare::engines::clock::{self, Face, Format};
 
 /// A clock server: each client gets the time at once, and then every second.
 ///

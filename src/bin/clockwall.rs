@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli::{self, Unbuffered};
-use threadbare::clockwall::{self, Board, Event, News, Source};
+use threadbare::engines::clockwall::{self, Board, Event, News, Source};
 
 /// Ages are counted in seconds, so that is how often the table is drawn at least; and at most:
 const REDRAW: Duration = Duration::from_secs(1);

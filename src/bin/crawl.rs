@@ -12,9 +12,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli::{self, Urls};
-use threadbare::crawl::check::{self, Broken};
-use threadbare::crawl::mirror::{self, File};
-use threadbare::crawl::{self, Crawl, Options, Page, Summary};
+use threadbare::engines::crawl::check::{self, Broken};
+use threadbare::engines::crawl::mirror::{self, File};
+use threadbare::engines::crawl::{self, Crawl, Options, Page, Summary};
 
 #[path = "crawl/args.rs"]
 mod args;

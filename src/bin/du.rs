@@ -11,8 +11,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
-use threadbare::du::{self, Error, Event, Measure, Sum, Tree, Unit};
-use threadbare::{cli, units};
+use threadbare::cli;
+use threadbare::engines::du::{self, Error, Event, Measure, Sum, Tree, Unit};
+use threadbare::text::units;
 
 #[path = "du/args.rs"]
 mod args;

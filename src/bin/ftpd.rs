@@ -12,9 +12,10 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use threadbare::ftp::{self, Options, Rights, Tls, Users};
-use threadbare::jail::Jail;
-use threadbare::{cli, tcp};
+use threadbare::cli;
+use threadbare::engines::ftp::{self, Options, Rights, Tls, Users};
+use threadbare::fs::jail::Jail;
+use threadbare::net;
 
 const GO_FLAGS: &[&str] = &[
     "port",
@@ -138,7 +139,7 @@ fn main() -> ExitCode {
         let (users, options) = (args.accounts()?, args.options()?);
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
         let listen = cli::Listen { port: args.port, bind: args.bind.clone() };
-        let listener = tcp::listen(&listen.addr(), 2)?;
+        let listener = net::listen(&listen.addr(), 2)?;
         if args.writable && args.anonymous_rights() == Some(Rights::Read) {
             cli::warn("anonymous may only read: --anonymous-writable lets other machines write");
         }

@@ -8,9 +8,11 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
-use threadbare::mandelbrot::sweep::{self, Measurement};
-use threadbare::mandelbrot::{self, Error, Region, Strategy, View};
-use threadbare::{cli, cpu, files};
+use threadbare::cli;
+use threadbare::engines::mandelbrot::sweep::{self, Measurement};
+use threadbare::engines::mandelbrot::{self, Error, Region, Strategy, View};
+use threadbare::fs::atomic;
+use threadbare::machine::cpu;
 
 /// Draws the Mandelbrot set on threads, pixel for pixel as gopl.io/ch3/mandelbrot does.
 #[derive(Parser)]
@@ -132,7 +134,7 @@ fn draw(args: &Cli) -> anyhow::Result<()> {
     let mut png = Vec::new();
     mandelbrot::write_png(&view, &pixels, &mut png)?;
     match &args.output {
-        Some(path) => Ok(files::write(path, &png)?),
+        Some(path) => Ok(atomic::write(path, &png)?),
         None => Ok(cli::stdout().write_all(&png)?),
     }
 }
@@ -140,7 +142,7 @@ fn draw(args: &Cli) -> anyhow::Result<()> {
 fn measure(view: &View, args: &Sweep) -> anyhow::Result<()> {
     let measured = sweep::sweep(view, &args.threads, args.repetitions)?;
     if let Some(path) = &args.svg {
-        files::write(path, mandelbrot::plot(&measured, cpu::n_cpus())?.as_bytes())?;
+        atomic::write(path, mandelbrot::plot(&measured, cpu::n_cpus())?.as_bytes())?;
     }
     if args.json {
         writeln!(cli::stdout(), "{}", serde_json::to_string_pretty(&measured)?)?;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use threadbare::cli::{self, Unbuffered};
-use threadbare::netcat::{Error, Netcat, Options};
-use threadbare::tcp::{Endpoint, Family, Stream, StreamListener};
+use threadbare::engines::netcat::{Error, Netcat, Options};
+use threadbare::net::{Endpoint, Family, Stream, StreamListener};
 
 const GO_FLAGS: &[&str] = &["send-only", "recv-only"];
 

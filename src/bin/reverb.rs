@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use threadbare::cli;
-use threadbare::reverb::{self, Options};
+use threadbare::engines::reverb::{self, Options};
 
 const GO_FLAGS: &[&str] = &["port", "bind", "delay", "sequential", "idle", "raw"];
 

@@ -13,11 +13,12 @@ use clap::{Args, Parser, ValueEnum};
 use crossbeam::channel;
 use image::ImageFormat;
 use indicatif::{ProgressBar, ProgressStyle};
-use threadbare::thumbnail::batch::{self, Batch, Outcome, Strategy};
-use threadbare::thumbnail::plan::Template;
-use threadbare::thumbnail::record::Record;
-use threadbare::thumbnail::{Error, Job, Options, Size, find, plan};
-use threadbare::{cli, cpu};
+use threadbare::cli;
+use threadbare::engines::thumbnail::batch::{self, Batch, Outcome, Strategy};
+use threadbare::engines::thumbnail::plan::Template;
+use threadbare::engines::thumbnail::record::Record;
+use threadbare::engines::thumbnail::{Error, Job, Options, Size, find, plan};
+use threadbare::machine::cpu;
 
 /// Outcomes on their way to stdout.
 const OUTCOMES: usize = 64;

@@ -9,8 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
-use threadbare::tcp::{self, Conn};
-use threadbare::{cli, sync};
+use threadbare::cli;
+use threadbare::net::{self, Conn};
+use threadbare::threads;
 
 type Line = Arc<[u8]>;
 
@@ -33,13 +34,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     cli::run(cli::LISTEN, |args: cli::Listen| {
-        let listener = tcp::listen(&args.addr(), 2)?;
+        let listener = net::listen(&args.addr(), 2)?;
         let (events, heard) = bounded(QUEUE);
         thread::scope(|s| {
             s.spawn(|| broadcaster(heard));
             for conn in listener.incoming() {
                 let events = events.clone();
-                sync::spawn(s, move || handle_conn(&Arc::new(conn), &events));
+                threads::spawn(s, move || handle_conn(&Arc::new(conn), &events));
             }
             drop(events); // the last client's end will be the broadcaster's
         });
@@ -79,7 +80,7 @@ fn handle_conn(conn: &Arc<Conn>, events: &Sender<Event>) {
     let (queue, lines) = bounded(QUEUE);
     thread::scope(|s| {
         let event = |event| events.send(event).expect("the broadcaster hears us all");
-        sync::spawn(s, || client_writer(conn, lines));
+        threads::spawn(s, || client_writer(conn, lines));
         _ = queue.send(line(format!("You are {who}")));
         event(Event::Entering(who, Client { conn: conn.clone(), queue }));
         for text in conn.lines() {

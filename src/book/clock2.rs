@@ -7,16 +7,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::{Zoned, tz::TimeZone};
-use threadbare::tcp::{self, Conn};
-use threadbare::{cli, sync};
+use threadbare::cli;
+use threadbare::net::{self, Conn};
+use threadbare::threads;
 
 fn main() -> ExitCode {
     cli::run(cli::LISTEN, |args: cli::Listen| {
         let zone = cli::time_zone()?;
-        let listener = tcp::listen(&args.addr(), 1)?;
+        let listener = net::listen(&args.addr(), 1)?;
         thread::scope(|s| {
             for conn in listener.incoming() {
-                sync::spawn(s, || handle_conn(&{ conn }, &zone));
+                threads::spawn(s, || handle_conn(&{ conn }, &zone));
             }
         });
         Ok(())
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
 fn handle_conn(conn: &Conn, zone: &TimeZone) -> io::Result<()> {
     let (first, start) = (Zoned::now().with_time_zone(zone.clone()), Instant::now());
     for second in (0..).map(Duration::from_secs) {
-        sync::sleep_until(start + second); // of the first line, so that lateness does not add up
+        threads::sleep_until(start + second); // of the first line, so that lateness does not add up
         let time = first.saturating_add(second);
         conn.write_line(time.strftime("%H:%M:%S").to_string())?;
     }

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::thread;
 
 use crossbeam::channel::bounded;
-use threadbare::{cli, links, sync};
+use threadbare::cli;
+use threadbare::demo::links;
+use threadbare::threads;
 
 /// Links in the air at once; what is found above that is lost.
 const CRAWLERS: usize = 1_000;
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
                     writeln!(cli::stdout(), "{link}")?;
                     crawling += 1;
                     let found = found.clone();
-                    sync::spawn(s, move || {
+                    threads::spawn(s, move || {
                         found.send(links::extract(&link)).expect("there is room for all");
                     });
                 }

@@ -8,7 +8,9 @@ use std::thread;
 
 use crossbeam::channel::{bounded, never};
 use crossbeam::select;
-use threadbare::{cli, links, sync};
+use threadbare::cli;
+use threadbare::demo::links;
+use threadbare::threads;
 
 fn main() -> ExitCode {
     cli::run(&[], |cli::Urls { urls }| {
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
                         writeln!(cli::stdout(), "{link}")?;
                         crawling += 1;
                         let (found, release) = (found.clone(), release.clone());
-                        sync::spawn(s, move || {
+                        threads::spawn(s, move || {
                             found.send(links::extract(&link)).expect("main is counting");
                             release.send(()).expect("main holds the tokens");
                         });

@@ -8,7 +8,8 @@ use std::thread;
 
 use crossbeam::channel::bounded;
 use crossbeam::select;
-use threadbare::{cli, links};
+use threadbare::cli;
+use threadbare::demo::links;
 
 fn main() -> ExitCode {
     cli::run(&[], |cli::Urls { urls }| {

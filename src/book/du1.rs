@@ -10,7 +10,8 @@ use std::thread;
 use anyhow::Context;
 use clap::Parser;
 use crossbeam::channel::{SendError, Sender, bounded};
-use threadbare::{cli, units};
+use threadbare::cli;
+use threadbare::text::units;
 
 /// Counts the files below the given roots and their bytes
 #[derive(Parser)]

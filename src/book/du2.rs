@@ -12,7 +12,8 @@ use anyhow::Context;
 use clap::Parser;
 use crossbeam::channel::{SendError, Sender, bounded, never, tick};
 use crossbeam::select;
-use threadbare::{cli, units};
+use threadbare::cli;
+use threadbare::text::units;
 
 /// Counts the files below the given roots and their bytes
 #[derive(Parser)]

@@ -13,7 +13,8 @@ use clap::Parser;
 use crossbeam::channel::{SendError, Sender, bounded, never, tick};
 use crossbeam::select;
 use rayon::{Scope, ThreadPoolBuilder};
-use threadbare::{cli, units};
+use threadbare::cli;
+use threadbare::text::units;
 
 /// Counts the files below the given roots and their bytes
 #[derive(Parser)]

@@ -13,7 +13,8 @@ use clap::Parser;
 use crossbeam::channel::{Receiver, SendError, Sender, TryRecvError, bounded, tick};
 use crossbeam::select;
 use rayon::{Scope, ThreadPoolBuilder};
-use threadbare::{cli, units};
+use threadbare::cli;
+use threadbare::text::units;
 
 /// Counts the files below the given roots and their bytes
 #[derive(Parser)]

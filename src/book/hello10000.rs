@@ -8,7 +8,7 @@ use std::thread::{self, Builder};
 use anyhow::ensure;
 use crossbeam::channel::bounded;
 use threadbare::cli;
-use threadbare::limits::Limits;
+use threadbare::machine::limits::Limits;
 
 fn main() -> ExitCode {
     cli::run(&[], |_: cli::NoArgs| {

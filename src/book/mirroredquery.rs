@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use crossbeam::channel::{Sender, bounded};
 use threadbare::cli;
-use threadbare::mirror::{self, Mirror};
+use threadbare::demo::mirror::{self, Mirror};
 use url::Url;
 
 /// Prints the page of the mirror that answers first

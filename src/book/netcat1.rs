@@ -3,12 +3,13 @@
 
 use std::process::ExitCode;
 
-use threadbare::{cli, tcp};
+use threadbare::cli;
+use threadbare::net;
 
 fn main() -> ExitCode {
     cli::run(&[], |args: cli::Dial| {
-        let conn = tcp::dial(&args.addr)?;
-        tcp::copy(&conn, cli::stdout())?;
+        let conn = net::dial(&args.addr)?;
+        net::copy(&conn, cli::stdout())?;
         Ok(())
     })
 }

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use std::thread;
 
 use crossbeam::channel::bounded;
-use threadbare::{cli, tcp};
+use threadbare::cli;
+use threadbare::net;
 
 fn main() -> ExitCode {
     cli::run(&[], |args: cli::Dial| {
-        let reading = Arc::new(tcp::dial(&args.addr)?);
+        let reading = Arc::new(net::dial(&args.addr)?);
         let (writing, (ended, end)) = (reading.clone(), bounded(2)); // room for both their ends
         let received = ended.clone();
-        thread::spawn(move || received.send(tcp::copy(&*reading, cli::stdout())));
-        thread::spawn(move || match tcp::copy(io::stdin(), &*writing) {
-            Err(err) if tcp::is_hangup(&err) => Ok(()), // how the server left, the reader tells
+        thread::spawn(move || received.send(net::copy(&*reading, cli::stdout())));
+        thread::spawn(move || match net::copy(io::stdin(), &*writing) {
+            Err(err) if net::is_hangup(&err) => Ok(()), // how the server left, the reader tells
             sent => ended.send(sent),
         });
         end.recv()??; // whichever ends first; what blocks the other, nobody can wake

@@ -8,20 +8,21 @@ use std::sync::Arc;
 use std::thread;
 
 use crossbeam::channel::bounded;
-use threadbare::{cli, tcp};
+use threadbare::cli;
+use threadbare::net;
 
 fn main() -> ExitCode {
     cli::run(&[], |args: cli::Dial| {
-        let reading = Arc::new(tcp::dial(&args.addr)?);
+        let reading = Arc::new(net::dial(&args.addr)?);
         let (writing, (finished, done)) = (reading.clone(), bounded(0));
         thread::spawn(move || {
-            let received = tcp::copy(&*reading, cli::stdout());
+            let received = net::copy(&*reading, cli::stdout());
             _ = writeln!(io::stderr(), "done");
             finished.send(received).expect("main is waiting");
         });
         // Nobody joins this one: it may be blocked on stdin when the server has said it all.
         thread::spawn(move || {
-            _ = tcp::copy(io::stdin(), &*writing); // NOTE: ignoring errors
+            _ = net::copy(io::stdin(), &*writing); // NOTE: ignoring errors
             writing.shutdown(Shutdown::Write)
         });
         done.recv()??;

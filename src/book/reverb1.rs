@@ -6,8 +6,10 @@ use std::time::Duration;
 use std::{io, thread};
 
 use clap::Parser;
-use threadbare::tcp::{self, Conn};
-use threadbare::{cli, sync, text};
+use threadbare::cli;
+use threadbare::net::{self, Conn};
+use threadbare::text::go_case;
+use threadbare::threads;
 
 /// Echoes every line three times, ever softer
 #[derive(Parser)]
@@ -21,10 +23,10 @@ struct Args {
 
 fn main() -> ExitCode {
     cli::run(&["port", "bind", "delay"], |Args { listen, delay }| {
-        let listener = tcp::listen(&listen.addr(), 1)?;
+        let listener = net::listen(&listen.addr(), 1)?;
         thread::scope(|s| {
             for conn in listener.incoming() {
-                sync::spawn(s, move || handle_conn(&conn, delay));
+                threads::spawn(s, move || handle_conn(&conn, delay));
             }
         });
         Ok(())
@@ -36,9 +38,9 @@ fn handle_conn(conn: &Conn, delay: Duration) -> io::Result<()> {
 }
 
 fn echo(conn: &Conn, shout: &[u8], delay: Duration) -> io::Result<()> {
-    conn.write_line([b"\t ", &*text::upper(shout)].concat())?;
+    conn.write_line([b"\t ", &*go_case::upper(shout)].concat())?;
     thread::sleep(delay);
     conn.write_line([b"\t ", shout].concat())?;
     thread::sleep(delay);
-    conn.write_line([b"\t ", &*text::lower(shout)].concat())
+    conn.write_line([b"\t ", &*go_case::lower(shout)].concat())
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use std::{io, thread};
 
 use clap::Parser;
-use threadbare::sync::{self, Semaphore};
-use threadbare::tcp::{self, Conn};
-use threadbare::{cli, text};
+use threadbare::cli;
+use threadbare::net::{self, Conn};
+use threadbare::text::go_case;
+use threadbare::threads::{self, Semaphore};
 
 /// Echoes every line three times, ever softer, shouts overlapping
 #[derive(Parser)]
@@ -25,11 +26,11 @@ const SHOUTS: usize = 1_000;
 
 fn main() -> ExitCode {
     cli::run(&["port", "bind", "delay"], |Args { listen, delay }| {
-        let listener = tcp::listen(&listen.addr(), 2)?;
+        let listener = net::listen(&listen.addr(), 2)?;
         let room = Semaphore::new(SHOUTS);
         thread::scope(|s| {
             for conn in listener.incoming() {
-                sync::spawn(s, || handle_conn(&{ conn }, delay, &room));
+                threads::spawn(s, || handle_conn(&{ conn }, delay, &room));
             }
         });
         Ok(())
@@ -40,7 +41,7 @@ fn handle_conn(conn: &Conn, delay: Duration, room: &Semaphore) {
     thread::scope(|s| {
         for shout in conn.lines() {
             let permit = room.acquire();
-            sync::spawn(s, move || {
+            threads::spawn(s, move || {
                 _ = echo(conn, &shout, delay); // NOTE: ignoring network errors
                 drop(permit);
             });
@@ -49,9 +50,9 @@ fn handle_conn(conn: &Conn, delay: Duration, room: &Semaphore) {
 }
 
 fn echo(conn: &Conn, shout: &[u8], delay: Duration) -> io::Result<()> {
-    conn.write_line([b"\t ", &*text::upper(shout)].concat())?;
+    conn.write_line([b"\t ", &*go_case::upper(shout)].concat())?;
     thread::sleep(delay);
     conn.write_line([b"\t ", shout].concat())?;
     thread::sleep(delay);
-    conn.write_line([b"\t ", &*text::lower(shout)].concat())
+    conn.write_line([b"\t ", &*go_case::lower(shout)].concat())
 }

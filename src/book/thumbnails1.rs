@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use threadbare::{cli, thumbnail};
+use threadbare::cli;
+use threadbare::engines::thumbnail;
 
 fn main() -> ExitCode {
     cli::run(&[], |cli::Files { files }| make_thumbnails(&files))

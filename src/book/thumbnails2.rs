@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread::{self, Scope};
 
-use threadbare::{cli, sync, thumbnail};
+use threadbare::cli;
+use threadbare::engines::thumbnail;
+use threadbare::threads;
 
 fn main() -> ExitCode {
     cli::run(&[], |cli::Files { files }| {
@@ -29,7 +31,7 @@ fn make_thumbnails2<'s>(
     n_failed: &'s AtomicUsize,
 ) {
     for file in files {
-        sync::spawn(scope, || match thumbnail::image_file(file) {
+        threads::spawn(scope, || match thumbnail::image_file(file) {
             Ok(_) => _ = n_made.fetch_add(1, SeqCst),
             Err(err) => {
                 cli::warn(&err);

@@ -6,11 +6,13 @@ use std::process::ExitCode;
 use std::thread;
 
 use crossbeam::channel::bounded;
-use threadbare::{cli, sync, thumbnail};
+use threadbare::cli;
+use threadbare::engines::thumbnail;
+use threadbare::threads;
 
 fn main() -> ExitCode {
     cli::run(&[], |cli::Files { files }| {
-        sync::check_room(files.len())?;
+        threads::check_room(files.len())?;
         Ok(make_thumbnails3(&files))
     })
 }
@@ -20,7 +22,7 @@ fn make_thumbnails3(files: &[PathBuf]) -> ExitCode {
     thread::scope(|s| {
         for file in files {
             let ended = ended.clone();
-            sync::spawn(s, move || {
+            threads::spawn(s, move || {
                 let made = thumbnail::image_file(file);
                 let is_ok = made.inspect_err(cli::warn).is_ok();
                 ended.send(is_ok).expect("main is counting");

@@ -9,8 +9,9 @@ use std::thread;
 use clap::Parser;
 use crossbeam::channel::bounded;
 use crossbeam::sync::WaitGroup;
-use threadbare::thumbnail::{self, Error};
-use threadbare::{cli, sync};
+use threadbare::cli;
+use threadbare::engines::thumbnail::{self, Error};
+use threadbare::threads;
 
 /// Makes thumbnails until one fails
 #[derive(Parser)]
@@ -24,7 +25,7 @@ struct Args {
 
 fn main() -> ExitCode {
     cli::run(&["leak"], |Args { leak, files: cli::Files { files } }| {
-        sync::check_room(files.len())?;
+        threads::check_room(files.len())?;
         make_thumbnails4(&files, leak)?;
         Ok(())
     })
@@ -36,7 +37,7 @@ fn make_thumbnails4(files: &[PathBuf], leak: bool) -> Result<(), Error> {
     thread::scope(|s| {
         for file in files {
             let (errors, working) = (errors.clone(), working.clone());
-            sync::spawn(s, move || {
+            threads::spawn(s, move || {
                 let made = thumbnail::image_file(file);
                 drop(working);
                 _ = errors.send(made.map(drop)); // refused when nobody will receive

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::thread;
 
 use crossbeam::channel::bounded;
-use threadbare::thumbnail::{self, Error};
-use threadbare::{cli, sync};
+use threadbare::cli;
+use threadbare::engines::thumbnail::{self, Error};
+use threadbare::threads;
 
 fn main() -> ExitCode {
     cli::run(&[], |cli::Files { files }| {
@@ -25,7 +26,7 @@ fn make_thumbnails5(files: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     thread::scope(|s| {
         for file in files {
             let items = items.clone();
-            sync::spawn(s, move || _ = items.send(thumbnail::image_file(file)));
+            threads::spawn(s, move || _ = items.send(thumbnail::image_file(file)));
         }
         drop(items); // the last thread's end closes the channel
         made.iter().collect() // stops at the first error; the others still finish their work

@@ -8,8 +8,9 @@ use std::{fs, thread};
 
 use anyhow::Context;
 use crossbeam::channel::{Receiver, bounded};
-use threadbare::sync::{self, Semaphore};
-use threadbare::{cli, thumbnail};
+use threadbare::cli;
+use threadbare::engines::thumbnail;
+use threadbare::threads::{self, Semaphore};
 
 /// Threads at once, for nobody knows how many names will come.
 const WORKERS: usize = 20;
@@ -36,7 +37,7 @@ fn make_thumbnails6(filenames: &Receiver<PathBuf>) -> (u64, bool) {
             thread::scope(|wg| {
                 for file in filenames {
                     let (sizes, permit) = (&sizes, room.acquire());
-                    sync::spawn(wg, move || {
+                    threads::spawn(wg, move || {
                         sizes.send(size_of_thumbnail(&file)).expect("main adds up");
                         drop(permit);
                     });

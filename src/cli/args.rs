@@ -9,7 +9,7 @@ use clap::{ArgAction, Command, Parser};
 use log::LevelFilter;
 
 use super::{logger, program, warn};
-use crate::links;
+use crate::demo::links;
 
 /// Flags of a server: `-port 8010 -bind 0.0.0.0`.
 #[derive(Parser, Clone, Debug)]

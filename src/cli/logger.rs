@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use super::warn;
-use crate::tcp::NOTICE;
+use crate::net::NOTICE;
 
 static LEVEL: OnceLock<LevelFilter> = OnceLock::new();
 

@@ -6,7 +6,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::Listen;
-use crate::tcp::{self, Listener};
+use crate::net::{self, Listener};
 
 /// Listens and serves. SIGINT and SIGTERM shut the listener down; `serve` then drains and returns.
 ///
@@ -20,7 +20,7 @@ pub fn serve(
     serve: impl FnOnce(&Listener),
 ) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?; // before anyone can know of us
-    let listener = tcp::listen(&listen.addr(), threads_each)?;
+    let listener = net::listen(&listen.addr(), threads_each)?;
     let handle = signals.handle();
     thread::scope(|scope| {
         scope.spawn(|| signals.forever().for_each(|_| listener.shutdown()));

@@ -122,7 +122,7 @@ fn cake(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     if original.is_none() {
         bench.gap("the Go original is not there");
     }
-    let settings = threadbare::cake::settings(1);
+    let settings = threadbare::engines::cake::settings(1);
     for setting in settings.iter().map(|it| it.name) {
         let ours = Job::new(bench.programs.instrument("micro")).args(["cake", setting, "0"]);
         let mut sides = vec![shop("cake", ours)];

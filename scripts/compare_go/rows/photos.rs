@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use threadbare::files;
+use threadbare::fs::atomic;
 
 use super::super::case::{Bench, Row, Runner, Sample};
 use super::super::run::Job;
@@ -90,7 +90,7 @@ fn make_photos(dir: &Path, n: u32) -> anyhow::Result<Vec<PathBuf>> {
         .map(|i| {
             let path = dir.join(format!("{i}.jpg"));
             if !path.exists() {
-                files::write(&path, &photo(i))?;
+                atomic::write(&path, &photo(i))?;
             }
             Ok(path)
         })

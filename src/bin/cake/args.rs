@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use threadbare::cake::lab::{self, Engine, Method};
-use threadbare::cake::threads::Work;
-use threadbare::cake::{Distribution, Shop, Stage};
 use threadbare::cli;
+use threadbare::engines::cake::lab::{self, Engine, Method};
+use threadbare::engines::cake::threads::Work;
+use threadbare::engines::cake::{Distribution, Shop, Stage};
 
 /// The flags that may also be spelled as Go has it.
 pub(crate) const GO_FLAGS: &[&str] = &[

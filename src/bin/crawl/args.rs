@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use regex::Regex;
-use threadbare::crawl::{Options, ScopeOptions};
-use threadbare::{cli, fetch};
+use threadbare::cli;
+use threadbare::engines::crawl::{Options, ScopeOptions};
+use threadbare::web::fetch;
 
 use crate::records::Records;
 

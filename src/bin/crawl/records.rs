@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use threadbare::cli;
-use threadbare::crawl::Page;
+use threadbare::engines::crawl::Page;
 
 /// Where records go, and how.
 pub(crate) enum Records {

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser};
 use rustix::termios::tcgetwinsize;
-use threadbare::du::{self, Lines, Measure, Options, Pattern, Unit, View};
-use threadbare::limits::Limits;
-use threadbare::walk::{Follow, Walker};
+use threadbare::engines::du::{self, Lines, Measure, Options, Pattern, Unit, View};
+use threadbare::fs::walk::{Follow, Walker};
+use threadbare::machine::limits::Limits;
 
 /// Says how much of the disk files and directories take up.
 ///

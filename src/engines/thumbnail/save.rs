@@ -1,0 +1,57 @@
+//! Thumbnails as files, whole or not at all.
+
+use std::io::Cursor;
+use std::path::Path;
+use std::{borrow::Cow, fs};
+
+use image::{DynamicImage, ImageFormat};
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder};
+
+use super::{Cause, color};
+use crate::fs::atomic;
+
+/// The bytes of the file. No metadata of the source is in it.
+pub(super) fn encode(
+    image: &DynamicImage,
+    format: ImageFormat,
+    quality: u8,
+) -> Result<Vec<u8>, Cause> {
+    if format == ImageFormat::Jpeg {
+        return jpeg(image, quality);
+    }
+    let mut file = Cursor::new(Vec::new());
+    image.write_to(&mut file, format).map_err(|err| Cause::Write(err.to_string()))?;
+    Ok(file.into_inner())
+}
+
+fn jpeg(image: &DynamicImage, quality: u8) -> Result<Vec<u8>, Cause> {
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, quality);
+    encoder.set_optimized_huffman_tables(true);
+    // With tables of its own for each component the encoder leaves MCUs, and what `image` makes of
+    // a baseline file without them is garbage (zune-jpeg 0.5.15). Progressive files it reads well.
+    encoder.set_progressive_scans(2);
+    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
+    let (pixels, kind) = match image {
+        DynamicImage::ImageLuma8(gray) => (Cow::from(gray.as_raw()), ColorType::Luma),
+        DynamicImage::ImageRgb8(rgb) => (Cow::from(rgb.as_raw()), ColorType::Rgb),
+        other => (Cow::from(color::on_white(&other.to_rgba8()).into_raw()), ColorType::Rgb),
+    };
+    let side = |side: u32| u16::try_from(side).map_err(|err| Cause::Write(err.to_string()));
+    encoder
+        .encode(&pixels, side(image.width())?, side(image.height())?, kind)
+        .map_err(|err| Cause::Write(err.to_string()))?;
+    Ok(file)
+}
+
+/// Writes the file whole or not at all; its folder is made if need be.
+pub(super) fn write(bytes: &[u8], path: &Path) -> Result<(), Cause> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !dir.is_dir() {
+        fs::create_dir_all(dir)?;
+    }
+    atomic::write(path, bytes).map_err(|err| {
+        let (text, subject) = (err.to_string(), format!("{}: ", path.display()));
+        Cause::Write(text.strip_prefix(&subject).unwrap_or(&text).to_owned()) // named by our error
+    })
+}

@@ -1,0 +1,4 @@
+//! The machine the program runs on: its limits, its CPU clocks and its load.
+
+pub mod cpu;
+pub mod limits;

@@ -1,0 +1,124 @@
+//! URLs and their keys: two spellings of one URL have one key.
+
+use std::borrow::Cow;
+
+use url::Url;
+
+use crate::web::percent;
+
+/// A longer URL is not followed: few servers take one.
+pub const LENGTH_MAX: usize = 8_192;
+
+/// Resolves the text of a link as browsers do, if it is an http(s) URL that is not too long.
+///
+/// # Errors
+/// Says what keeps it from being fetched.
+pub fn resolve(base: &Url, text: &str) -> Result<Url, NotFetched> {
+    if text.len() > LENGTH_MAX {
+        return Err(NotFetched::TooLong);
+    }
+    let url = base.join(text).map_err(|_| NotFetched::Malformed)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(NotFetched::OtherScheme);
+    }
+    if url.as_str().len() > LENGTH_MAX { Err(NotFetched::TooLong) } else { Ok(url) }
+}
+
+/// Why a link is no URL to fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotFetched {
+    /// It is longer than [`LENGTH_MAX`].
+    TooLong,
+    /// It is no URL.
+    Malformed,
+    /// It is `mailto:`, `javascript:` and the like.
+    OtherScheme,
+}
+
+/// The key of a URL without fragment: scheme and host in lower case, no default port and no dot
+/// segments (the parser has seen to these), percent-encoding in its normal form, no empty query.
+#[must_use]
+pub fn key(url: &str) -> Cow<'_, str> {
+    let without_query = url.strip_suffix('?').filter(|rest| !rest.contains('?'));
+    percent::normal(without_query.unwrap_or(url))
+}
+
+/// `scheme://host:port` of an absolute URL.
+#[must_use]
+pub fn origin(url: &str) -> &str {
+    &url[..authority_end(url)]
+}
+
+/// Path and query of an absolute URL.
+#[must_use]
+pub fn path(url: &str) -> &str {
+    &url[authority_end(url)..]
+}
+
+fn authority_end(url: &str) -> usize {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    url[host..].find('/').map_or(url.len(), |at| host + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn resolved(text: &str) -> Result<String, NotFetched> {
+        let base = Url::parse("http://host/dir/page?q").unwrap();
+        let mut url = resolve(&base, text)?;
+        url.set_fragment(None);
+        Ok(key(url.as_str()).into_owned())
+    }
+
+    #[test]
+    fn spellings_have_one_key() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(resolved(text).as_deref(), Ok(expected), "{text}");
+        };
+        check("HTTP://HOST:80", "http://host/");
+        check("https://host:443/a", "https://host/a");
+        check("http://host:8080/a", "http://host:8080/a");
+        check("../a/./b/../c#x", "http://host/a/c");
+        check("/%7Ejoe/%2f", "http://host/~joe/%2F");
+        check("/a?", "http://host/a");
+        check("?", "http://host/dir/page");
+        check("??", "http://host/dir/page??");
+        check("", "http://host/dir/page?q");
+        check("  /a\n", "http://host/a");
+        check("/\u{fc}", "http://host/%C3%BC");
+        check("http://b\u{fc}cher.example/", "http://xn--bcher-kva.example/");
+        check("//other/x", "http://other/x");
+    }
+
+    #[test]
+    fn what_is_not_fetched() {
+        for text in ["mailto:a@b", "javascript:void(0)", "data:,x", "ftp://host/", "tel:1"] {
+            assert_eq!(resolved(text), Err(NotFetched::OtherScheme), "{text}");
+        }
+        assert_eq!(resolved("http://["), Err(NotFetched::Malformed));
+        assert_eq!(resolved(&"x".repeat(100_000)), Err(NotFetched::TooLong));
+        assert_eq!(resolved(&"\u{fc}".repeat(4_000)), Err(NotFetched::TooLong));
+    }
+
+    #[test]
+    fn parts() {
+        assert_eq!(origin("http://h:1/a/b?c"), "http://h:1");
+        assert_eq!(path("http://h:1/a/b?c"), "/a/b?c");
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_a_url_with_that_key(text in "(/|\\.|%[0-9a-fA-F]{2}|[a-z~?=&:@\u{e4}]){0,20}") {
+            if let Ok(key) = resolved(&text) {
+                prop_assert_eq!(resolved(&key), Ok(key));
+            }
+        }
+
+        #[test]
+        fn any_text_is_answered(text in "\\PC*") {
+            _ = resolved(&text);
+        }
+    }
+}
