@@ -16,6 +16,7 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli::{self, Unbuffered};
 use threadbare::engines::clockwall::{self, Board, Event, News, Source};
+use threadbare::text::printable::Escaped;
 
 /// Ages are counted in seconds, so that is how often the table is drawn at least; and at most:
 const REDRAW: Duration = Duration::from_secs(1);
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
 fn lines(clocks: &[Source], news: &Receiver<Event>) -> anyhow::Result<()> {
     let mut troubles = vec![None; clocks.len()];
     for Event { nth, news } in news {
-        let name = cli::OneLine(clocks[nth].name());
+        let name = Escaped(clocks[nth].name());
         let trouble = match news {
             News::Dialling | News::Connected => continue,
             News::Time(time, offset) => {

@@ -15,6 +15,7 @@ use threadbare::cli::{self, Urls};
 use threadbare::engines::crawl::check::{self, Broken};
 use threadbare::engines::crawl::mirror::{self, File};
 use threadbare::engines::crawl::{self, Crawl, Options, Page, Summary};
+use threadbare::text::printable::Escaped;
 
 #[path = "crawl/args.rs"]
 mod args;
@@ -56,7 +57,7 @@ fn check(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
         for Broken { url, reason } in links {
             let record = BrokenRecord { page: page.as_deref(), url, reason };
             let heading = std::mem::take(&mut heading);
-            let text = || Some(format!("{heading}    {url}: {}", cli::OneLine(reason)));
+            let text = || Some(format!("{heading}    {url}: {}", Escaped(reason)));
             records.write(&record, text)?;
         }
     }

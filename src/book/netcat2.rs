@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         let received = ended.clone();
         thread::spawn(move || received.send(net::copy(&*reading, cli::stdout())));
         thread::spawn(move || match net::copy(io::stdin(), &*writing) {
-            Err(err) if net::is_hangup(&err) => Ok(()), // how the server left, the reader tells
+            Err(err) if net::is_disconnect(&err) => Ok(()), // how the server left, the reader tells
             sent => ended.send(sent),
         });
         end.recv()??; // whichever ends first; what blocks the other, nobody can wake

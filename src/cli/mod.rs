@@ -16,9 +16,7 @@ mod stdio;
 
 pub use args::{Dial, Files, LISTEN, Listen, NoArgs, Urls};
 pub use serve::serve;
-pub use stdio::{
-    OneLine, Stdout, Unbuffered, is_stdout_closed, program, stdout, wait_for_byte, warn,
-};
+pub use stdio::{Stdout, Unbuffered, is_stdout_closed, program, stdout, wait_for_byte, warn};
 
 pub use crate::text::units::duration;
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::{env, fmt, thread};
 
+use crate::text::printable::Escaped;
+
 /// The name this program was called by; it starts every line on stderr.
 pub fn program() -> &'static str {
     static PROGRAM: LazyLock<String> = LazyLock::new(|| {
@@ -19,20 +21,8 @@ pub fn program() -> &'static str {
 
 /// Puts `PROGRAM: SUBJECT: CAUSE` on stderr as one line. Nothing is done about a full stderr.
 pub fn warn(err: &(impl fmt::Display + ?Sized)) {
-    let line = format!("{}: {}\n", program(), OneLine(&format!("{err:#}")));
+    let line = format!("{}: {}\n", program(), Escaped(&format!("{err:#}")));
     _ = io::stderr().write_all(line.as_bytes());
-}
-
-/// Shows control characters escaped, so that a file name can neither break a line nor a terminal.
-pub struct OneLine<'a>(pub &'a str);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            c if c.is_control() => write!(f, "{}", c.escape_default()),
-            c => write!(f, "{c}"),
-        })
-    }
 }
 
 /// Waits for a byte on stdin. At the end of input it never returns: only a byte is a signal.
@@ -128,10 +118,5 @@ mod tests {
         assert!(is_stdout_closed(&stdout_error(&broken()).into()));
         assert!(is_stdout_closed(&anyhow::Error::from(stdout_error(&broken())).context("copying")));
         assert!(!is_stdout_closed(&broken().into()));
-    }
-
-    #[test]
-    fn a_line_stays_one_line() {
-        assert_eq!(OneLine("a\nb\x1b[31mc\u{9b}ä").to_string(), "a\\nb\\u{1b}[31mc\\u{9b}ä");
     }
 }

@@ -2,14 +2,15 @@
 
 use std::io::{BufRead, BufReader};
 
-use super::{Conn, Found, Splitter};
+use super::conn::Conn;
+use super::line_splitter::{InputLine, LineSplitter};
 
 /// What is read from the kernel at once.
 const BUF: usize = 8 << 10;
 
 /// An iterator over the lines of a connection, each without its newline and the CR before it.
 ///
-/// A line is bytes, not text. One longer than [`LINE_MAX`](super::LINE_MAX) is skipped to its end,
+/// A line is bytes, not text. One longer than [`LINE_MAX`](super::line_splitter::LINE_MAX) is skipped to its end,
 /// its sender is told `line too long`, and reading goes on: a bound on memory is no reason to hang
 /// up. A last line without newline counts. Network errors end the lines as the peer's farewell
 /// does.
@@ -17,23 +18,23 @@ const BUF: usize = 8 << 10;
 pub struct Lines<'a> {
     conn: &'a Conn,
     input: BufReader<&'a Conn>,
-    splitter: Splitter,
+    splitter: LineSplitter,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(conn: &'a Conn) -> Self {
         let input = BufReader::with_capacity(BUF, conn);
-        Lines { conn, input, splitter: Splitter::default() }
+        Lines { conn, input, splitter: LineSplitter::default() }
     }
 
-    fn found(&mut self) -> Option<Found<'static>> {
+    fn found(&mut self) -> Option<InputLine<'static>> {
         loop {
             let bytes = self.input.fill_buf().unwrap_or_default();
             if bytes.is_empty() {
                 return std::mem::take(&mut self.splitter).finish();
             }
             let mut rest = bytes;
-            let found = self.splitter.cut(&mut rest).map(Found::into_owned);
+            let found = self.splitter.cut(&mut rest).map(InputLine::into_owned);
             let n_taken = bytes.len() - rest.len();
             self.input.consume(n_taken);
             if found.is_some() {
@@ -49,9 +50,9 @@ impl Iterator for Lines<'_> {
     fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             match self.found()? {
-                Found::Line(text) => return Some(text.into_owned()),
+                InputLine::Line(text) => return Some(text.into_owned()),
                 // NOTE: ignoring network errors
-                Found::TooLong => _ = self.conn.write_line("line too long"),
+                InputLine::TooLong => _ = self.conn.write_line("line too long"),
             }
         }
     }
@@ -67,7 +68,7 @@ mod tests {
 
     use super::*;
     use crate::net::LINE_MAX;
-    use crate::net::tests::pair;
+    use crate::net::conn::tests::pair;
 
     /// What should come of `sent`, and how many lines were too long.
     fn expected(sent: &[u8]) -> (Vec<Vec<u8>>, usize) {

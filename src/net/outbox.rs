@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use socket2::SockRef;
 
-use super::Conn;
+use super::conn::{Conn, sent};
 
 /// What the kernel may hold of a connection, which it doubles. Its own choice is up to 4 MiB, and
 /// hides for minutes that nobody reads.
@@ -84,7 +84,7 @@ impl Outbox {
                 pieces.map(|(chunk, part)| IoSlice::new(&chunk[part.clone()])).collect();
             let n_offered: usize = pieces.iter().map(|piece| piece.len()).sum();
             let mut nothing = SendAncillaryBuffer::default();
-            let n = taken(sendmsg(self.conn.stream(), &pieces, &mut nothing, SendFlags::DONTWAIT))?;
+            let n = sent(sendmsg(self.conn.stream(), &pieces, &mut nothing, SendFlags::DONTWAIT))?;
             self.taken(n, now);
             if n < n_offered {
                 break;
@@ -133,22 +133,13 @@ impl Outbox {
     }
 }
 
-/// Nothing taken is no error: the queue holds it.
-pub(super) fn taken(sent: rustix::io::Result<usize>) -> io::Result<usize> {
-    match sent {
-        Ok(n) => Ok(n),
-        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(0),
-        Err(err) => Err(err.into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Read;
     use std::thread;
 
-    use super::super::tests::pair;
     use super::*;
+    use crate::net::conn::tests::pair;
 
     #[test]
     fn what_the_kernel_does_not_take_waits_in_order() {

@@ -14,7 +14,9 @@ use rustix::io::Errno;
 use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, pipe, splice};
 use socket2::{SockRef, Socket};
 
-use super::{BACKLOG, Error, NOTICE, is_passing, tune};
+use super::conn::tune;
+use super::errors::{Error, is_transient};
+use super::listener::{BACKLOG, NOTICE};
 
 /// What is moved at once where nothing is copied.
 const SPLICE_MAX: usize = 1 << 20;
@@ -94,7 +96,7 @@ impl Endpoint {
             match connect(addr, timeout) {
                 Ok(stream) => return Ok(Stream::tcp(stream, addr)),
                 Err(source) => {
-                    last = Some(Error { action: "dial", addr: addr.to_string(), source });
+                    last = Some(Error::new("dial", addr.to_string(), source));
                 }
             }
         }
@@ -106,15 +108,15 @@ impl Endpoint {
     /// # Errors
     /// When the address cannot be resolved or bound.
     pub fn listen(&self) -> Result<StreamListener, Error> {
-        let door = match self {
+        let listener = match self {
             Endpoint::Tcp { .. } => self.listen_tcp(),
             Endpoint::Unix(path) => listen_unix(path),
         };
-        door.map_err(|source| self.error("listen on", source))
+        listener.map_err(|source| self.error("listen on", source))
     }
 
     fn error(&self, action: &'static str, source: io::Error) -> Error {
-        Error { action, addr: self.to_string(), source }
+        Error::new(action, self.to_string(), source)
     }
 
     fn addrs(&self) -> io::Result<Vec<SocketAddr>> {
@@ -192,7 +194,7 @@ impl StreamListener {
                 }),
             };
             match accepted {
-                Err(err) if is_passing(&err) => {}
+                Err(err) if is_transient(&err) => {}
                 accepted => return accepted,
             }
         }

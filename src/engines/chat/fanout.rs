@@ -260,7 +260,7 @@ impl Member {
     /// Hangs up without waiting for anything.
     fn cut(&mut self, log: &Log<'_>) {
         add(&log.counters.dropped, self.outbox.clear());
-        self.outbox.conn().hang_up();
+        self.outbox.conn().abort();
         self.room = None;
         if self.end != End::Gone {
             self.end = End::Cut;

@@ -1,6 +1,6 @@
 //! A chat server for ten thousand clients on threads.
 //!
-//! A pooled thread reads each client and cleans what it says (`reader`). All readers send into
+//! A pooled thread reads each client and cleans what it says (`reader`). All pool send into
 //! one channel, whose order is everyone's order. The broadcaster (`hall`) owns names and rooms;
 //! it gathers what is pending into one shared chunk of text a room. A few fan-out threads
 //! (`fanout`) send that chunk to their clients without waiting for any.
@@ -19,11 +19,10 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::machine::cpu;
-use crate::net::{Conn, Door, Listener, Readers};
-use crate::threads;
+use crate::net::{Conn, Listener, PerIpLimit};
+use crate::threads::{self, ThreadPool};
 
 mod batch;
-mod clean;
 mod commands;
 mod fanout;
 mod flood;
@@ -136,14 +135,14 @@ pub fn serve(
             fanouts.push(batches);
         }
         threads::spawn(scope, move || Hall::new(options, log).run(&heard, &fanouts));
-        let readers = Readers::new(scope);
-        let door = Door::new(options.per_address);
+        let pool = ThreadPool::new(scope);
+        let ip_limit = PerIpLimit::new(options.per_address);
         let hearing = Hearing { events, done, options };
         for (id, conn) in (0..).zip(listener.incoming()) {
-            admit(id, conn, &readers, &door, hearing.clone());
+            admit(id, conn, &pool, &ip_limit, hearing.clone());
         }
         _ = deadline.set(Instant::now() + DRAIN);
-        drop(open); // wakes readers who wait for flood control
+        drop(open); // wakes pool who wait for flood control
         _ = hearing.events.send(Event::Closing);
         drop(hearing); // the last reader's end will be the broadcaster's
     });
@@ -161,11 +160,11 @@ struct Hearing<'a> {
 fn admit<'scope>(
     id: Id,
     conn: Conn,
-    readers: &Readers<'scope, '_>,
-    door: &Door,
+    pool: &ThreadPool<'scope, '_>,
+    ip_limit: &PerIpLimit,
     hearing: Hearing<'scope>,
 ) {
-    let Some(place) = door.enter(conn.peer().ip()) else {
+    let Some(place) = ip_limit.try_acquire(conn.peer().ip()) else {
         return conn.refuse("too many connections from your address");
     };
     let conn = Arc::new(conn);
@@ -176,7 +175,7 @@ fn admit<'scope>(
             reader::read(id, &conn, &hearing);
         }
     };
-    if readers.run(read).is_err() {
+    if pool.run(read).is_err() {
         log::warn!("no room for another thread");
         if let Ok(conn) = Arc::try_unwrap(conn) {
             conn.refuse("server full");

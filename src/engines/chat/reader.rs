@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::flood::Bucket;
-use super::{Event, Hearing, Id, clean};
-use crate::net::{Conn, Found, Splitter};
+use super::{Event, Hearing, Id};
+use crate::net::{Conn, InputLine, LineSplitter};
+use crate::text::printable::append_printable;
 
 /// What is read at first, so that ten thousand silent clients cost little.
 const BUF: usize = 128;
@@ -23,7 +24,7 @@ pub(super) fn read(id: Id, conn: &Arc<Conn>, hearing: &Hearing<'_>) {
     let now = Instant::now();
     let mut silence = Silence::new(options.idle, now);
     let mut bucket = Bucket::new(options.flood, now);
-    let (mut splitter, mut buf) = (Splitter::default(), vec![0; BUF]);
+    let (mut splitter, mut buf) = (LineSplitter::default(), vec![0; BUF]);
     loop {
         silence.limit(conn);
         let n = match (&**conn).read(&mut buf) {
@@ -51,11 +52,11 @@ pub(super) fn read(id: Id, conn: &Arc<Conn>, hearing: &Hearing<'_>) {
         }
     }
     match splitter.finish() {
-        Some(Found::Line(last)) => send(Event::Heard(id, cleaned(&last))),
-        Some(Found::TooLong) => send(Event::LineTooLong(id)),
+        Some(InputLine::Line(last)) => send(Event::Heard(id, cleaned(&last))),
+        Some(InputLine::TooLong) => send(Event::LineTooLong(id)),
         None => {}
     }
-    conn.set_read();
+    conn.mark_drained();
     send(Event::Leaving(id));
 }
 
@@ -65,16 +66,16 @@ fn is_passing(err: &io::Error) -> bool {
 }
 
 /// The clean lines that end in `bytes`, and how many lines those were.
-fn lines(splitter: &mut Splitter, bytes: &[u8], too_long: impl Fn()) -> (Vec<u8>, usize) {
+fn lines(splitter: &mut LineSplitter, bytes: &[u8], too_long: impl Fn()) -> (Vec<u8>, usize) {
     let (mut heard, mut n_lines) = (Vec::with_capacity(bytes.len()), 0);
     splitter.split(bytes, |found| {
         n_lines += 1;
         match found {
-            Found::Line(text) => {
-                clean::append(&mut heard, &text);
+            InputLine::Line(text) => {
+                append_printable(&mut heard, &text);
                 heard.push(b'\n');
             }
-            Found::TooLong => too_long(),
+            InputLine::TooLong => too_long(),
         }
     });
     (heard, n_lines)
@@ -82,7 +83,7 @@ fn lines(splitter: &mut Splitter, bytes: &[u8], too_long: impl Fn()) -> (Vec<u8>
 
 fn cleaned(line: &[u8]) -> Vec<u8> {
     let mut heard = Vec::with_capacity(line.len() + 1);
-    clean::append(&mut heard, line);
+    append_printable(&mut heard, line);
     heard.push(b'\n');
     heard
 }
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn lines_are_clean_and_counted() {
-        let mut splitter = Splitter::default();
+        let mut splitter = LineSplitter::default();
         let (heard, n) = lines(&mut splitter, b"a\0\r\n\n\xff\npart", || {});
         assert_eq!((heard.as_slice(), n), ("a\n\n\u{fffd}\n".as_bytes(), 3));
     }

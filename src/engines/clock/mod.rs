@@ -11,7 +11,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::net::{Conn, Listener, part};
+use crate::net::{Conn, Listener, close_all_gracefully};
 use crate::threads;
 
 mod face;
@@ -35,7 +35,9 @@ const SECOND: Duration = Duration::from_secs(1);
 pub fn serve(listener: &Listener, face: &Face) {
     let (wall, arrivals) = (Wall::new(), Arrivals::default());
     thread::scope(|scope| {
-        threads::spawn(scope, || part(Ticker::new(face, &wall, SECOND).run(&arrivals)));
+        threads::spawn(scope, || {
+            close_all_gracefully(Ticker::new(face, &wall, SECOND).run(&arrivals))
+        });
         let mut printer = Printer::new(face);
         for conn in listener.incoming() {
             if let Some(client) = welcome(conn, &mut printer, &wall) {

@@ -4,12 +4,13 @@
 //! queue that is in order already: it is a heap of deadlines that never has to be sifted.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::face::{Face, Printer};
 use super::wall::Wall;
 use crate::net::Conn;
+use crate::threads::{lock, wait_timeout_while, wait_while};
 
 /// The ticker wakes at most once in so long: what falls due meanwhile is written together, which
 /// saves it a thousand wake-ups a second.
@@ -54,7 +55,7 @@ impl Arrivals {
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inbox)
     }
 
     /// Waits until `wake`, or without it for the first client; whether this is the end.
@@ -63,12 +64,11 @@ impl Arrivals {
         let mut inbox = match wake {
             None => {
                 let nothing = |inbox: &mut Inbox| inbox.clients.is_empty() && !inbox.is_closing;
-                self.changed.wait_while(inbox, nothing).unwrap_or_else(PoisonError::into_inner)
+                wait_while(&self.changed, inbox, nothing)
             }
             Some(wake) => {
                 let left = wake.saturating_duration_since(Instant::now());
-                let waited = self.changed.wait_timeout_while(inbox, left, |i| !i.is_closing);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+                wait_timeout_while(&self.changed, inbox, left, |inbox| !inbox.is_closing)
             }
         };
         (std::mem::take(&mut inbox.clients), inbox.is_closing)
@@ -128,7 +128,7 @@ impl<'a> Ticker<'a> {
                 }
                 Ok(_) => {
                     log::debug!("{} does not read and is hung up on", client.conn.peer());
-                    client.conn.hang_up();
+                    client.conn.abort();
                 }
                 Err(err) => log::debug!("{} has left: {err}", client.conn.peer()),
             }

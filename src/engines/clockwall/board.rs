@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::text::printable::replace_controls;
+
 use super::{Event, News, Offset, Source, TimeOfDay};
 
 /// A time older than this is stale: a clock says one a second.
@@ -38,7 +40,7 @@ impl Board {
     /// A wall on which nothing is known yet.
     pub fn new(sources: &[Source]) -> Self {
         let row = |source: &Source| {
-            let name = source.name().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
+            let name = replace_controls(source.name(), '\u{fffd}');
             Row { name: name.take(NAME_MAX).collect(), last: None, state: State::Dialling }
         };
         Board { rows: sources.iter().map(row).collect() }

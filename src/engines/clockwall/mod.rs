@@ -13,7 +13,7 @@ use crossbeam::channel::{Receiver, SendError, Sender, bounded};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::net::{Endpoint, Family, Found, Splitter, Stream};
+use crate::net::{Endpoint, Family, InputLine, LineSplitter, Stream};
 
 mod board;
 mod time;
@@ -130,7 +130,7 @@ impl Watcher {
 
     /// Reads until the connection is lost; says why.
     fn read(&self, mut stream: &Stream, pause: &mut Duration) -> Result<String, Unheard> {
-        let (mut splitter, mut buf) = (Splitter::default(), vec![0; BUF]);
+        let (mut splitter, mut buf) = (LineSplitter::default(), vec![0; BUF]);
         let mut last = Instant::now();
         loop {
             let left = SILENT.saturating_sub(last.elapsed());
@@ -156,14 +156,14 @@ impl Watcher {
     }
 
     /// The last time that ends in `bytes`, or the last line if none is a time.
-    fn news_in(&self, splitter: &mut Splitter, bytes: &[u8]) -> Option<News> {
+    fn news_in(&self, splitter: &mut LineSplitter, bytes: &[u8]) -> Option<News> {
         let (mut time, mut garbage) = (None, None);
         splitter.split(bytes, |found| match found {
-            Found::Line(text) => match TimeOfDay::find(&text) {
+            InputLine::Line(text) => match TimeOfDay::find(&text) {
                 Some(found) => time = Some(found),
                 None => garbage = Some(time::shown(&text)),
             },
-            Found::TooLong => garbage = Some("a line without end".to_owned()),
+            InputLine::TooLong => garbage = Some("a line without end".to_owned()),
         });
         match time {
             Some(time) => Some(News::Time(time, time.offset_to(self.local()))),

@@ -1,5 +1,6 @@
 //! Times of day in what servers say, and how far apart two are.
 
+use crate::text::printable::replace_controls;
 use std::fmt;
 
 use jiff::Zoned;
@@ -50,8 +51,7 @@ fn parse(word: &[u8]) -> Option<TimeOfDay> {
 /// A piece of a line, fit for a terminal.
 pub(super) fn shown(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(&line[..line.len().min(4 * SHOWN)]).into_owned();
-    let chars = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
-    chars.take(SHOWN).collect()
+    replace_controls(&text, '\u{fffd}').take(SHOWN).collect()
 }
 
 impl fmt::Display for TimeOfDay {

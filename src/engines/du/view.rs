@@ -8,6 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::size::Unit;
 use super::tree::{Kind, Order, Tree};
+use crate::text::printable::Escaped;
 
 /// What is drawn, and where.
 #[derive(Clone, Debug)]
@@ -121,13 +122,7 @@ fn choose(trees: &[Tree], view: &View) -> Vec<Row> {
 /// A name that can harm neither line nor terminal; below the root directories end with a slash.
 fn label(tree: &Tree, node: u32) -> String {
     let name = String::from_utf8_lossy(tree.name(node));
-    let mut label = String::new();
-    for c in name.chars() {
-        match c {
-            c if c.is_control() => label.extend(c.escape_default()),
-            c => label.push(c),
-        }
-    }
+    let mut label = Escaped(&name).to_string();
     if tree.kind(node) == Kind::Dir && node > 0 {
         label.push('/');
     }

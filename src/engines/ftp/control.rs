@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -14,6 +14,7 @@ use super::reply::Reply;
 use super::tls::{Resumable, Tls};
 use super::transfer::Transfer;
 use crate::net::Conn;
+use crate::threads::lock;
 
 /// How long the control connection of a dead client may outlast its data connection.
 const FAREWELL_NS: i64 = 2_000_000;
@@ -166,8 +167,8 @@ impl Control {
     }
 
     /// Ends everything, whatever was still to be said.
-    pub(super) fn hang_up(&self) {
-        self.conn.hang_up();
+    pub(super) fn abort(&self) {
+        self.conn.abort();
     }
 
     /// Tells a TLS client that there is no more to come.
@@ -184,11 +185,11 @@ impl Control {
     }
 
     fn out(&self) -> MutexGuard<'_, Out> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.out)
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.running)
     }
 }
 

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,8 @@ use crossbeam::channel::{Receiver, bounded};
 
 use crate::fs::jail::Jail;
 use crate::machine::limits::Limits;
-use crate::net::{Conn, Door, Listener, Readers};
-use crate::threads::Semaphore;
+use crate::net::{Conn, Listener, PerIpLimit};
+use crate::threads::{self, Semaphore, ThreadPool, lock};
 
 mod about;
 mod ascii;
@@ -109,11 +109,11 @@ pub fn serve(listener: &Listener, jail: &Jail, users: &Users, options: &Options)
         done,
     };
     let places = Semaphore::new(n_sessions(options));
-    let door = Door::strict(options.per_address);
+    let ip_limit = PerIpLimit::including_loopback(options.per_address);
     thread::scope(|scope| {
-        let readers = Arc::new(Readers::new(scope));
+        let pool = Arc::new(ThreadPool::new(scope));
         for (id, conn) in (1..).zip(listener.incoming()) {
-            admit(id, conn, &server, &readers, (&places, &door));
+            admit(id, conn, &server, &pool, (&places, &ip_limit));
         }
         drop(open); // wakes those who think about a wrong password
         server.close();
@@ -132,17 +132,17 @@ fn admit<'env>(
     id: u64,
     conn: Conn,
     server: &'env Server<'env>,
-    readers: &Arc<Readers<'_, 'env>>,
-    (places, door): (&Semaphore, &Door),
+    pool: &Arc<ThreadPool<'_, 'env>>,
+    (places, ip_limit): (&Semaphore, &PerIpLimit),
 ) {
     let Some(in_all) = places.try_acquire() else {
         return conn.refuse("421 Too many sessions; try again later.\r");
     };
-    let Some(from_address) = door.enter(conn.peer().ip()) else {
+    let Some(from_address) = ip_limit.try_acquire(conn.peer().ip()) else {
         return conn.refuse("421 Too many sessions from your address.\r");
     };
     let control = Arc::new(Control::new(id, conn));
-    let session = Session::new(server, Arc::clone(readers), Arc::clone(&control));
+    let session = Session::new(server, Arc::clone(pool), Arc::clone(&control));
     server.roster.add(&control);
     drop(control);
     let run = move || {
@@ -150,7 +150,7 @@ fn admit<'env>(
         session.run();
         server.roster.remove(id);
     };
-    if readers.run(run).is_err() {
+    if pool.run(run).is_err() {
         log::warn!("no room for another thread");
         server.roster.refuse(id);
     }
@@ -172,7 +172,7 @@ impl Server<'_> {
             }
         });
         self.roster.wait_empty(FAREWELL);
-        self.roster.each(Control::hang_up);
+        self.roster.each(Control::abort);
     }
 }
 
@@ -217,12 +217,11 @@ impl Roster {
             if left.is_zero() {
                 return;
             }
-            let waited = self.removed.wait_timeout(controls, left);
-            controls = waited.unwrap_or_else(PoisonError::into_inner).0;
+            controls = threads::wait(&self.removed, controls, Some(left));
         }
     }
 
     fn controls(&self) -> MutexGuard<'_, HashMap<u64, Arc<Control>>> {
-        self.controls.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.controls)
     }
 }

@@ -167,7 +167,7 @@ impl Session<'_, '_> {
         let control = Arc::clone(&self.control);
         let job = Job { control, transfer: Arc::clone(&transfer), server: self.server, first };
         self.control.start(&transfer);
-        if self.readers.run(move || job.run(opener, work)).is_err() {
+        if self.pool.run(move || job.run(opener, work)).is_err() {
             let full = Reply::new(425, "No room for a transfer now; try again later.");
             self.control.finish(&transfer, &full);
         }

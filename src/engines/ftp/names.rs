@@ -1,5 +1,7 @@
 //! Paths as clients give them, and names as they may be shown.
 
+use crate::text::printable::replace_controls;
+
 /// What the kernel takes as one path.
 const PATH_MAX: usize = 4095;
 
@@ -25,9 +27,7 @@ pub(super) fn resolve(cwd: &[u8], path: &[u8]) -> Option<Vec<u8>> {
 /// A name as it may stand in a line: what could end the line, or command a terminal, becomes `?`.
 pub(super) fn shown(name: &[u8]) -> Vec<u8> {
     match str::from_utf8(name) {
-        Ok(text) => {
-            text.chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>().into()
-        }
+        Ok(text) => replace_controls(text, '?').collect::<String>().into(),
         Err(_) => name.iter().map(|b| if is_control(*b) { b'?' } else { *b }).collect(),
     }
 }

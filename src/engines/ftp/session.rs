@@ -15,7 +15,7 @@ use super::input::Input;
 use super::reply::Reply;
 use super::transfer::Transfer;
 use super::users::Rights;
-use crate::net::Readers;
+use crate::threads::ThreadPool;
 
 /// Commands kept while a transfer runs; then reading waits for its end.
 const WAITING_MAX: usize = 64;
@@ -38,7 +38,7 @@ pub(super) type Done = Result<Reply, Reply>;
 
 pub(super) struct Session<'s, 'e> {
     pub(super) server: &'e Server<'e>,
-    pub(super) readers: Arc<Readers<'s, 'e>>,
+    pub(super) pool: Arc<ThreadPool<'s, 'e>>,
     pub(super) control: Arc<Control>,
     pub(super) state: State,
     pub(super) n_failures: usize,
@@ -85,12 +85,12 @@ impl Default for State {
 impl<'s, 'e> Session<'s, 'e> {
     pub(super) fn new(
         server: &'e Server<'e>,
-        readers: Arc<Readers<'s, 'e>>,
+        pool: Arc<ThreadPool<'s, 'e>>,
         control: Arc<Control>,
     ) -> Self {
         Session {
             server,
-            readers,
+            pool,
             control,
             state: State::default(),
             n_failures: 0,

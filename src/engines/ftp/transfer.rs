@@ -3,9 +3,11 @@
 use std::io::{self, PipeReader, PipeWriter};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use socket2::Socket;
+
+use crate::threads::{lock, wait_while};
 
 #[derive(Debug)]
 pub(super) struct Transfer {
@@ -73,8 +75,7 @@ impl Transfer {
     }
 
     pub(super) fn wait_end(&self) {
-        let over = self.ended.wait_while(self.state(), |state| !state.is_over);
-        drop(over.unwrap_or_else(PoisonError::into_inner));
+        drop(wait_while(&self.ended, self.state(), |state| !state.is_over));
     }
 
     /// Something to poll that becomes readable when it is over; `None` if it is.
@@ -106,7 +107,7 @@ impl Transfer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

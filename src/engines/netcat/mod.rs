@@ -10,12 +10,12 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
-use crate::net::{SLICE, Stream};
-use crate::threads;
+use crate::net::{SEND_SIZE, Stream};
+use crate::threads::{self, lock};
 
 mod state;
 
@@ -109,7 +109,7 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn attach(&self, stream: &Arc<Stream>) {
@@ -132,13 +132,7 @@ impl Shared {
                 }
                 Verdict::Wait(wait) => wait,
             };
-            state = match wait {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(wait) => {
-                    let woken = self.changed.wait_timeout(state, wait);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            state = threads::wait(&self.changed, state, wait);
         }
     }
 
@@ -150,7 +144,7 @@ impl Shared {
     }
 
     fn receive(&self, mut stream: &Stream, output: &mut impl Write) -> Result<(), Error> {
-        let mut buf = vec![0; SLICE];
+        let mut buf = vec![0; SEND_SIZE];
         loop {
             self.state().receiving = Receiving::Reading(Instant::now());
             let n = match stream.read(&mut buf) {
@@ -172,7 +166,7 @@ impl Shared {
     }
 
     fn send(&self, mut input: impl Read) {
-        let mut buf = vec![0; SLICE];
+        let mut buf = vec![0; SEND_SIZE];
         let ended = loop {
             self.state().sending = Sending::Reading(Instant::now());
             match input.read(&mut buf) {
@@ -194,8 +188,7 @@ impl Shared {
     /// Sends `bytes` to whoever is connected, or to the next who will be.
     fn write(&self, bytes: &[u8]) {
         let nobody = |state: &mut State| state.peer.is_none();
-        let waited = self.changed.wait_while(self.state(), nobody);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = threads::wait_while(&self.changed, self.state(), nobody);
         let Some(peer) = state.peer.clone() else { return };
         state.sending = Sending::Writing(Instant::now());
         drop(state);

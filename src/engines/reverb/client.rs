@@ -1,7 +1,7 @@
 //! One client: what it has outstanding, and what waits to be sent to it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use memchr::memchr_iter;
@@ -10,6 +10,7 @@ use super::Options;
 use super::echo::{N_ECHOES, echo};
 use super::timer::What;
 use crate::net::{Conn, Outbox};
+use crate::threads::lock;
 
 /// Shouts a client may have outstanding.
 const SHOUTS_MAX: usize = 5_000;
@@ -144,7 +145,7 @@ impl Client {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn echo(&self, state: &mut State, lines: Arc<[u8]>, nth: u8, due: Instant, plan: &mut Plan) {
@@ -180,7 +181,7 @@ impl Client {
     }
 
     fn cut(&self, state: &mut State) {
-        self.conn.hang_up();
+        self.conn.abort();
         state.outbox.clear();
         state.waiting.clear();
         (state.is_gone, state.n_shouts, state.n_bytes) = (true, 0, 0);

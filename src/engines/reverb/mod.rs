@@ -10,21 +10,19 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::net::{Conn, Listener, Readers};
-use crate::threads;
+use crate::net::{Conn, IdleTimer, Listener, is_timeout};
+use crate::threads::{self, ThreadPool, lock};
 
 mod client;
 mod echo;
 mod reader;
-mod silence;
 mod timer;
 
 use client::Client;
-use silence::Silence;
 use timer::Timer;
 
 /// How long echoes may take that are outstanding when the server ends.
@@ -54,11 +52,11 @@ pub fn serve(listener: &Listener, options: &Options) {
     let (timer, roll) = (Timer::default(), Roll::default());
     thread::scope(|scope| {
         threads::spawn(scope, || timer.run());
-        let readers = Readers::new(scope);
+        let pool = ThreadPool::new(scope);
         for conn in listener.incoming() {
             let conn = Arc::new(conn);
             roll.enter(&conn);
-            admit(conn, &readers, &timer, options);
+            admit(conn, &pool, &timer, options);
         }
         timer.finish(Instant::now() + DRAIN);
         roll.part();
@@ -68,15 +66,15 @@ pub fn serve(listener: &Listener, options: &Options) {
 /// Gives a newcomer a thread, or turns it away.
 fn admit<'scope>(
     conn: Arc<Conn>,
-    readers: &Readers<'scope, '_>,
+    pool: &ThreadPool<'scope, '_>,
     timer: &'scope Timer,
     options: &'scope Options,
 ) {
     let reading = Arc::clone(&conn);
     let is_given = if options.raw {
-        readers.run(move || repeat(&reading, options.idle))
+        pool.run(move || repeat(&reading, options.idle))
     } else {
-        readers.run(move || reader::read(&Client::new(reading, options), timer, options))
+        pool.run(move || reader::read(&Client::new(reading, options), timer, options))
     };
     if is_given.is_err() {
         log::warn!("no room for another thread");
@@ -89,13 +87,13 @@ fn admit<'scope>(
 /// RFC 862: sends back what comes, until it ends.
 fn repeat(conn: &Conn, idle: Duration) {
     let (mut input, mut output) = (conn, conn);
-    let (mut silence, mut buf) = (Silence::new(idle), vec![0; BUF]);
+    let (mut idle, mut buf) = (IdleTimer::new(idle), vec![0; BUF]);
     loop {
-        silence.limit(conn);
+        idle.limit_read(conn);
         match input.read(&mut buf) {
-            Ok(0) => return conn.set_read(),
-            Ok(n) if output.write_all(&buf[..n]).is_ok() => silence.is_broken(),
-            Err(err) if Silence::is_all(&err) && !silence.is_too_long() => {}
+            Ok(0) => return conn.mark_drained(),
+            Ok(n) if output.write_all(&buf[..n]).is_ok() => idle.reset(),
+            Err(err) if is_timeout(&err) && !idle.has_expired() => {}
             _ => return, // dropping the connection reads what it still says
         }
     }
@@ -107,7 +105,7 @@ struct Roll(Mutex<Vec<Weak<Conn>>>);
 
 impl Roll {
     fn enter(&self, conn: &Arc<Conn>) {
-        let mut here = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut here = lock(&self.0);
         if here.len() == here.capacity() {
             here.retain(|conn| conn.strong_count() > 0); // or it would grow with every client
         }
@@ -116,7 +114,7 @@ impl Roll {
 
     /// Parts from all: they read the end, and have half a second to close.
     fn part(&self) {
-        let mut here = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut here = std::mem::take(&mut *lock(&self.0));
         let end = |here: &[Weak<Conn>], how| {
             for conn in here.iter().filter_map(Weak::upgrade) {
                 _ = conn.shutdown(how); // it may have ended already

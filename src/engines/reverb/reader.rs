@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use super::Options;
 use super::client::Client;
 use super::timer::Timer;
-use super::{Options, Silence};
-use crate::net::{Found, Splitter};
+use crate::net::{IdleTimer, InputLine, LineSplitter, is_timeout};
 
 /// What is read at first, so that silent clients cost little, and at most.
 const BUF: usize = 128;
@@ -17,14 +17,14 @@ const TOO_LONG: &[u8] = b"line too long\n";
 /// outstanding then keep the connection; who drops it last closes it.
 pub(super) fn read(client: &Arc<Client>, timer: &Timer, options: &Options) {
     let conn = client.conn();
-    let mut silence = Silence::new(options.idle);
-    let (mut splitter, mut buf) = (Splitter::default(), vec![0; BUF]);
+    let mut idle = IdleTimer::new(options.idle);
+    let (mut splitter, mut buf) = (LineSplitter::default(), vec![0; BUF]);
     loop {
-        silence.limit(conn);
+        idle.limit_read(conn);
         let n = match (&mut &*conn).read(&mut buf) {
             Ok(0) => break,
             Ok(n) => n,
-            Err(err) if Silence::is_all(&err) => 0,
+            Err(err) if is_timeout(&err) => 0,
             Err(_) => return client.give_up(),
         };
         let (mut shouts, mut n_found) = (Vec::with_capacity(n), 0);
@@ -34,16 +34,16 @@ pub(super) fn read(client: &Arc<Client>, timer: &Timer, options: &Options) {
         });
         timer.shout(client, shouts);
         if n_found > 0 {
-            silence.is_broken();
-        } else if silence.is_too_long() {
+            idle.reset();
+        } else if idle.has_expired() {
             client.wait_for_silence();
-            return conn.part();
+            return conn.close_gracefully();
         }
         if n == buf.len() && n < BUF_MAX {
             buf.resize(n * 2, 0);
         }
     }
-    conn.set_read();
+    conn.mark_drained();
     let mut last = Vec::new();
     if let Some(found) = splitter.finish() {
         take(found, &mut last, client, timer);
@@ -51,12 +51,12 @@ pub(super) fn read(client: &Arc<Client>, timer: &Timer, options: &Options) {
     }
 }
 
-fn take(found: Found<'_>, shouts: &mut Vec<u8>, client: &Arc<Client>, timer: &Timer) {
+fn take(found: InputLine<'_>, shouts: &mut Vec<u8>, client: &Arc<Client>, timer: &Timer) {
     match found {
-        Found::Line(text) => {
+        InputLine::Line(text) => {
             shouts.extend_from_slice(&text);
             shouts.push(b'\n');
         }
-        Found::TooLong => timer.plan(client, client.tell(TOO_LONG)),
+        InputLine::TooLong => timer.plan(client, client.tell(TOO_LONG)),
     }
 }

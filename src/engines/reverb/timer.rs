@@ -2,10 +2,11 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::client::{Client, Plan};
+use crate::threads::{lock, wait, wait_timeout_while};
 
 /// It wakes at most once in so long; what falls due meanwhile is done together.
 const GRAIN: Duration = Duration::from_millis(1);
@@ -119,13 +120,7 @@ impl Timer {
             if queue.tasks.is_empty() {
                 self.emptied.notify_all();
             }
-            queue = match wake {
-                None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
-                Some(wake) => {
-                    let woken = self.changed.wait_timeout(queue, wake - now);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            queue = wait(&self.changed, queue, wake.map(|wake| wake - now));
         }
     }
 
@@ -136,8 +131,7 @@ impl Timer {
         let left = deadline.saturating_duration_since(Instant::now());
         let has_work =
             |queue: &mut Queue| !queue.tasks.is_empty() || queue.n_in_hand + queue.n_shouting > 0;
-        let waited = self.emptied.wait_timeout_while(queue, left, has_work);
-        let mut queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let mut queue = wait_timeout_while(&self.emptied, queue, left, has_work);
         queue.is_over = true;
         let given_up = std::mem::take(&mut queue.tasks);
         drop(queue);
@@ -148,7 +142,7 @@ impl Timer {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 }
 

@@ -1,6 +1,8 @@
 //! A bound on the memory that decoded pictures take at once, whatever the number of threads.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+use crate::threads::{lock, wait_while};
 
 /// Memory for decoded pictures in this process: a folder of huge images waits instead of swapping.
 pub(super) static PIXELS: Budget = Budget::new(512 << 20);
@@ -27,13 +29,12 @@ impl Budget {
     pub(super) fn take(&self, n_bytes: u64) -> Share<'_> {
         let n_bytes = n_bytes.min(self.total);
         let full = |taken: &mut u64| *taken + n_bytes > self.total;
-        let taken = self.returned.wait_while(self.taken(), full);
-        *taken.unwrap_or_else(PoisonError::into_inner) += n_bytes;
+        *wait_while(&self.returned, self.taken(), full) += n_bytes;
         Share { budget: self, n_bytes }
     }
 
     fn taken(&self) -> MutexGuard<'_, u64> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.taken)
     }
 }
 

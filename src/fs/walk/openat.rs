@@ -5,7 +5,7 @@ use std::mem;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rayon::{Scope, current_thread_index};
 use rustix::fs::{
@@ -13,6 +13,7 @@ use rustix::fs::{
 };
 
 use super::{Dir, Entry, Error, Follow, Meta, Visit, Walk, bytes, path_in};
+use crate::threads::lock;
 
 /// Bytes of names one call brings from the kernel.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -135,7 +136,7 @@ impl<'v, V: Visit> Shared<'v, V> {
     /// The state of the thread we are on. Only its own tasks lock it, and they do not nest.
     fn worker(&self) -> MutexGuard<'_, Worker<'v, V>> {
         let index = current_thread_index().expect("tasks run on the pool");
-        self.workers[index].lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.workers[index])
     }
 
     /// Opens `dir` from the root, in steps of as many names as the kernel takes at once.

@@ -12,23 +12,23 @@ pub const LINE_MAX: usize = 64 << 10;
 /// Unlike [`Lines`](super::Lines) it neither reads nor answers: who reads may batch, time and
 /// refuse as it likes.
 #[derive(Debug, Default)]
-pub struct Splitter {
+pub struct LineSplitter {
     partial: Vec<u8>,
     is_skipping: bool,
 }
 
-/// What a [`Splitter`] finds.
+/// What a [`LineSplitter`] finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found<'a> {
+pub enum InputLine<'a> {
     /// A line without its newline and the CR before it; borrowed if it came in one piece.
     Line(Cow<'a, [u8]>),
     /// A line longer than [`LINE_MAX`], of which nothing is kept.
     TooLong,
 }
 
-impl Splitter {
+impl LineSplitter {
     /// Takes the next bytes and hands over each line that ends in them.
-    pub fn split(&mut self, bytes: &[u8], mut each: impl FnMut(Found<'_>)) {
+    pub fn split(&mut self, bytes: &[u8], mut each: impl FnMut(InputLine<'_>)) {
         let mut rest = bytes;
         while let Some(found) = self.cut(&mut rest) {
             each(found);
@@ -37,7 +37,7 @@ impl Splitter {
 
     /// Takes the next line off the front of `bytes`. `None` if no line ends in them: then all of
     /// them are taken.
-    pub fn cut<'a>(&mut self, bytes: &mut &'a [u8]) -> Option<Found<'a>> {
+    pub fn cut<'a>(&mut self, bytes: &mut &'a [u8]) -> Option<InputLine<'a>> {
         let Some(end) = memchr(b'\n', bytes) else {
             self.keep(std::mem::take(bytes));
             return None;
@@ -45,23 +45,23 @@ impl Splitter {
         let text = &bytes[..end];
         *bytes = &bytes[end + 1..];
         if std::mem::take(&mut self.is_skipping) {
-            return Some(Found::TooLong);
+            return Some(InputLine::TooLong);
         }
         if self.partial.is_empty() {
-            return Some(Found::of(text.strip_suffix(b"\r").unwrap_or(text).into()));
+            return Some(InputLine::of(text.strip_suffix(b"\r").unwrap_or(text).into()));
         }
         let mut line = std::mem::take(&mut self.partial);
         line.extend_from_slice(text);
         line.pop_if(|last| *last == b'\r');
-        Some(Found::of(line.into()))
+        Some(InputLine::of(line.into()))
     }
 
     /// The last line, if the input ended without a newline.
-    pub fn finish(self) -> Option<Found<'static>> {
+    pub fn finish(self) -> Option<InputLine<'static>> {
         if self.is_skipping {
-            return Some(Found::TooLong);
+            return Some(InputLine::TooLong);
         }
-        (!self.partial.is_empty()).then(|| Found::of(self.partial.into()))
+        (!self.partial.is_empty()).then(|| InputLine::of(self.partial.into()))
     }
 
     /// Keeps the beginning of a line, unless it is too long already.
@@ -78,17 +78,17 @@ impl Splitter {
     }
 }
 
-impl<'a> Found<'a> {
+impl<'a> InputLine<'a> {
     fn of(text: Cow<'a, [u8]>) -> Self {
-        if text.len() <= LINE_MAX { Found::Line(text) } else { Found::TooLong }
+        if text.len() <= LINE_MAX { InputLine::Line(text) } else { InputLine::TooLong }
     }
 
     /// The same, borrowed from nobody.
     #[must_use]
-    pub fn into_owned(self) -> Found<'static> {
+    pub fn into_owned(self) -> InputLine<'static> {
         match self {
-            Found::Line(text) => Found::Line(text.into_owned().into()),
-            Found::TooLong => Found::TooLong,
+            InputLine::Line(text) => InputLine::Line(text.into_owned().into()),
+            InputLine::TooLong => InputLine::TooLong,
         }
     }
 }
@@ -99,8 +99,8 @@ mod tests {
     use proptest::prelude::*;
 
     /// All lines, the last one too.
-    fn lines(pieces: &[&[u8]]) -> Vec<Found<'static>> {
-        let (mut splitter, mut found) = (Splitter::default(), Vec::new());
+    fn lines(pieces: &[&[u8]]) -> Vec<InputLine<'static>> {
+        let (mut splitter, mut found) = (LineSplitter::default(), Vec::new());
         for piece in pieces {
             splitter.split(piece, |line| found.push(line.into_owned()));
         }
@@ -111,12 +111,12 @@ mod tests {
     #[test]
     fn a_line_too_long_is_skipped_and_told_once() {
         let long = vec![b'x'; LINE_MAX];
-        let line = |text: &[u8]| Found::Line(text.to_vec().into());
+        let line = |text: &[u8]| InputLine::Line(text.to_vec().into());
         assert_eq!(lines(&[&long, b"\r\n"]), [line(&long)]);
         let pieces: &[&[u8]] = &[&long, b"x", b"x", &long, b"\nnext\n"];
-        assert_eq!(lines(pieces), [Found::TooLong, line(b"next")]);
-        assert_eq!(lines(&[&long, b"x"]), [Found::TooLong]);
-        assert_eq!(lines(&[&long, &long]), [Found::TooLong]);
+        assert_eq!(lines(pieces), [InputLine::TooLong, line(b"next")]);
+        assert_eq!(lines(&[&long, b"x"]), [InputLine::TooLong]);
+        assert_eq!(lines(&[&long, &long]), [InputLine::TooLong]);
     }
 
     proptest! {

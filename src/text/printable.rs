@@ -1,10 +1,30 @@
-//! What a client said, made fit for the terminals of others.
+//! Foreign text made safe to show: names, addresses and messages that other people chose must not
+//! break a line or send commands to a terminal.
 
-/// Appends `text` to `out` without what could drive a terminal.
+use std::fmt;
+
+/// Displays text on one line, with control characters escaped as Rust writes them (`\n`, `\u{1b}`).
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(pub &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            c if c.is_control() => write!(f, "{}", c.escape_default()),
+            c => write!(f, "{c}"),
+        })
+    }
+}
+
+/// The characters of `text`, with `substitute` in place of each control character.
+pub fn replace_controls(text: &str, substitute: char) -> impl Iterator<Item = char> + '_ {
+    text.chars().map(move |c| if c.is_control() { substitute } else { c })
+}
+
+/// Appends `text` to `out` without escape sequences (ECMA-48) and control characters.
 ///
-/// Bytes that are no UTF-8 become U+FFFD. Escape sequences and control characters vanish, tabs
-/// stay.
-pub(super) fn append(out: &mut Vec<u8>, text: &[u8]) {
+/// Bytes that are not UTF-8 become U+FFFD; tabs stay.
+pub fn append_printable(out: &mut Vec<u8>, text: &[u8]) {
     if text.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
         out.extend_from_slice(text);
         return;
@@ -70,8 +90,13 @@ mod tests {
 
     fn clean(text: &[u8]) -> String {
         let mut out = Vec::new();
-        append(&mut out, text);
+        append_printable(&mut out, text);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn escaped_text_stays_on_one_line() {
+        assert_eq!(Escaped("a\nb\x1b[31mc\u{9b}ä").to_string(), "a\\nb\\u{1b}[31mc\\u{9b}ä");
     }
 
     #[test]

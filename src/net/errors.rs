@@ -1,0 +1,43 @@
+//! Network errors: which action failed on which address, and which errors are harmless.
+
+use std::io;
+
+/// An action on an address that failed: `listen on localhost:80: Permission denied (os error 13)`.
+#[derive(Debug)]
+pub struct Error {
+    action: &'static str,
+    addr: String,
+    source: io::Error,
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}: {}", self.action, self.addr, self.source)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Error {
+    pub(super) fn new(action: &'static str, addr: impl Into<String>, source: io::Error) -> Self {
+        Error { action, addr: addr.into(), source }
+    }
+
+    /// The underlying I/O error, without the action and the address.
+    #[must_use]
+    pub fn cause(&self) -> &io::Error {
+        &self.source
+    }
+}
+
+/// Whether an error of accept(2) concerns only the one connection, so that accepting can go on.
+pub(super) fn is_transient(err: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, TimedOut};
+    matches!(err.kind(), ConnectionAborted | ConnectionReset | Interrupted | TimedOut)
+}
+
+/// Whether a write failed because the peer has closed the connection.
+#[must_use]
+pub fn is_disconnect(err: &io::Error) -> bool {
+    matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}

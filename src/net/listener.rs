@@ -1,0 +1,160 @@
+//! A listening TCP socket that admits a bounded number of clients.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::conn::{Conn, WRITE_TIMEOUT, tune};
+use super::errors::{Error, is_transient};
+use crate::machine::limits::Limits;
+use crate::threads::{Semaphore, lock};
+
+/// The log target of what a server announces at every log level: `listening on ADDR`.
+pub const NOTICE: &str = "notice";
+
+/// Connections that the kernel queues for accept(2). std asks for 128, Go for 4096.
+pub(super) const BACKLOG: i32 = 4096;
+/// On Linux an accepted connection inherits the options of the listening socket, which saves five
+/// system calls per client.
+const INHERITS_OPTIONS: bool = cfg!(target_os = "linux");
+/// How long to wait before accepting again after descriptors or memory ran out.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// The shortest time between two log lines about the same trouble.
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
+
+/// A listening socket that admits at most as many clients at once as the machine has room for.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    clients: Semaphore,
+    /// When trouble was last logged.
+    last_logged: Mutex<Option<Instant>>,
+}
+
+/// Listens on `addr` and announces it on the log target [`NOTICE`].
+///
+/// `threads_each` is the number of threads that the server will start for each client; together
+/// with the machine's limits it bounds the number of clients admitted at once.
+///
+/// # Errors
+/// When the address cannot be resolved or bound.
+pub fn listen(addr: &str, threads_each: usize) -> Result<Listener, Error> {
+    let error = |source| Error::new("listen on", addr, source);
+    let socket = bind(addr).map_err(error)?;
+    let clients = Semaphore::new(Limits::current().clients(threads_each));
+    let local = socket.local_addr().map_err(error)?;
+    log::info!(target: NOTICE, "listening on {local}");
+    Ok(Listener { socket, clients, last_logged: Mutex::new(None) })
+}
+
+/// Listens on the first free address that `addr` resolves to.
+fn bind(addr: &str) -> io::Result<TcpListener> {
+    let mut last = io::Error::other("it has no address");
+    for addr in addr.to_socket_addrs()? {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        tune(&socket, Some(WRITE_TIMEOUT)); // before the first client can inherit the options
+        match socket.bind(&addr.into()).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(()) => return Ok(socket.into()),
+            Err(err) => last = err,
+        }
+    }
+    Err(last)
+}
+
+impl Listener {
+    /// Accepted connections, endless until [`shutdown`](Self::shutdown).
+    ///
+    /// A client above the bound is told `server full` and closed. When the process is out of
+    /// descriptors, accepting pauses until there is room again.
+    pub fn incoming(&self) -> impl Iterator<Item = Conn> + '_ {
+        std::iter::from_fn(|| self.accept())
+    }
+
+    /// The address listened on, with the port that the kernel chose for port 0.
+    ///
+    /// # Errors
+    /// Those of getsockname(2).
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Stops accepting: a blocked [`incoming`](Self::incoming) wakes and ends.
+    pub fn shutdown(&self) {
+        _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
+    }
+
+    /// Number of clients connected now.
+    #[must_use]
+    pub fn n_clients(&self) -> usize {
+        self.clients.n_taken()
+    }
+
+    fn accept(&self) -> Option<Conn> {
+        loop {
+            match self.socket.accept() {
+                Ok((stream, peer)) => {
+                    if let Some(permit) = self.clients.try_acquire() {
+                        if !INHERITS_OPTIONS {
+                            tune(&stream, Some(WRITE_TIMEOUT));
+                        }
+                        return Some(Conn::new(stream, peer, Some(permit)));
+                    }
+                    self.log_once(&format!("server full at {} clients", self.clients.capacity()));
+                    refuse(&stream, "server full");
+                }
+                Err(err) if err.kind() == io::ErrorKind::InvalidInput => return None, // shut down
+                Err(err) if is_transient(&err) => {}
+                Err(err) => {
+                    self.log_once(&format!("accept: {err}; waiting for room"));
+                    self.clients.wait_returned(ACCEPT_RETRY);
+                }
+            }
+        }
+    }
+
+    fn log_once(&self, trouble: &str) {
+        let mut last_logged = lock(&self.last_logged);
+        if last_logged.is_none_or(|last| last.elapsed() >= LOG_INTERVAL) {
+            *last_logged = Some(Instant::now());
+            log::warn!("{trouble}");
+        }
+    }
+}
+
+/// Sends `reason` and closes, without ever waiting: a client that is refused must not delay the
+/// others, so what the kernel does not take at once is lost.
+pub(super) fn refuse(stream: &TcpStream, reason: &str) {
+    let mut stream = stream;
+    _ = stream.set_nonblocking(true);
+    _ = stream.write_all(format!("{reason}\n").as_bytes());
+    _ = stream.shutdown(Shutdown::Write);
+    _ = stream.read(&mut [0; 4096]); // unread input would reset the connection
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn a_shut_down_listener_accepts_no_more() {
+        let listener = listen("127.0.0.1:0", 1).unwrap();
+        thread::scope(|s| {
+            let accepting = s.spawn(|| listener.incoming().count());
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            listener.shutdown();
+            assert!(accepting.join().unwrap() <= 1);
+            drop(client);
+        });
+        assert_eq!(listener.n_clients(), 0);
+    }
+
+    #[test]
+    fn errors_name_action_and_address() {
+        assert!(listen("127.0.0.1:x", 1).unwrap_err().to_string().starts_with("listen on "));
+    }
+}

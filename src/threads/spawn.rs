@@ -1,0 +1,99 @@
+//! Starting threads without ever passing the machine's limit.
+
+use std::io;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::thread::{Builder, Scope, ScopedJoinHandle};
+use std::time::Duration;
+
+use super::lock::lock;
+use super::semaphore::{Permit, Semaphore};
+use crate::machine::limits::Limits;
+
+/// How long to wait before trying again to start a thread that the kernel refused.
+const SPAWN_RETRY: Duration = Duration::from_millis(50);
+
+/// Stack size of threads that only move bytes: 256 KiB.
+const SMALL_STACK: usize = 256 << 10;
+
+/// Threads started by [`spawn`] in the whole process.
+static THREADS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(Limits::current().threads()));
+
+/// Starts a thread in `scope`, waiting for another to end where the machine has no room for it.
+///
+/// `Scope::spawn` panics there or, past the limit on memory maps, aborts the process
+/// (rust-lang/rust#78497).
+pub fn spawn<'scope, 'env, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, 'env>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> ScopedJoinHandle<'scope, T> {
+    let work = Arc::new(Mutex::new(Some((work, THREADS.acquire()))));
+    loop {
+        match start(scope, Arc::clone(&work)) {
+            Ok(thread) => return thread,
+            Err(_) => THREADS.wait_returned(SPAWN_RETRY),
+        }
+    }
+}
+
+/// Starts a thread with a stack of 256 KiB in `scope`, if the machine has room for one now.
+///
+/// Ten thousand stacks of std's 2 MiB would be 20 GB of address space.
+///
+/// # Errors
+/// When the machine has no room for another; `work` is dropped.
+pub fn try_spawn<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() + Send + 'scope,
+) -> io::Result<()> {
+    let permit = THREADS.try_acquire().ok_or(io::ErrorKind::WouldBlock)?;
+    let work = move || {
+        let _permit = permit;
+        work();
+    };
+    Builder::new().stack_size(SMALL_STACK).spawn_scoped(scope, work).map(drop)
+}
+
+/// Number of threads alive that [`spawn`] and [`try_spawn`] started.
+pub fn n_threads() -> usize {
+    THREADS.n_taken()
+}
+
+/// Checks that `n_threads` threads can be alive at once.
+///
+/// # Errors
+/// When the machine has room for fewer.
+pub fn check_room(n_threads: usize) -> io::Result<()> {
+    let room = THREADS.capacity();
+    if n_threads <= room {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{n_threads} threads at once: there is room for {room}")))
+}
+
+/// Tries once; a refused thread leaves its work where the next try finds it.
+fn start<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: Arc<Mutex<Option<(impl FnOnce() -> T + Send + 'scope, Permit)>>>,
+) -> io::Result<ScopedJoinHandle<'scope, T>> {
+    Builder::new().spawn_scoped(scope, move || {
+        let taken = lock(&work).take();
+        let (work, _permit) = taken.expect("only the thread that started takes the work");
+        work()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_spawned_thread_returns_its_value() {
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..100).map(|n| spawn(scope, move || n)).collect();
+            let sum: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+            assert_eq!(sum, 4950);
+        });
+    }
+}
