@@ -9,7 +9,7 @@ use clap::{ArgAction, Command, Parser};
 use log::LevelFilter;
 
 use super::{logger, program, warn};
-use crate::demo::links;
+use crate::web::urls;
 
 /// Flags of a server: `-port 8010 -bind 0.0.0.0`.
 #[derive(Parser, Clone, Debug)]
@@ -47,7 +47,7 @@ pub struct Dial {
 #[derive(Parser, Clone, Debug)]
 pub struct Urls {
     /// http:// or https:// URLs to start from
-    #[arg(required = true, value_name = "URL", value_parser = links::absolute)]
+    #[arg(required = true, value_name = "URL", value_parser = urls::absolute)]
     pub urls: Vec<String>,
 }
 

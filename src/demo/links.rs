@@ -9,6 +9,8 @@ use scraper::{Html, Selector};
 use ureq::{Agent, ResponseExt};
 use url::Url;
 
+use crate::web::urls::{is_web, without_fragment};
+
 /// Connecting, and waiting for the head of an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the head of an answer to its last byte, however slowly it drips.
@@ -34,19 +36,6 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-/// Checks that `text` is an absolute http(s) URL and returns it in its normal form, without
-/// fragment.
-///
-/// # Errors
-/// Says what is wrong with the text.
-pub fn absolute(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).map_err(|err| err.to_string())?;
-    if !is_web(&url) {
-        return Err("only http:// and https:// are crawled".to_owned());
-    }
-    Ok(without_fragment(url))
-}
 
 /// Fetches `url` and returns the targets of its `<a href>`, absolute, in the page's order.
 ///
@@ -123,15 +112,6 @@ fn selector(css: &str) -> Selector {
     Selector::parse(css).expect("a constant of ours that parses")
 }
 
-fn is_web(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https")
-}
-
-fn without_fragment(mut url: Url) -> String {
-    url.set_fragment(None);
-    url.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,14 +140,6 @@ mod tests {
     #[test]
     fn a_base_moves_relative_links() {
         assert_eq!(links("<base href=/x/><a href=y>"), ["http://host/x/y"]);
-    }
-
-    #[test]
-    fn arguments_are_absolute() {
-        assert_eq!(absolute("HTTP://Host:80#x").as_deref(), Ok("http://host/"));
-        for text in ["", "host", "/path", "ftp://host/", "mailto:a@b", "http://"] {
-            assert!(absolute(text).is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -5,21 +5,22 @@ use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::ops::Deref;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::net::{SendFlags, send};
 use socket2::{SockRef, TcpKeepalive};
 
-use super::close;
+use super::close::{self, CLOSE_TIMEOUT, refuse};
 use super::errors::Error;
-use super::lines::Lines;
-use super::listener::refuse;
 use crate::threads::{Permit, lock};
 
 /// Go's default interval for probing an idle peer.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A peer that takes no byte for this long is disconnected.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause between two looks at which of many connections have closed.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A TCP connection, shared by reference: one thread may read while others write.
 ///
@@ -64,11 +65,6 @@ impl Conn {
     #[must_use]
     pub fn peer(&self) -> SocketAddr {
         self.peer
-    }
-
-    /// The lines received, without their line ends; see [`Lines`].
-    pub fn lines(&self) -> Lines<'_> {
-        Lines::new(self)
     }
 
     /// Writes `line` and a newline in one write.
@@ -128,6 +124,28 @@ impl Conn {
 
     fn with_peer(&self, err: &io::Error) -> io::Error {
         io::Error::new(err.kind(), format!("{}: {err}", self.peer))
+    }
+}
+
+/// Closes many connections gracefully at once, blocking for at most half a second in all.
+pub fn close_all_gracefully(mut conns: Vec<Conn>) {
+    conns.retain(|conn| {
+        conn.mark_drained();
+        conn.shutdown(Shutdown::Write).and_then(|()| conn.set_nonblocking(true)).is_ok()
+    });
+    let deadline = Instant::now() + CLOSE_TIMEOUT;
+    while !conns.is_empty() && Instant::now() < deadline {
+        conns.retain(|conn| !discard_input(conn));
+        thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// Discards what has arrived on a non-blocking connection. True once the peer has closed.
+fn discard_input(conn: &Conn) -> bool {
+    match conn.stream().read(&mut [0; 16 << 10]) {
+        Ok(0) => true,
+        Ok(_) => false,
+        Err(err) => err.kind() != io::ErrorKind::WouldBlock,
     }
 }
 

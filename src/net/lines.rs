@@ -21,12 +21,15 @@ pub struct Lines<'a> {
     splitter: LineSplitter,
 }
 
-impl<'a> Lines<'a> {
-    pub(super) fn new(conn: &'a Conn) -> Self {
-        let input = BufReader::with_capacity(BUF, conn);
-        Lines { conn, input, splitter: LineSplitter::default() }
+impl Conn {
+    /// The lines received, without their line ends; see [`Lines`].
+    pub fn lines(&self) -> Lines<'_> {
+        let input = BufReader::with_capacity(BUF, self);
+        Lines { conn: self, input, splitter: LineSplitter::default() }
     }
+}
 
+impl Lines<'_> {
     fn found(&mut self) -> Option<InputLine<'static>> {
         loop {
             let bytes = self.input.fill_buf().unwrap_or_default();

@@ -1,12 +1,13 @@
 //! A listening TCP socket that admits a bounded number of clients.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::close::refuse;
 use super::conn::{Conn, WRITE_TIMEOUT, tune};
 use super::errors::{Error, is_transient};
 use crate::machine::limits::Limits;
@@ -125,20 +126,12 @@ impl Listener {
     }
 }
 
-/// Sends `reason` and closes, without ever waiting: a client that is refused must not delay the
-/// others, so what the kernel does not take at once is lost.
-pub(super) fn refuse(stream: &TcpStream, reason: &str) {
-    let mut stream = stream;
-    _ = stream.set_nonblocking(true);
-    _ = stream.write_all(format!("{reason}\n").as_bytes());
-    _ = stream.shutdown(Shutdown::Write);
-    _ = stream.read(&mut [0; 4096]); // unread input would reset the connection
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::net::TcpStream;
     use std::thread;
+
+    use super::*;
 
     #[test]
     fn a_shut_down_listener_accepts_no_more() {

@@ -17,8 +17,7 @@ mod outbox;
 mod send_file;
 mod stream;
 
-pub use close::all_gracefully as close_all_gracefully;
-pub use conn::{Conn, dial};
+pub use conn::{Conn, close_all_gracefully, dial};
 pub use copy::copy;
 pub use errors::{Error, is_disconnect};
 pub use idle::{IdleTimer, is_timeout};

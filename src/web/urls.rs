@@ -9,6 +9,32 @@ use crate::web::percent;
 /// A longer URL is not followed: few servers take one.
 pub const LENGTH_MAX: usize = 8_192;
 
+/// Checks that `text` is an absolute http(s) URL and returns it in its normal form, without
+/// fragment.
+///
+/// # Errors
+/// Says what is wrong with the text.
+pub fn absolute(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|err| err.to_string())?;
+    if !is_web(&url) {
+        return Err("only http:// and https:// are crawled".to_owned());
+    }
+    Ok(without_fragment(url))
+}
+
+/// Whether the scheme is http or https.
+#[must_use]
+pub fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
+
+/// The URL as text, without its fragment.
+#[must_use]
+pub fn without_fragment(mut url: Url) -> String {
+    url.set_fragment(None);
+    url.into()
+}
+
 /// Resolves the text of a link as browsers do, if it is an http(s) URL that is not too long.
 ///
 /// # Errors
@@ -18,7 +44,7 @@ pub fn resolve(base: &Url, text: &str) -> Result<Url, NotFetched> {
         return Err(NotFetched::TooLong);
     }
     let url = base.join(text).map_err(|_| NotFetched::Malformed)?;
-    if !matches!(url.scheme(), "http" | "https") {
+    if !is_web(&url) {
         return Err(NotFetched::OtherScheme);
     }
     if url.as_str().len() > LENGTH_MAX { Err(NotFetched::TooLong) } else { Ok(url) }
@@ -63,6 +89,14 @@ fn authority_end(url: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arguments_are_absolute() {
+        assert_eq!(absolute("HTTP://Host:80#x").as_deref(), Ok("http://host/"));
+        for text in ["", "host", "/path", "ftp://host/", "mailto:a@b", "http://"] {
+            assert!(absolute(text).is_err(), "{text}");
+        }
+    }
     use proptest::prelude::*;
 
     fn resolved(text: &str) -> Result<String, NotFetched> {
