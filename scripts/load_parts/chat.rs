@@ -48,10 +48,8 @@ pub(crate) fn run(args: &Cli, addr: SocketAddr, report: &mut Report) -> anyhow::
     report.figure("join_s", results.start.elapsed().as_secs_f64());
     report.count("greetings", results.n_greetings);
     report.count("arrivals", results.n_arrivals);
-    report.count(
-        "arrivals_missing",
-        n_arrivals_expected(clients.len()).saturating_sub(results.n_arrivals),
-    );
+    let n_missing = n_arrivals_expected(clients.len()).saturating_sub(results.n_arrivals);
+    report.count("arrivals_missing", n_missing);
     report.cpu("join", joined.cpu.saturating_sub(before.cpu), "arrival", results.n_arrivals);
     report.process(before, joined, clients.len() as u64);
     if args.duration.is_zero() {
@@ -61,12 +59,12 @@ pub(crate) fn run(args: &Cli, addr: SocketAddr, report: &mut Report) -> anyhow::
     for &i in &stalled {
         clients.stop_reading(i);
     }
-    send_lines(args, &mut clients, &mut results, &stalled, report)?;
+    measure_delivery(args, &mut clients, &mut results, &stalled, report)?;
     let after = report.sample();
-    report.cpu("talk", after.cpu.saturating_sub(joined.cpu), "delivery", results.n_delivered);
-    report.count("talk_rss_kib", after.rss_kib);
-    report.count("talk_peak_kib", after.peak_kib);
-    report.count("talk_threads", after.n_threads);
+    report.cpu("send", after.cpu.saturating_sub(joined.cpu), "delivery", results.n_delivered);
+    report.count("send_rss_kib", after.rss_kib);
+    report.count("send_peak_kib", after.peak_kib);
+    report.count("send_threads", after.n_threads);
     Ok(())
 }
 
@@ -102,71 +100,100 @@ fn connect_all(
     Ok(())
 }
 
-/// Sends for the given time, then waits for missing lines.
-fn send_lines(
+/// What the senders have sent.
+struct Sent {
+    start: Instant,
+    n_rounds: u32,
+    /// Lines of each sender.
+    n_lines: Vec<u32>,
+}
+
+impl Sent {
+    fn n_total(&self) -> u64 {
+        self.n_lines.iter().map(|&n| u64::from(n)).sum()
+    }
+}
+
+/// Sends for the given time.
+fn send_lines(args: &Cli, clients: &mut Clients, results: &mut Results) -> anyhow::Result<Sent> {
+    let n_senders = args.senders.min(args.clients) as usize;
+    let mut sent = Sent { start: Instant::now(), n_rounds: 0, n_lines: vec![0; n_senders] };
+    let timeout = if args.rate > 0 { Duration::from_millis(1) } else { POLL_INTERVAL };
+    let n = if args.rate == 0 { BURST } else { 1 };
+    while sent.start.elapsed() < args.duration {
+        let due = sent.start.elapsed().as_secs_f64() * f64::from(args.rate);
+        if args.rate == 0 || (sent.n_total() as f64) < due {
+            sent.n_rounds += 1;
+            for (sender, n_lines) in sent.n_lines.iter_mut().enumerate() {
+                if clients.n_unsent(sender) == 0 {
+                    clients.send(sender, &lines(sender, *n_lines, n, results.start));
+                    *n_lines += n;
+                }
+            }
+        }
+        clients.poll(timeout, |i, text, now| results.receive(i, text, now))?;
+    }
+    Ok(sent)
+}
+
+/// Waits until `n_expected` lines have been delivered. Returns when the last of them was.
+fn wait_for_missing(
+    args: &Cli,
+    clients: &mut Clients,
+    results: &mut Results,
+    n_expected: u64,
+) -> anyhow::Result<Instant> {
+    let end = Instant::now() + args.timeout;
+    let mut last = (Instant::now(), results.n_delivered);
+    while results.n_delivered < n_expected && Instant::now() < end {
+        clients.poll(POLL_INTERVAL, |i, text, now| results.receive(i, text, now))?;
+        if results.n_delivered > last.1 {
+            last = (Instant::now(), results.n_delivered);
+        }
+    }
+    Ok(last.0)
+}
+
+/// Sends, waits for missing lines, and adds what came of it to the report.
+fn measure_delivery(
     args: &Cli,
     clients: &mut Clients,
     results: &mut Results,
     stalled: &[usize],
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let n_senders = args.senders.min(args.clients) as usize;
-    let mut n_sent = vec![0; n_senders];
-    let n_receivers = clients.len() - stalled.len();
-    let start = Instant::now();
-    let mut n_rounds = 0u32;
-    while start.elapsed() < args.duration {
-        let total: u32 = n_sent.iter().sum();
-        let due = start.elapsed().as_secs_f64() * f64::from(args.rate);
-        let timeout = if args.rate > 0 { Duration::from_millis(1) } else { POLL_INTERVAL };
-        if args.rate == 0 || f64::from(total) < due {
-            n_rounds += 1;
-            let n = if args.rate == 0 { BURST } else { 1 };
-            for (sender, n_sent) in n_sent.iter_mut().enumerate() {
-                if clients.n_unsent(sender) == 0 {
-                    clients.send(sender, &lines(sender, *n_sent, n, results.start));
-                    *n_sent += n;
-                }
-            }
-        }
-        clients.poll(timeout, |i, text, now| results.receive(i, text, now))?;
-    }
-    let n_in_time = results.n_delivered;
-    let seconds = start.elapsed().as_secs_f64();
-    let expected = n_sent.iter().map(|&n| u64::from(n)).sum::<u64>() * n_receivers as u64;
-    let end = Instant::now() + args.timeout;
-    let mut last = (Instant::now(), results.n_delivered);
-    while results.n_delivered < expected && Instant::now() < end {
-        clients.poll(POLL_INTERVAL, |i, text, now| results.receive(i, text, now))?;
-        if results.n_delivered > last.1 {
-            last = (Instant::now(), results.n_delivered);
-        }
-    }
-    let seconds_until_last = last.0.duration_since(start).as_secs_f64();
-    report.count("rounds", u64::from(n_rounds));
-    report.count("sent", n_sent.iter().map(|&n| u64::from(n)).sum());
+    let sent = send_lines(args, clients, results)?;
+    let (n_in_time, seconds) = (results.n_delivered, sent.start.elapsed().as_secs_f64());
+    let n_expected = sent.n_total() * (clients.len() - stalled.len()) as u64;
+    let last = wait_for_missing(args, clients, results, n_expected)?;
+    let seconds_until_last = last.duration_since(sent.start).as_secs_f64();
+    report.count("rounds", u64::from(sent.n_rounds));
+    report.count("sent", sent.n_total());
     report.count("delivered", results.n_delivered);
     report.figure("deliveries_per_s", results.n_delivered as f64 / seconds_until_last);
     report.figure("in_time_per_s", n_in_time as f64 / seconds);
-    let missing = expected.saturating_sub(results.n_delivered);
-    report.count("missing", missing);
-    report.figure("missing_percent", 100.0 * missing as f64 / expected.max(1) as f64);
+    let n_missing = n_expected.saturating_sub(results.n_delivered);
+    report.count("missing", n_missing);
+    report.figure("missing_percent", 100.0 * n_missing as f64 / n_expected.max(1) as f64);
     report.count("duplicates", results.n_duplicates);
     report.count("reordered", results.n_reordered);
     report.percentiles("latency", &results.latency);
+    add_disconnected(clients, stalled, sent.start, report);
+    Ok(())
+}
+
+fn add_disconnected(clients: &Clients, stalled: &[usize], start: Instant, report: &mut Report) {
     let is_disconnected = |i: &usize| clients.closed(*i).is_some();
     report.count("disconnected", (0..clients.len()).filter(is_disconnected).count() as u64);
-    if !stalled.is_empty() {
-        report.count("stalled", stalled.len() as u64);
-        report.count(
-            "stalled_disconnected",
-            stalled.iter().copied().filter(|i| is_disconnected(i)).count() as u64,
-        );
-        let last = stalled.iter().filter_map(|&i| clients.closed(i)).max();
-        let last = last.map(|at| at.duration_since(start).as_secs_f64());
-        report.figure("stalled_last_disconnected_s", last.unwrap_or(f64::NAN));
+    if stalled.is_empty() {
+        return;
     }
-    Ok(())
+    let n_disconnected = stalled.iter().copied().filter(is_disconnected).count();
+    report.count("stalled", stalled.len() as u64);
+    report.count("stalled_disconnected", n_disconnected as u64);
+    let last = stalled.iter().filter_map(|&i| clients.closed(i)).max();
+    let last = last.map(|at| at.duration_since(start).as_secs_f64());
+    report.figure("stalled_last_disconnected_s", last.unwrap_or(f64::NAN));
 }
 
 /// `~SENDER NUMBER MICROSECONDS` and a newline, `n` times.

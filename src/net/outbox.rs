@@ -32,9 +32,9 @@ pub struct Outbox {
     conn: Arc<Conn>,
     queue: VecDeque<(Arc<[u8]>, Range<usize>)>,
     n_bytes: usize,
-    /// When the queue was last empty, or the peer last made progress,
+    /// When the queue was last empty, or the peer last made progress.
     last_progress: Instant,
-    /// and the bytes sent since.
+    /// Bytes sent since `last_progress`.
     n_sent: usize,
 }
 

@@ -58,7 +58,7 @@ fn chat(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         let rate = if clients == "1000" { "100" } else { "5" };
         let load = ["chat", "--json", "--clients", clients, "--senders", "10", "--rate", rate];
         let load = [&load[..], &["--duration", seconds, "--timeout", "5s"]].concat();
-        let fields = ["cpu_us_per_delivery", "talk_rss_kib", "latency_p99_ms"];
+        let fields = ["cpu_us_per_delivery", "send_rss_kib", "latency_p99_ms"];
         let tool = ["-names=false", "-flood", "0"];
         // Telling 10,000 newcomers of each other one by one takes the book's shape minutes.
         let own: &[&str] =
@@ -146,7 +146,7 @@ fn unit(field: &'static str) -> &'static str {
     match field {
         "cpu_us_per_line" => "CPU µs a line",
         "cpu_us_per_delivery" => "CPU µs a delivery",
-        "rss_kib" | "talk_rss_kib" => "memory KiB",
+        "rss_kib" | "send_rss_kib" => "memory KiB",
         "cadence_error_p99_ms" | "timing_error_p99_ms" => "p99 ms off time",
         "latency_p99_ms" => "p99 ms to arrive",
         other => other,

@@ -9,9 +9,9 @@ use memchr::memchr_iter;
 use super::events::ClientId;
 use crate::net::Conn;
 
-/// A batch is full when it has this many bytes of text,
+/// Bytes of text from which a batch is full.
 const TEXT_MAX: usize = 32 << 10;
-/// or this many operations.
+/// Number of operations from which a batch is full.
 const OPS_MAX: usize = 1_024;
 
 /// Numbers rooms in the order in which they were created.

@@ -127,7 +127,7 @@ impl<'a> Broadcaster<'a> {
         if !self.options.names {
             return self.relay(id, text);
         }
-        let text = String::from_utf8_lossy(text); // it is printable
+        let text = String::from_utf8_lossy(text); // the reader has replaced invalid UTF-8
         for line in text.split_terminator('\n') {
             match self.clients.get(&id) {
                 None => return,
@@ -167,7 +167,7 @@ impl<'a> Broadcaster<'a> {
     fn execute(&mut self, id: ClientId, command: Command<'_>) {
         let Some(client) = self.clients.get(&id) else { return };
         match command {
-            Command::Say(text) => self.relay(id, format!("{text}\n").as_bytes()),
+            Command::Message(text) => self.relay(id, format!("{text}\n").as_bytes()),
             Command::Help => self.send_to(id, HELP),
             Command::Nick(name) => self.rename(id, name),
             Command::Who => self.send_user_list(id),

@@ -3,7 +3,8 @@
 /// A line of input of a client that is in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command<'a> {
-    Say(&'a str),
+    /// Text for everyone in the room.
+    Message(&'a str),
     Help,
     Nick(&'a str),
     Who,
@@ -32,9 +33,9 @@ pub(super) const HELP: &str = "\
 
 /// Parses a line without its newline. A line that does not begin with `/` is text to send.
 pub(super) fn parse(line: &str) -> Command<'_> {
-    let Some(command) = line.strip_prefix('/') else { return Command::Say(line) };
+    let Some(command) = line.strip_prefix('/') else { return Command::Message(line) };
     if command.starts_with('/') {
-        return Command::Say(command);
+        return Command::Message(command);
     }
     let (word, rest) = first_word(command);
     match (word, rest) {
@@ -70,10 +71,10 @@ mod tests {
     #[test]
     fn lines_and_commands() {
         let check = |line, expected| assert_eq!(parse(line), expected, "{line}");
-        check("hello", Command::Say("hello"));
-        check("", Command::Say(""));
-        check(" /who", Command::Say(" /who"));
-        check("//usr/bin", Command::Say("/usr/bin"));
+        check("hello", Command::Message("hello"));
+        check("", Command::Message(""));
+        check(" /who", Command::Message(" /who"));
+        check("//usr/bin", Command::Message("/usr/bin"));
         check("/help", Command::Help);
         check("/nick", Command::Incomplete("/nick NAME"));
         check("/nick  ann ", Command::Nick("ann"));
@@ -89,7 +90,7 @@ mod tests {
     fn help_names_every_command() {
         for command in HELP.lines().filter(|line| !line.starts_with("//")) {
             let word = command.split_whitespace().next().unwrap();
-            assert!(!matches!(parse(word), Command::Say(_) | Command::Unknown(_)), "{word}");
+            assert!(!matches!(parse(word), Command::Message(_) | Command::Unknown(_)), "{word}");
         }
     }
 
@@ -98,7 +99,7 @@ mod tests {
         fn only_lines_with_one_slash_are_commands(line in "/{0,3}\\PC{0,40}") {
             let is_command = line.starts_with('/') && !line.starts_with("//");
             match parse(&line) {
-                Command::Say(text) => {
+                Command::Message(text) => {
                     prop_assert!(!is_command);
                     prop_assert_eq!(text, line.strip_prefix("//").map_or(&*line, |_| &line[1..]));
                 }

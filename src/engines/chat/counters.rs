@@ -54,7 +54,7 @@ pub(super) struct Monitor<'a> {
 }
 
 impl Counters {
-    /// Reads all counters. They are read one after the other, so they may be slightly out of step.
+    /// Returns the current values, which are read one after the other while the server runs.
     pub fn now(&self) -> Counts {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {

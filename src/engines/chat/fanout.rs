@@ -18,23 +18,23 @@ use super::events::ClientId;
 use crate::net::Outbox;
 use crate::threads;
 
-/// No further batch is sent while a client that is reading has more than this queued,
+/// Bytes queued for one client above which no further batch is sent: back-pressure.
 const BACK_PRESSURE_MIN: usize = 256 << 10;
-/// but a client that has accepted next to nothing for this long is not waited for.
+/// How long a client that has stopped reading may delay the others by back-pressure.
 const PROGRESS_TIMEOUT: Duration = Duration::from_millis(250);
-/// A client with more than this queued (1.5 MiB) is disconnected
+/// Bytes (1.5 MiB) queued for one client above which [`FULL_STALL_TIMEOUT`] applies.
 const QUEUE_MAX: usize = 3 << 19;
-/// when it has accepted next to nothing for this long,
+/// How long a client with a full queue may accept next to nothing before it is disconnected.
 const FULL_STALL_TIMEOUT: Duration = Duration::from_secs(1);
-/// and a client with anything queued when it has done so for this long.
+/// How long a client with anything queued may accept next to nothing before it is disconnected.
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may take to close its side after the server has closed the other.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pause before queued text is sent again,
+/// Shortest pause between two attempts to send what is queued.
 const RETRY_MIN: Duration = Duration::from_millis(2);
-/// which grows up to this where sending takes long:
+/// Longest pause between two attempts.
 const RETRY_MAX: Duration = Duration::from_millis(50);
-/// a pause lasts this many times as long as the attempt before it.
+/// Length of a pause as a multiple of the time that the last attempt took: it bounds the CPU time.
 const RETRY_FACTOR: u32 = 4;
 
 /// One of the threads that send, with the clients whose numbers fall to it.
@@ -55,9 +55,9 @@ pub(super) struct Fanout<'a> {
 struct Recipient {
     outbox: Outbox,
     room: Option<RoomId>,
-    /// In the batch of this number
+    /// Sequence number of the batch that `sent_to` refers to.
     batch_seq: u64,
-    /// its room's text has been sent up to this offset.
+    /// Offset in its room's text up to which the client has received it.
     sent_to: usize,
     state: State,
     /// Whether [`Recipient::flush_pending`] has to be called again.

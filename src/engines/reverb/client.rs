@@ -20,9 +20,9 @@ const BYTES_MAX: usize = 512 << 10;
 const SHOUT_OVERHEAD: usize = 64;
 /// A client that accepts next to nothing for this long is disconnected.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Pause before what the kernel did not accept is sent again; doubles while it accepts nothing,
+/// Pause before the first new attempt to send what the kernel did not accept; doubles each time.
 const RETRY_MIN: Duration = Duration::from_millis(5);
-/// up to this.
+/// Longest pause between two attempts.
 const RETRY_MAX: Duration = Duration::from_millis(200);
 /// Longest time between two echoes: one year, which cannot overflow an [`Instant`].
 const DELAY_MAX: Duration = Duration::from_hours(24 * 365);
@@ -41,18 +41,18 @@ pub(super) struct Client {
 
 struct State {
     outbox: Outbox,
-    /// Outstanding shouts,
+    /// Number of outstanding shouts.
     n_shouts: usize,
-    /// and their bytes, overhead included.
+    /// Bytes of the outstanding shouts, overhead included.
     n_bytes: usize,
-    /// With [`Options::sequential`]: shouts that have not been echoed yet,
+    /// With [`Options::sequential`]: shouts that wait for the last echo of the previous one.
     queued_shouts: VecDeque<Arc<[u8]>>,
-    /// and whether echoes of another are still to come.
+    /// With [`Options::sequential`]: whether a shout has echoes still to come.
     is_echoing: bool,
     is_closed: bool,
     /// Whether a [`TimerTask::FlushOutbox`] is scheduled.
     is_flush_scheduled: bool,
-    /// The pause before the next of them.
+    /// The pause before the next attempt to flush the outbox.
     retry_pause: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What a server of this engine can be told.
+//! The options of the server.
 
 use std::time::Duration;
 
