@@ -1,13 +1,13 @@
-//! Closing without losing the last bytes sent.
+//! Closing a connection without losing the last bytes sent.
 //!
-//! A close with unread input sends a reset, which can destroy data on its way to the peer
-//! (RFC 2525, 2.17). So: end the write half, discard input for a bounded time, then close.
+//! Closing a socket with unread input sends a reset, which can destroy data on its way to the peer
+//! (RFC 2525, 2.17). Therefore: end the write half, discard input for a bounded time, then close.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How long a connection that closes waits for the peer to close too.
+/// How long a graceful close waits for the peer to close its side.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Closes one connection gracefully, blocking for at most half a second.
@@ -24,8 +24,8 @@ pub(super) fn gracefully(stream: &TcpStream) {
     }
 }
 
-/// Sends `reason` and closes, without ever waiting: a client that is refused must not delay the
-/// others, so what the kernel does not take at once is lost.
+/// Sends `reason` as a line and closes, without blocking: refusing one client must not delay the
+/// others. What the kernel does not accept at once is lost.
 pub(super) fn refuse(stream: &TcpStream, reason: &str) {
     let mut stream = stream;
     _ = stream.set_nonblocking(true);

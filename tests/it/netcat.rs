@@ -264,7 +264,7 @@ fn what_cannot_be_is_one_line() {
     };
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     check(&[&free], 1, &format!("dial {free}: Connection refused (os error 111)"));
-    check(&["-6", "127.0.0.1", "1"], 1, "dial 127.0.0.1:1: it has no address");
+    check(&["-6", "127.0.0.1", "1"], 1, "dial 127.0.0.1:1: no address found");
     check(&["-U", "/nonexistent"], 1, "dial /nonexistent: No such file or directory (os error 2)");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();

@@ -281,7 +281,7 @@ impl Cli {
             exclude: exclude.collect(),
             walker: self.walker,
             n_threads: self.threads.min(limits.threads()),
-            n_files: limits.files_free(),
+            n_files: limits.free_fds(),
         }
     }
 }

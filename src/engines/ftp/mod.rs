@@ -123,7 +123,7 @@ pub fn serve(listener: &Listener, jail: &Jail, users: &Users, options: &Options)
 /// The listener has a bound too, but does not speak FTP; this one is lower.
 fn n_sessions(options: &Options) -> usize {
     let limits = Limits::current();
-    let room = (limits.clients(2) - 1).min(limits.files_free() / FILES_EACH).max(1);
+    let room = (limits.clients(2) - 1).min(limits.free_fds() / FILES_EACH).max(1);
     if options.n_sessions == 0 { room } else { options.n_sessions.min(room) }
 }
 

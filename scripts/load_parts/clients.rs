@@ -1,4 +1,4 @@
-//! Many connections played by one thread.
+//! Many client connections on one thread.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
@@ -9,21 +9,22 @@ use memchr::memchr;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Socket, Type};
 
-/// What is read at once.
-const BUF: usize = 256 << 10;
+/// Bytes read at once.
+const BUF_SIZE: usize = 256 << 10;
 
-pub(crate) struct Crowd {
-    members: Vec<Member>,
+/// The connections, numbered from 0 in the order in which they were added.
+pub(crate) struct Clients {
+    clients: Vec<Client>,
     buf: Vec<u8>,
 }
 
-struct Member {
+struct Client {
     socket: TcpStream,
-    /// The beginning of a line whose end has not come yet.
+    /// The beginning of a line whose end has not arrived yet.
     partial: Vec<u8>,
     unsent: Vec<u8>,
     n_sent: usize,
-    is_deaf: bool,
+    never_reads: bool,
     closed: Option<Instant>,
     close_when_sent: bool,
 }
@@ -39,112 +40,115 @@ pub(crate) fn connect(addr: SocketAddr, source: u8) -> anyhow::Result<TcpStream>
     Ok(socket.into())
 }
 
-impl Crowd {
+impl Clients {
     pub(crate) fn new() -> Self {
-        Crowd { members: Vec::new(), buf: vec![0; BUF] }
+        Clients { clients: Vec::new(), buf: vec![0; BUF_SIZE] }
     }
 
-    pub(crate) fn join(&mut self, socket: TcpStream) -> io::Result<usize> {
+    /// Adds a connection and returns its number.
+    pub(crate) fn add(&mut self, socket: TcpStream) -> io::Result<usize> {
         socket.set_nonblocking(true)?;
-        self.members.push(Member {
+        self.clients.push(Client {
             socket,
             partial: Vec::new(),
             unsent: Vec::new(),
             n_sent: 0,
-            is_deaf: false,
+            never_reads: false,
             closed: None,
             close_when_sent: false,
         });
-        Ok(self.members.len() - 1)
+        Ok(self.clients.len() - 1)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.members.len()
+        self.clients.len()
     }
 
-    pub(crate) fn deafen(&mut self, i: usize) {
-        self.members[i].is_deaf = true;
+    /// Reads no more from a connection, so that the server's buffers fill up.
+    pub(crate) fn stop_reading(&mut self, i: usize) {
+        self.clients[i].never_reads = true;
     }
 
-    /// When the server hung up on it.
+    /// When the server closed the connection, if it has.
     pub(crate) fn closed(&self, i: usize) -> Option<Instant> {
-        self.members[i].closed
+        self.clients[i].closed
     }
 
     pub(crate) fn n_open(&self) -> usize {
-        self.members.iter().filter(|member| member.closed.is_none()).count()
+        self.clients.iter().filter(|client| client.closed.is_none()).count()
     }
 
-    /// Bytes not yet taken by the kernel.
+    /// Bytes that the kernel has not accepted yet.
     pub(crate) fn n_unsent(&self, i: usize) -> usize {
-        self.members[i].unsent.len() - self.members[i].n_sent
+        self.clients[i].unsent.len() - self.clients[i].n_sent
     }
 
     pub(crate) fn send(&mut self, i: usize, bytes: &[u8]) {
-        self.members[i].unsent.extend_from_slice(bytes);
-        self.members[i].flush();
+        self.clients[i].unsent.extend_from_slice(bytes);
+        self.clients[i].flush();
     }
 
-    /// Closes the write half once all is sent.
+    /// Closes the write half once all bytes have been sent.
     pub(crate) fn close_write(&mut self, i: usize) {
-        self.members[i].close_when_sent = true;
-        self.members[i].flush();
+        self.clients[i].close_when_sent = true;
+        self.clients[i].flush();
     }
 
-    /// Waits until something happens, then reads and writes all that goes; hands over each line.
+    /// Waits until a connection is ready, then reads and writes without blocking. Calls `line` with
+    /// the number of the connection, each line received, and the time.
     pub(crate) fn poll(
         &mut self,
         timeout: Duration,
         mut line: impl FnMut(usize, &[u8], Instant),
     ) -> anyhow::Result<()> {
-        for (i, is_writable) in ready(&self.members, timeout)? {
-            let member = &mut self.members[i];
+        for (i, is_writable) in ready(&self.clients, timeout)? {
+            let client = &mut self.clients[i];
             if is_writable {
-                member.flush();
+                client.flush();
             }
             let now = Instant::now();
-            if member.is_deaf {
-                member.closed.get_or_insert(now); // nothing else wakes the deaf
+            if client.never_reads {
+                client.closed.get_or_insert(now); // it waits for no other event
             } else {
-                member.read(&mut self.buf, |text| line(i, text, now));
+                client.read(&mut self.buf, |text| line(i, text, now));
             }
         }
         Ok(())
     }
 }
 
-/// Who can be read from, or was hung up on; and whether it can be written to.
-fn ready(members: &[Member], timeout: Duration) -> anyhow::Result<Vec<(usize, bool)>> {
-    let mut asked = Vec::with_capacity(members.len());
-    let mut fds = Vec::with_capacity(members.len());
-    for (i, member) in members.iter().enumerate() {
-        if member.closed.is_some() {
+/// The connections that can be read or are closed, and whether each can be written.
+fn ready(clients: &[Client], timeout: Duration) -> anyhow::Result<Vec<(usize, bool)>> {
+    let mut indices = Vec::with_capacity(clients.len());
+    let mut fds = Vec::with_capacity(clients.len());
+    for (i, client) in clients.iter().enumerate() {
+        if client.closed.is_some() {
             continue;
         }
-        let mut wanted = if member.is_deaf { PollFlags::empty() } else { PollFlags::IN };
-        if member.n_sent < member.unsent.len() {
-            wanted |= PollFlags::OUT;
+        let mut events = if client.never_reads { PollFlags::empty() } else { PollFlags::IN };
+        if client.n_sent < client.unsent.len() {
+            events |= PollFlags::OUT;
         }
-        asked.push(i);
-        fds.push(PollFd::new(&member.socket, wanted));
+        indices.push(i);
+        fds.push(PollFd::new(&client.socket, events));
     }
     let timeout = Timespec::try_from(timeout)?;
     match poll(&mut fds, Some(&timeout)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(err) => return Err(err.into()),
     }
-    let events = asked.into_iter().zip(fds.iter().map(PollFd::revents));
-    let found = events.filter(|(_, events)| !events.is_empty());
-    Ok(found.map(|(i, events)| (i, events.contains(PollFlags::OUT))).collect())
+    let events = indices.into_iter().zip(fds.iter().map(PollFd::revents));
+    let ready = events.filter(|(_, events)| !events.is_empty());
+    Ok(ready.map(|(i, events)| (i, events.contains(PollFlags::OUT))).collect())
 }
 
-impl Member {
+impl Client {
     fn flush(&mut self) {
         while self.n_sent < self.unsent.len() {
             match (&self.socket).write(&self.unsent[self.n_sent..]) {
                 Ok(n) => self.n_sent += n,
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => break, // reading will tell
+                Err(_) => break, // reading reports the error
             }
         }
         self.unsent.clear();
@@ -154,7 +158,7 @@ impl Member {
         }
     }
 
-    /// Reads once: one that has more to say is ready again at the next poll.
+    /// Reads once: if there is more, the connection is ready again at the next poll.
     fn read(&mut self, buf: &mut [u8], mut line: impl FnMut(&[u8])) {
         let n = match (&self.socket).read(buf) {
             Ok(n @ 1..) => n,
