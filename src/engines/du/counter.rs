@@ -1,175 +1,198 @@
-//! What one thread finds, in a book of its own.
+//! Counts what one thread visits.
 
 use std::collections::HashSet;
 use std::mem;
-use std::sync::atomic::Ordering;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::TryRecvError;
+use crossbeam::channel::{Receiver, Sender, TryRecvError};
 
-use super::largest::Largest;
-use super::links::Link;
-use super::tree::{Found, Kind};
-use super::{Event, Id, Shared, Sum, id};
-use crate::fs::walk::{Entry, Error, Follow, Visit};
+use super::counted::CountedFiles;
+use super::events::Event;
+use super::options::Options;
+use super::records::{HardLink, ThreadTally};
+use super::tree::Kind;
+use super::usage::Usage;
+use crate::fs::walk::{Entry, Error, FileId, Follow, Visitor};
 
-/// How often a thread tells what it has found and asks whether to go on.
-const REPORT_EVERY: Duration = Duration::from_millis(50);
+/// How often a thread sends its progress and checks for cancellation.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Counts for one thread.
-pub(super) struct Counter<'a> {
-    shared: &'a Shared<'a>,
-    book: Book,
-    /// Found since the last report.
-    found: Sum,
-    reported: Instant,
-    is_cancelled: bool,
-    /// With links followed anything can be met again; then there is but one counter.
-    met: HashSet<Id>,
+/// What all threads share while they count one root.
+pub(super) struct Shared<'a> {
+    pub(super) options: &'a Options,
+    pub(super) counted: &'a CountedFiles,
+    /// The next node id.
+    pub(super) next_node: AtomicU32,
+    /// Index of the root.
+    pub(super) root: usize,
+    pub(super) events: &'a Sender<Event>,
+    /// Closed to cancel.
+    pub(super) done: &'a Receiver<()>,
 }
 
-/// What a thread has found below one root.
-#[derive(Debug, Default)]
-pub(super) struct Book {
-    /// What is told apart.
-    pub(super) nodes: Vec<Found>,
-    /// The names of `nodes`, end to end.
-    pub(super) names: Vec<u8>,
-    /// What belongs to nodes, wherever those are.
-    pub(super) sums: Vec<(u32, Sum)>,
-    /// Files with more than one name, not counted yet.
-    pub(super) links: Vec<Link>,
-    /// Files told apart because they are large.
-    pub(super) largest: Largest,
-    /// What later roots can meet again, other than links.
-    pub(super) counted: Vec<Id>,
+impl Shared<'_> {
+    fn is_done(&self) -> bool {
+        self.done.try_recv() == Err(TryRecvError::Disconnected)
+    }
+}
+
+/// The visitor of one thread.
+pub(super) struct Counter<'a> {
+    shared: &'a Shared<'a>,
+    tally: ThreadTally,
+    /// Counted since the last [`Event::Progress`].
+    unsent: Usage,
+    sent_at: Instant,
+    is_cancelled: bool,
+    /// Files visited so far. Used only while all links are followed: any file may then be reached
+    /// again, and there is a single thread.
+    visited: HashSet<FileId>,
 }
 
 impl<'a> Counter<'a> {
     pub(super) fn new(shared: &'a Shared<'a>) -> Self {
-        let largest = Largest::new(shared.options.n_files_told);
         Counter {
             shared,
-            book: Book { largest, ..Book::default() },
-            found: Sum::default(),
-            reported: Instant::now(),
+            tally: ThreadTally::new(shared.options.n_largest_files),
+            unsent: Usage::default(),
+            sent_at: Instant::now(),
             is_cancelled: false,
-            met: HashSet::new(),
+            visited: HashSet::new(),
         }
     }
 
-    /// Reports what is left to report; says whether it was cancelled.
-    pub(super) fn finish(&mut self) -> bool {
-        self.report();
-        self.is_cancelled
+    /// Sends what has been counted since the last time, if anything. Without a receiver, counting
+    /// is cancelled.
+    pub(super) fn send_progress(&mut self) {
+        let usage = mem::take(&mut self.unsent);
+        if usage != Usage::default() {
+            let event = Event::Progress { root: self.shared.root, usage };
+            self.is_cancelled |= self.shared.events.send(event).is_err();
+        }
     }
 
-    pub(super) fn into_book(self) -> Book {
-        self.book
+    /// Whether the receiver of events is gone or `done` is closed.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.is_cancelled || self.shared.is_done()
     }
 
-    fn report(&mut self) {
-        let found = mem::take(&mut self.found);
-        let told = found == Sum::default()
-            || self.shared.events.send(Event::Found(self.shared.number, found)).is_ok();
-        let is_closed = self.shared.done.try_recv() == Err(TryRecvError::Disconnected);
-        self.is_cancelled |= !told || is_closed;
+    pub(super) fn into_tally(self) -> ThreadTally {
+        self.tally
     }
 
-    /// Whether it is left out or has been counted before.
-    fn is_skipped(&mut self, entry: &Entry<'_>) -> bool {
-        let Shared { options, seen, .. } = self.shared;
+    /// Whether the options exclude the entry.
+    fn is_excluded(&self, entry: &Entry<'_>) -> bool {
+        let options = self.shared.options;
         if options.one_file_system && entry.dir.is_some_and(|dir| dir.dev != entry.meta.dev) {
             return true;
         }
-        if !options.exclude.is_empty() {
-            let path = entry.path();
-            if options.exclude.iter().any(|pattern| pattern.matches(&path)) {
-                return true;
-            }
+        if options.exclude.is_empty() {
+            return false;
         }
-        let id = id(&entry.meta);
-        let is_again = seen.with_dirs && entry.meta.is_dir && seen.ids.contains(&id);
-        let follows = options.follow == Follow::Always && !options.count_links;
-        is_again || follows && (seen.ids.contains(&id) || !self.met.insert(id))
+        let path = entry.path();
+        options.exclude.iter().any(|pattern| pattern.matches(&path))
     }
 
-    /// Whether another name of it may be met, by another thread even.
-    fn is_link(&self, entry: &Entry<'_>) -> bool {
-        let Shared { options, seen, .. } = self.shared;
+    /// Whether an earlier root has counted the entry. Hard links are looked up when the root is
+    /// finished.
+    fn was_counted(&self, entry: &Entry<'_>) -> bool {
+        let counted = self.shared.counted;
+        let is_recorded = counted.has_dirs && entry.meta.is_dir || self.tracks_visits();
+        is_recorded && counted.ids.contains(&entry.meta.file_id())
+    }
+
+    /// Whether a file may be reached by several paths that are not hard links.
+    fn tracks_visits(&self) -> bool {
+        let options = self.shared.options;
+        options.follow == Follow::Always && !options.count_links
+    }
+
+    /// Whether the file may have another hard link in a directory of any thread.
+    fn is_hard_link(&self, entry: &Entry<'_>) -> bool {
+        let Shared { options, counted, .. } = self.shared;
         !options.count_links
             && options.follow != Follow::Always
             && !entry.meta.is_dir
-            && (entry.meta.n_links > 1 || seen.roots.contains(&id(&entry.meta)))
+            && (entry.meta.n_links > 1 || counted.root_files.contains(&entry.meta.file_id()))
     }
 
-    fn node(&mut self, entry: &Entry<'_>, kind: Kind, own: Sum) -> u32 {
-        let number = self.shared.n_nodes.fetch_add(1, Ordering::Relaxed);
-        let parent = entry.dir.map(|dir| dir.id);
-        self.book.nodes.push(Found::new(number, parent, kind, entry.name, own));
-        self.book.names.extend_from_slice(entry.name);
-        number
+    fn is_listed(&self, entry: &Entry<'_>) -> bool {
+        let (options, depth) = (self.shared.options, entry.depth());
+        let has_kind = entry.meta.is_dir || options.n_largest_files > 0;
+        depth == 0 || depth <= options.depth_max && has_kind
     }
-}
 
-impl Visit for Counter<'_> {
-    fn entry(&mut self, entry: &Entry<'_>) -> Option<u32> {
-        if self.is_skipped(entry) {
-            return None;
-        }
-        let Shared { options, seen, .. } = self.shared;
-        let meta = &entry.meta;
-        let n_files = u64::from(!meta.is_dir);
-        let own = Sum { size: options.measure.of(meta), n_bytes: meta.n_bytes, n_files };
-        let depth = entry.depth();
-        let kind = if meta.is_dir { Kind::Dir } else { Kind::File };
-        let is_told =
-            depth == 0 || depth <= options.depth_max && (meta.is_dir || options.n_files_told > 0);
-        if seen.with_dirs && (meta.is_dir || options.follow == Follow::Always) {
-            self.book.counted.push(id(meta));
-        }
-        self.found += own;
-        if self.is_link(entry) {
-            let parent = entry.dir.map(|dir| dir.id);
-            self.book.links.push(Link::new(id(meta), parent, entry.name, own, is_told));
-            return None;
-        }
-        let number = match entry.dir {
-            Some(dir) if !is_told => {
-                self.book.add(dir.id, own);
+    /// Counts an entry as a node of its own, or as part of the directory it is in. Returns the id
+    /// of that node.
+    fn count(&mut self, entry: &Entry<'_>, usage: Usage) -> u32 {
+        let n_largest_files = self.shared.options.n_largest_files;
+        match entry.dir {
+            Some(dir) if !self.is_listed(entry) => {
+                self.tally.add(dir.id, usage);
                 dir.id
             }
-            Some(dir) if !meta.is_dir && options.n_files_told < usize::MAX => {
-                if let Some((number, own)) = self.book.largest.offer(dir, entry.name, own) {
-                    self.book.add(number, own);
+            Some(dir) if !entry.meta.is_dir && n_largest_files < usize::MAX => {
+                if let Some((node, usage)) = self.tally.largest.push(dir, entry.name, usage) {
+                    self.tally.add(node, usage);
                 }
                 dir.id
             }
-            _ => self.node(entry, kind, own),
-        };
-        meta.is_dir.then_some(number)
-    }
-
-    fn failed(&mut self, error: Error) {
-        self.is_cancelled |= self.shared.events.send(Event::Failed(error)).is_err();
-    }
-
-    fn goes_on(&mut self) -> bool {
-        let now = Instant::now();
-        if now.duration_since(self.reported) >= REPORT_EVERY {
-            self.reported = now;
-            self.report();
+            dir => {
+                let id = self.shared.next_node.fetch_add(1, Ordering::Relaxed);
+                let kind = if entry.meta.is_dir { Kind::Dir } else { Kind::File };
+                self.tally.push_node(id, dir.map(|dir| dir.id), kind, entry.name, usage);
+                id
+            }
         }
-        !self.is_cancelled
+    }
+
+    fn record_hard_link(&mut self, entry: &Entry<'_>, usage: Usage) {
+        self.tally.hard_links.push(HardLink {
+            id: entry.meta.file_id(),
+            parent: entry.dir.map(|dir| dir.id),
+            name: entry.name.into(),
+            usage,
+            is_listed: self.is_listed(entry),
+        });
     }
 }
 
-impl Book {
-    /// Entries of one directory come together: they make one line.
-    fn add(&mut self, number: u32, sum: Sum) {
-        match self.sums.last_mut() {
-            Some((last, total)) if *last == number => *total += sum,
-            _ => self.sums.push((number, sum)),
+impl Visitor for Counter<'_> {
+    fn visit_entry(&mut self, entry: &Entry<'_>) -> Option<u32> {
+        if self.is_excluded(entry) || self.was_counted(entry) {
+            return None;
         }
+        let Shared { options, counted, .. } = self.shared;
+        let meta = &entry.meta;
+        if self.tracks_visits() && !self.visited.insert(meta.file_id()) {
+            return None;
+        }
+        if counted.has_dirs && (meta.is_dir || options.follow == Follow::Always) {
+            self.tally.counted.push(meta.file_id());
+        }
+        let usage = options.measure.usage(meta);
+        self.unsent += usage;
+        if self.is_hard_link(entry) {
+            self.record_hard_link(entry, usage);
+            return None;
+        }
+        let node = self.count(entry, usage);
+        meta.is_dir.then_some(node)
+    }
+
+    fn visit_error(&mut self, error: Error) {
+        self.is_cancelled |= self.shared.events.send(Event::Failed(error)).is_err();
+    }
+
+    fn after_batch(&mut self) -> ControlFlow<()> {
+        let now = Instant::now();
+        if now.duration_since(self.sent_at) >= PROGRESS_INTERVAL {
+            self.sent_at = now;
+            self.send_progress();
+            self.is_cancelled |= self.shared.is_done();
+        }
+        if self.is_cancelled { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
