@@ -1,5 +1,5 @@
-//! 8.8 du: the walk's backends with several thread counts, beside `floor`, one thread that makes the
-//! necessary system calls and nothing else.
+//! 8.8 du: the walk's backends with several thread counts, beside `floor`, one thread that makes
+//! the necessary system calls and nothing else.
 //!
 //! `scripts/compare-du` compares with other programs. `THREADBARE_FULL=1` measures larger trees and
 //! more thread counts.

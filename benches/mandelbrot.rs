@@ -1,4 +1,4 @@
-//! Exercise 8.5: draws the book's picture with every strategy, as `mandelbrot/{strategy}/{threads}`.
+//! Exercise 8.5: the book's picture with every strategy, as `mandelbrot/{strategy}/{threads}`.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use threadbare::engines::mandelbrot::{Strategy, View, draw};

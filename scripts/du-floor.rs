@@ -1,8 +1,8 @@
 //! The baseline and the test trees of `scripts/compare-du`.
 //!
 //! `du-floor PATH` counts files and their disk space with one thread and only the necessary system
-//! calls: the least work that any single-threaded du must do. `du-floor --make DIR` creates the test
-//! trees and prints their paths.
+//! calls: the least work that any single-threaded du must do. `du-floor --make DIR` creates the
+//! test trees and prints their paths.
 
 use std::env;
 use std::io::Write;

@@ -43,8 +43,8 @@ fn lines(output: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
-/// Why this machine's du cannot be compared with, if so: it must be GNU's, and of a version in which
-/// directories have an apparent size.
+/// Why this machine's du cannot be compared with, if so: it must be GNU's, and of a version in
+/// which directories have an apparent size.
 fn gnu_du_is_missing(dir: &Path) -> Option<&'static str> {
     let version = Command::new("du").arg("--version").output();
     if !version.is_ok_and(|version| version.stdout.starts_with(b"du (GNU")) {

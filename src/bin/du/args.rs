@@ -315,8 +315,8 @@ impl Gnu {
     }
 }
 
-/// The unit that GNU du uses by default: the value of the first of these variables that is set, else
-/// 1024 bytes, or 512 bytes if POSIX behaviour is asked for.
+/// The unit that GNU du uses by default: the value of the first of these variables that is set,
+/// else 1024 bytes, or 512 bytes if POSIX behaviour is asked for.
 fn unit_from_environment() -> Unit {
     let names = ["DU_BLOCK_SIZE", "BLOCK_SIZE", "BLOCKSIZE"];
     let value = names.iter().find_map(|name| env::var(name).ok());

@@ -38,8 +38,10 @@ const BAR_WIDTH_MAX: usize = 40;
 /// On a narrower terminal there are no bars, to leave room for names.
 const TERMINAL_WIDTH_MIN_FOR_BARS: usize = 32;
 
-/// Draws the largest entries of the trees, one per line: size, percentage, bar and name. The entries
-/// of a directory follow it, the largest first. Several trees are drawn below a line for their total.
+/// Draws the largest entries of the trees, one per line: size, percentage, bar and name.
+///
+/// The entries of a directory follow it, the largest first. Several trees are drawn below a line
+/// for their total.
 pub fn draw(trees: &[Tree], options: &DrawOptions) -> String {
     let rows = choose_rows(trees, options);
     let Some(total) = rows.first().map(|row| row.size) else { return String::new() };

@@ -14,7 +14,7 @@ pub enum Event {
         /// Usage of those files alone.
         usage: Usage,
     },
-    /// A path could not be read, so it is not counted.
+    /// A path could not be read. It is not counted, or, if it is a directory, its entries are not.
     Failed(Error),
     /// A root is finished.
     Done {

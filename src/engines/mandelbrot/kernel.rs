@@ -45,8 +45,8 @@ impl WithSimd for Row<'_> {
     }
 }
 
-/// Counts as many points as fit `VECTORS` vectors. A point that has escaped is no longer counted: its
-/// distance only grows, to infinity and then to NaN, and neither is at most 4.
+/// Counts as many points as fit `VECTORS` vectors. A point that has escaped is no longer counted:
+/// its distance only grows, to infinity and then to NaN, and neither is at most 4.
 #[allow(clippy::inline_always)]
 #[inline(always)]
 fn block<S: Simd>(simd: S, xs: &[f64], y: f64, iterations: u32, counts: &mut [f64]) {

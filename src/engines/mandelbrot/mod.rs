@@ -2,10 +2,10 @@
 //!
 //! The picture is that of `gopl.io/ch3/mandelbrot`, pixel for pixel: the grey of a point is
 //! 255 - 15·n modulo 256, where n is the number of iterations before its distance from 0 exceeds 2,
-//! and black if it never does. The comparison is made on squares, re² + im² > 4, which needs neither
-//! a root nor a division; it could differ from `hypot` only where the distance is within rounding of
-//! 2, which is the case for no pixel of the book's picture. There is no fused multiply-add: Go on
-//! amd64 rounds twice as well.
+//! and black if it never does. The comparison is made on squares, re² + im² > 4, which needs
+//! neither a root nor a division; it could differ from `hypot` only where the distance is within
+//! rounding of 2, which is the case for no pixel of the book's picture. There is no fused
+//! multiply-add: Go on amd64 rounds twice as well.
 
 mod draw;
 mod error;

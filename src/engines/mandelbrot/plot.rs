@@ -7,7 +7,8 @@ use super::strategy::Strategy;
 use super::sweep::Measurement;
 
 const SIZE: (u32, u32) = (800, 560);
-const COLOURS: [RGBColor; 3] = [RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115)]; // safe for colour-blind readers
+/// Colours that colour-blind readers can tell apart.
+const COLOURS: [RGBColor; 3] = [RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115)];
 const FONT: &str = "sans-serif";
 
 /// Plots the speed-up of each parallel strategy as an SVG document, beside the ideal: as many times
@@ -28,7 +29,8 @@ fn draw(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let threads_max = measurements.iter().map(|m| m.threads).max().unwrap_or(1);
     let fastest = measurements.iter().map(|m| m.speed_up).fold(1.0, f64::max);
-    let (x_max, y_max) = (threads_max as f64 * 1.05, fastest.max(n_cpus as f64) * 1.5); // room for the legend
+    // Half as much again at the top, for the legend.
+    let (x_max, y_max) = (threads_max as f64 * 1.05, fastest.max(n_cpus as f64) * 1.5);
     let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)

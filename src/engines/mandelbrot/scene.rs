@@ -70,7 +70,7 @@ impl Scene {
         }
     }
 
-    /// An earlier row with the same pixels: its imaginary part is exactly the negative of this row's.
+    /// An earlier row with the same pixels: its imaginary part is exactly this row's, negated.
     fn mirrored_row(&self, row: usize) -> Option<usize> {
         let y = -self.ys[row];
         let mirrored = self.ys.partition_point(|&other| other < y);
@@ -78,8 +78,8 @@ impl Scene {
     }
 }
 
-/// The coordinates of pixels along one axis, computed in the book's order of operations so that they
-/// are rounded alike.
+/// The coordinates of pixels along one axis, computed in the book's order of operations so that
+/// they are rounded alike.
 fn coordinates(n_pixels: usize, min: f64, max: f64) -> Vec<f64> {
     (0..n_pixels).map(|p| p as f64 / n_pixels as f64 * (max - min) + min).collect()
 }

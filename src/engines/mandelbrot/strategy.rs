@@ -21,7 +21,7 @@ pub enum Strategy {
     /// One new thread per row, which sends the row back over a channel; a semaphore limits how many
     /// run at once.
     Rows,
-    /// One thread per chunk of adjacent rows. All chunks have the same height, but some take longer.
+    /// One thread per chunk of adjacent rows. Chunks have the same height, but some take longer.
     Chunks,
     /// One task per row in a rayon pool, where idle threads steal work.
     Rayon,

@@ -28,9 +28,10 @@ pub struct Measurement {
     pub efficiency: f64,
 }
 
-/// Draws `view` with each strategy and each thread count in `threads`, `repetitions` times. The cases
-/// take turns, so that a change in the machine's load affects all of them. The first measurement is
-/// the sequential strategy's.
+/// Draws `view` with each strategy and each thread count in `threads`, `repetitions` times.
+///
+/// The cases take turns, so that a change in the machine's load affects all of them. The first
+/// measurement is the sequential strategy's.
 ///
 /// # Errors
 /// The errors of [`draw`].

@@ -190,6 +190,7 @@ fn paths_longer_than_the_kernel_accepts_are_walked() {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 fn an_unreadable_directory_is_an_error_and_the_rest_is_walked() {
     if getuid().is_root() {
         eprintln!("skipped: root can read every directory");

@@ -1,22 +1,19 @@
 //! du's output: the tree on a terminal, JSON, the book's totals, partial results on an interrupt.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Process, command, outcome, run};
+use crate::support::{Process, command, outcome, pseudo_terminal, run};
 
 fn tree() -> TempDir {
     let dir = tempdir().unwrap();
@@ -34,7 +31,9 @@ fn tree() -> TempDir {
 
 /// What du prints in `dir` on a terminal of the given size.
 fn on_terminal(dir: &Path, args: &[&str], (columns, rows): (u16, u16), no_color: &str) -> String {
-    let (mut master, terminal) = pseudo_terminal(columns, rows);
+    let (mut master, terminal) = pseudo_terminal();
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&master, size).unwrap();
     let mut command = command("du", args);
     command.current_dir(dir).env("NO_COLOR", no_color).env("TERM", "xterm");
     let mut child = command.stdout(Stdio::from(terminal)).spawn().unwrap();
@@ -43,16 +42,6 @@ fn on_terminal(dir: &Path, args: &[&str], (columns, rows): (u16, u16), no_color:
     _ = master.read_to_end(&mut output); // ends with EIO when du has closed the terminal
     assert!(child.wait().unwrap().success());
     String::from_utf8(output).unwrap().replace("\r\n", "\n")
-}
-
-fn pseudo_terminal(ws_col: u16, ws_row: u16) -> (File, OwnedFd) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    tcsetwinsize(&master, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap();
-    let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    (File::from(master), terminal)
 }
 
 #[test]
