@@ -1,4 +1,4 @@
-//! The tree as people look at it: the largest entries, and how much each is of the whole.
+//! Draws trees for a terminal: the largest entries, each with a bar for its share of the total.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,21 +7,21 @@ use std::fmt::Write;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::size::Unit;
-use super::tree::{Kind, Order, Tree};
+use super::tree::{Kind, SortedChildren, Tree};
 use crate::text::printable::Escaped;
 
-/// What is drawn, and where.
+/// What is drawn, and for what terminal.
 #[derive(Clone, Debug)]
-pub struct View {
-    /// What sizes are printed in.
+pub struct DrawOptions {
+    /// The unit of sizes.
     pub unit: Unit,
-    /// Steps below a root down to which there are lines.
+    /// Maximum number of steps between a root and an entry that is drawn.
     pub depth_max: u32,
-    /// Lines.
+    /// Maximum number of entries, one per line, the total of several roots included.
     pub n_entries: usize,
-    /// Columns.
+    /// Width of the terminal in columns.
     pub width: usize,
-    /// Whether the terminal is told colours.
+    /// Whether to emit colour escape sequences.
     pub is_colored: bool,
 }
 
@@ -30,41 +30,46 @@ const BLUE: &str = "\x1b[1;34m";
 const GREEN: &str = "\x1b[32m";
 const FAINT: &str = "\x1b[2m";
 
-/// Columns of a step down.
-const STEP: usize = 3;
+/// Columns of indentation per level.
+const INDENT: usize = 3;
 /// Columns of `100%` with a space on each side.
-const PERCENT: usize = 6;
-const BAR_MAX: usize = 40;
-/// Below so many columns names are worth more than bars.
-const BAR_FROM: usize = 32;
+const PERCENT_WIDTH: usize = 6;
+const BAR_WIDTH_MAX: usize = 40;
+/// On a narrower terminal there are no bars, to leave room for names.
+const TERMINAL_WIDTH_MIN_FOR_BARS: usize = 32;
 
-/// Draws the largest entries, a line each, the largest first, what is in a directory below it.
-/// Several trees become one.
-pub fn draw(trees: &[Tree], view: &View) -> String {
-    let rows = choose(trees, view);
+/// Draws the largest entries of the trees, one per line: size, percentage, bar and name.
+///
+/// The entries of a directory follow it, the largest first. Several trees are drawn below a line
+/// for their total.
+pub fn draw(trees: &[Tree], options: &DrawOptions) -> String {
+    let rows = choose_rows(trees, options);
     let Some(total) = rows.first().map(|row| row.size) else { return String::new() };
-    let sizes: Vec<String> = rows.iter().map(|row| view.unit.format(row.size)).collect();
+    let sizes: Vec<String> = rows.iter().map(|row| options.unit.format(row.size)).collect();
     let size_width = sizes.iter().map(String::len).max().unwrap_or(0);
-    let bar_width = if view.width < BAR_FROM { 0 } else { (view.width / 4).min(BAR_MAX) };
-    let taken = size_width + PERCENT + bar_width + usize::from(bar_width > 0);
-    let name_width = view.width.saturating_sub(taken).max(STEP);
+    let bar_width = match options.width {
+        ..TERMINAL_WIDTH_MIN_FOR_BARS => 0,
+        width => (width / 4).min(BAR_WIDTH_MAX),
+    };
+    let n_used = size_width + PERCENT_WIDTH + bar_width + usize::from(bar_width > 0);
+    let name_width = options.width.saturating_sub(n_used).max(INDENT);
     let mut text = String::new();
-    for number in downwards(&rows) {
-        let row = &rows[number];
+    for index in in_tree_order(&rows) {
+        let row = &rows[index];
         let percent = percent(row.size, total);
-        let size = paint(&format!("{:>size_width$}", sizes[number]), BOLD, view);
+        let size = paint(&format!("{:>size_width$}", sizes[index]), BOLD, options);
         let parent = row.parent.map_or(total, |parent| rows[parent].size);
-        let bar = bar([row.size, parent, total], bar_width, view);
-        let branch = branch(&rows, number, name_width / 2 / STEP);
+        let bar = bar([row.size, parent, total], bar_width, options);
+        let branch = branch(&rows, index, name_width / 2 / INDENT);
         let name = shortened(&row.name, name_width.saturating_sub(branch.width()).max(1));
-        let name = paint(&name, if row.kind == Kind::Dir { BLUE } else { "" }, view);
-        let branch = paint(&branch, FAINT, view);
-        _ = writeln!(text, "{size} {percent:>4} {bar}{branch}{name}"); // a String takes all
+        let name = paint(&name, if row.kind == Kind::Dir { BLUE } else { "" }, options);
+        let branch = paint(&branch, FAINT, options);
+        writeln!(text, "{size} {percent:>4} {bar}{branch}{name}").expect("a String never fails");
     }
     text
 }
 
-/// An entry that is drawn.
+/// An entry that is drawn; parent and children are indices of rows.
 struct Row {
     name: String,
     size: u64,
@@ -73,8 +78,8 @@ struct Row {
     children: Vec<usize>,
 }
 
-/// An entry that may be drawn: the next one is the largest, of one size that with the smallest
-/// path.
+/// An entry that may be drawn. The greatest candidate is the largest entry, and of the entries of
+/// one size, the one with the smallest path.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     size: u64,
@@ -85,9 +90,9 @@ struct Candidate {
     parent: Option<usize>,
 }
 
-/// The largest entries, each after its directory.
-fn choose(trees: &[Tree], view: &View) -> Vec<Row> {
-    let orders: Vec<Order> = trees.iter().map(Order::of).collect();
+/// The largest entries, each after the directory that contains it.
+fn choose_rows(trees: &[Tree], options: &DrawOptions) -> Vec<Row> {
+    let sorted: Vec<SortedChildren> = trees.iter().map(SortedChildren::new).collect();
     let mut rows = Vec::new();
     if trees.len() > 1 {
         let size = trees.iter().fold(0u64, |sum, tree| sum.saturating_add(tree.total().size));
@@ -95,31 +100,33 @@ fn choose(trees: &[Tree], view: &View) -> Vec<Row> {
         rows.push(Row { name, size, kind: Kind::File, parent: None, children: Vec::new() });
     }
     let parent = rows.len().checked_sub(1);
-    let root = |(tree, of): (usize, &Tree)| {
-        let path = Reverse(of.root().to_vec());
-        Candidate { size: of.sum(0).size, path, depth: 0, tree, node: 0, parent }
+    let root = |(index, tree): (usize, &Tree)| {
+        let path = Reverse(tree.root().to_vec());
+        Candidate { size: tree.usage(0).size, path, depth: 0, tree: index, node: 0, parent }
     };
     let mut candidates: BinaryHeap<Candidate> = trees.iter().enumerate().map(root).collect();
-    while rows.len() < view.n_entries
-        && let Some(Candidate { size, path, depth, tree, node, parent }) = candidates.pop()
+    while rows.len() < options.n_entries
+        && let Some(chosen) = candidates.pop()
     {
-        let (of, number) = (&trees[tree], rows.len());
-        let (kind, children) = (of.kind(node), Vec::new());
-        rows.push(Row { name: label(of, node), size, kind, parent, children });
+        let Candidate { size, depth, node, parent, .. } = chosen;
+        let (tree, index) = (&trees[chosen.tree], rows.len());
+        let (kind, children) = (tree.kind(node), Vec::new());
+        rows.push(Row { name: label(tree, node), size, kind, parent, children });
         if let Some(parent) = parent {
-            rows[parent].children.push(number);
+            rows[parent].children.push(index);
         }
-        let inside = if depth < view.depth_max { orders[tree].children(node) } else { &[] };
-        candidates.extend(inside.iter().map(|&node| {
-            let path = Reverse([&*path.0, b"/", of.name(node)].concat());
-            let size = of.sum(node).size;
-            Candidate { size, path, depth: depth + 1, tree, node, parent: Some(number) }
+        let is_deepest = depth >= options.depth_max;
+        let children = if is_deepest { &[] } else { sorted[chosen.tree].children(node) };
+        candidates.extend(children.iter().map(|&node| {
+            let path = Reverse([&*chosen.path.0, b"/", tree.name(node)].concat());
+            let (size, tree, depth) = (tree.usage(node).size, chosen.tree, depth + 1);
+            Candidate { size, path, depth, tree, node, parent: Some(index) }
         }));
     }
     rows
 }
 
-/// A name that can harm neither line nor terminal; below the root directories end with a slash.
+/// The name of a node with control characters escaped. Directories below the root end with a slash.
 fn label(tree: &Tree, node: u32) -> String {
     let name = String::from_utf8_lossy(tree.name(node));
     let mut label = Escaped(&name).to_string();
@@ -132,13 +139,13 @@ fn label(tree: &Tree, node: u32) -> String {
     label
 }
 
-/// The numbers of the rows from top to bottom.
-fn downwards(rows: &[Row]) -> Vec<usize> {
+/// The indices of the rows from top to bottom: every row is followed by its children.
+fn in_tree_order(rows: &[Row]) -> Vec<usize> {
     let mut order = Vec::new();
-    let mut waiting = vec![0];
-    while let Some(number) = waiting.pop() {
-        order.push(number);
-        waiting.extend(rows[number].children.iter().rev());
+    let mut stack = vec![0];
+    while let Some(index) = stack.pop() {
+        order.push(index);
+        stack.extend(rows[index].children.iter().rev());
     }
     order
 }
@@ -151,8 +158,8 @@ fn percent(size: u64, total: u64) -> String {
     }
 }
 
-/// The part of the whole that this is, in a shadow of what its directory is.
-fn bar([size, parent, total]: [u64; 3], width: usize, view: &View) -> String {
+/// A bar for the share that `size` has of `total`; behind it, shaded, the share of the directory.
+fn bar([size, parent, total]: [u64; 3], width: usize, options: &DrawOptions) -> String {
     if width == 0 {
         return String::new();
     }
@@ -163,24 +170,25 @@ fn bar([size, parent, total]: [u64; 3], width: usize, view: &View) -> String {
     let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let own = "█".repeat(eighths(size) / 8) + parts[eighths(size) % 8];
     let n_own = eighths(size).div_ceil(8);
-    let n_shadow = eighths(parent).div_ceil(8) - n_own;
-    let shadow = "░".repeat(n_shadow);
-    let space = " ".repeat(width + 1 - n_own - n_shadow);
-    paint(&own, GREEN, view) + &paint(&shadow, FAINT, view) + &space
+    let n_shaded = eighths(parent).div_ceil(8) - n_own;
+    let shade = "░".repeat(n_shaded);
+    let space = " ".repeat(width + 1 - n_own - n_shaded);
+    paint(&own, GREEN, options) + &paint(&shade, FAINT, options) + &space
 }
 
-/// The lines that lead to a row, of the innermost steps only where there are many.
-fn branch(rows: &[Row], number: usize, n_steps_max: usize) -> String {
-    let mut steps = Vec::new();
-    let mut at = number;
+/// The branches of the tree to the left of a row's name; if there are more than `n_levels_max`, the
+/// outer ones are replaced by an ellipsis.
+fn branch(rows: &[Row], index: usize, n_levels_max: usize) -> String {
+    let mut levels = Vec::new();
+    let mut at = index;
     while let Some(parent) = rows[at].parent {
-        if steps.len() == n_steps_max {
-            _ = steps.pop();
-            steps.push("…  ");
+        if levels.len() == n_levels_max {
+            _ = levels.pop();
+            levels.push("…  ");
             break;
         }
         let is_last = rows[parent].children.last() == Some(&at);
-        steps.push(match (at == number, is_last) {
+        levels.push(match (at == index, is_last) {
             (true, true) => "└─ ",
             (true, false) => "├─ ",
             (false, true) => "   ",
@@ -188,11 +196,11 @@ fn branch(rows: &[Row], number: usize, n_steps_max: usize) -> String {
         });
         at = parent;
     }
-    steps.reverse();
-    steps.concat()
+    levels.reverse();
+    levels.concat()
 }
 
-/// As much of a name as there is room for.
+/// The name, cut off with an ellipsis if it is wider than `width` columns.
 fn shortened(name: &str, width: usize) -> String {
     if name.width() <= width {
         return name.to_owned();
@@ -208,8 +216,8 @@ fn shortened(name: &str, width: usize) -> String {
     short
 }
 
-fn paint(text: &str, color: &str, view: &View) -> String {
-    let is_plain = !view.is_colored || color.is_empty() || text.is_empty();
+fn paint(text: &str, color: &str, options: &DrawOptions) -> String {
+    let is_plain = !options.is_colored || color.is_empty() || text.is_empty();
     if is_plain { text.to_owned() } else { format!("{color}{text}\x1b[0m") }
 }
 
@@ -225,8 +233,8 @@ mod tests {
     use super::*;
     use crate::engines::du::{Event, Measure, Options, run};
 
-    /// A tree of lengths that are the same on every file system.
-    fn folder() -> TempDir {
+    /// A directory whose lengths are the same on every file system.
+    fn directory() -> TempDir {
         let dir = tempfile::tempdir().unwrap();
         for (name, len) in [
             ("photos/2024/a.jpg", 500_000),
@@ -242,25 +250,24 @@ mod tests {
         dir
     }
 
-    fn trees(roots: &[&Path], n_files_told: usize) -> Vec<Tree> {
-        let (events, happened) = unbounded();
+    fn trees(roots: &[&Path], n_largest_files: usize) -> Vec<Tree> {
+        let (events_tx, events_rx) = unbounded();
         let roots: Vec<_> = roots.iter().map(|root| root.to_path_buf()).collect();
-        let options = Options { measure: Measure::Lengths, n_files_told, ..Options::default() };
-        run(&roots, &options, &events, &never()).unwrap();
-        drop(events);
-        let done = |event| if let Event::Done(_, tree) = event { tree } else { None };
-        happened.into_iter().filter_map(done).collect()
+        let options = Options { measure: Measure::Lengths, n_largest_files, ..Options::default() };
+        run(&roots, &options, &events_tx, &never()).unwrap();
+        let tree = |event| if let Event::Done { tree, .. } = event { tree } else { None };
+        events_rx.try_iter().filter_map(tree).collect()
     }
 
-    fn view(n_entries: usize, width: usize) -> View {
-        View { unit: Unit::Si, depth_max: u32::MAX, n_entries, width, is_colored: false }
+    fn options(n_entries: usize, width: usize) -> DrawOptions {
+        DrawOptions { unit: Unit::Si, depth_max: u32::MAX, n_entries, width, is_colored: false }
     }
 
     #[test]
-    fn the_largest_first_and_below_their_directory() {
-        let dir = folder();
+    fn entries_follow_their_directory_largest_first() {
+        let dir = directory();
         let trees = trees(&[dir.path()], 4);
-        let text = draw(&trees, &view(7, 66));
+        let text = draw(&trees, &options(7, 66));
         let lines: Vec<&str> = text.lines().skip(1).collect();
         let expected = [
             "875k  88% ██████████████░░ ├─ photos/",
@@ -275,16 +282,16 @@ mod tests {
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        let dir = folder();
-        let text = draw(&trees(&[dir.path()], usize::MAX), &view(99, 80));
+        let dir = directory();
+        let text = draw(&trees(&[dir.path()], usize::MAX), &options(99, 80));
         assert!(text.contains("x\\ny\n") && text.lines().count() == 9, "{text}");
     }
 
     #[test]
-    fn several_roots_are_compared() {
-        let dir = folder();
+    fn several_roots_are_drawn_below_their_total() {
+        let dir = directory();
         let roots = [&*dir.path().join("small"), &*dir.path().join("photos")];
-        let text = draw(&trees(&roots, 0), &view(9, 200));
+        let text = draw(&trees(&roots, 0), &options(9, 200));
         let names: Vec<&str> =
             text.lines().filter_map(|line| line.split(' ').next_back()).collect();
         let ends = ["total", "/photos", "2024/", "/small"];
@@ -292,12 +299,12 @@ mod tests {
     }
 
     #[test]
-    fn depth_and_colour() {
-        let dir = folder();
+    fn depth_is_limited_and_directories_are_coloured() {
+        let dir = directory();
         let trees = trees(&[dir.path()], 4);
-        let shallow = draw(&trees, &View { depth_max: 1, ..view(99, 80) });
+        let shallow = draw(&trees, &DrawOptions { depth_max: 1, ..options(99, 80) });
         assert!(shallow.contains("photos") && !shallow.contains("2024"), "{shallow}");
-        let colored = draw(&trees, &View { is_colored: true, ..view(3, 80) });
+        let colored = draw(&trees, &DrawOptions { is_colored: true, ..options(3, 80) });
         assert!(colored.contains("\x1b[1;34mphotos/\x1b[0m"), "{colored}");
     }
 
@@ -319,7 +326,7 @@ mod tests {
         fs::write(deep.join("file"), [0; 1_000]).unwrap();
         let trees = trees(&[dir.path()], 9);
         for width in [20, 31, 32, 40, 80, 120, 200] {
-            let text = draw(&trees, &view(99, width));
+            let text = draw(&trees, &options(99, width));
             assert_eq!(text.lines().count(), 26);
             let widest = text.lines().map(UnicodeWidthStr::width).max();
             assert!(widest <= Some(width), "{width}: {widest:?}\n{text}");
@@ -328,14 +335,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bars_are_as_wide_as_they_should_be(size: u64, more: u64, rest: u64, width in 1usize..99) {
+        fn bars_fill_their_width(size: u64, more: u64, rest: u64, width in 1usize..99) {
             let parent = size.saturating_add(more);
             let sizes = [size, parent, parent.saturating_add(rest)];
-            prop_assert_eq!(bar(sizes, width, &view(1, 80)).width(), width + 1);
+            prop_assert_eq!(bar(sizes, width, &options(1, 80)).width(), width + 1);
         }
 
         #[test]
-        fn any_name_is_cut_to_its_room(name: String, width in 1usize..20) {
+        fn any_name_is_cut_to_its_width(name: String, width in 1usize..20) {
             prop_assert!(shortened(&name, width).width() <= width);
         }
     }

@@ -1,22 +1,19 @@
-//! What du shows people and programs: the tree, JSON, the book's totals, and what an interrupt leaves.
+//! du's output: the tree on a terminal, JSON, the book's totals, partial results on an interrupt.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Process, command, outcome, run};
+use crate::support::{Process, command, outcome, pseudo_terminal, run};
 
 fn tree() -> TempDir {
     let dir = tempdir().unwrap();
@@ -32,31 +29,23 @@ fn tree() -> TempDir {
     dir
 }
 
-/// What du shows in `dir` on a terminal of that size.
+/// What du prints in `dir` on a terminal of the given size.
 fn on_terminal(dir: &Path, args: &[&str], (columns, rows): (u16, u16), no_color: &str) -> String {
-    let (mut master, terminal) = pseudo_terminal(columns, rows);
+    let (mut master, terminal) = pseudo_terminal();
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&master, size).unwrap();
     let mut command = command("du", args);
     command.current_dir(dir).env("NO_COLOR", no_color).env("TERM", "xterm");
     let mut child = command.stdout(Stdio::from(terminal)).spawn().unwrap();
-    drop(command); // and with it our end of the terminal
-    let mut seen = Vec::new();
-    _ = master.read_to_end(&mut seen); // EIO when the last holder of the terminal has gone
+    drop(command); // closes our copy of the terminal
+    let mut output = Vec::new();
+    _ = master.read_to_end(&mut output); // ends with EIO when du has closed the terminal
     assert!(child.wait().unwrap().success());
-    String::from_utf8(seen).unwrap().replace("\r\n", "\n")
-}
-
-fn pseudo_terminal(ws_col: u16, ws_row: u16) -> (File, OwnedFd) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    tcsetwinsize(&master, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap();
-    let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    (File::from(master), terminal)
+    String::from_utf8(output).unwrap().replace("\r\n", "\n")
 }
 
 #[test]
-fn a_terminal_gets_a_tree_that_fits() {
+fn a_terminal_gets_a_tree_of_its_size() {
     let dir = tree();
     for (columns, rows) in [(40, 10), (80, 24), (200, 60), (1, 1)] {
         let text = on_terminal(dir.path(), &["--threads", "4"], (columns, rows), "1");
@@ -73,7 +62,7 @@ fn a_terminal_gets_a_tree_that_fits() {
 }
 
 #[test]
-fn a_terminal_gets_lines_for_flags_of_gnus() {
+fn a_terminal_gets_lines_with_flags_of_gnu_du() {
     let dir = tree();
     for args in [&["-s"][..], &["--flat", "-d0"], &["-hs"], &["-d", "0", "-k"]] {
         let text = on_terminal(dir.path(), args, (80, 24), "");
@@ -82,9 +71,9 @@ fn a_terminal_gets_lines_for_flags_of_gnus() {
 }
 
 #[test]
-fn the_tree_is_the_same_every_run_and_by_every_walker() {
+fn every_walker_and_every_run_draws_the_same_tree() {
     let dir = tree();
-    let of = |args: &[&str]| {
+    let stdout = |args: &[&str]| {
         let mut command = command("du", &["--tree", "-n", "30", "--apparent-size"]);
         let outcome = outcome({
             command.args(args).current_dir(&dir);
@@ -93,18 +82,18 @@ fn the_tree_is_the_same_every_run_and_by_every_walker() {
         assert_eq!((outcome.code(), &*outcome.stderr), (0, ""));
         outcome.stdout
     };
-    let first = of(&[]);
+    let first = stdout(&[]);
     assert!(first.contains("├─ one\n") && first.contains("big/\n"), "{first}");
     for _ in 0..10 {
-        assert_eq!(of(&[]), first);
+        assert_eq!(stdout(&[]), first);
     }
     for args in [["--walker", "ordered"], ["--walker", "jwalk"], ["--threads", "1"]] {
-        assert_eq!(of(&args), first, "{args:?}");
+        assert_eq!(stdout(&args), first, "{args:?}");
     }
 }
 
 #[test]
-fn json_has_all_and_loses_no_name() {
+fn json_has_errors_and_the_bytes_of_names_that_are_not_utf8() {
     let dir = tempdir().unwrap();
     fs::create_dir(dir.path().join("a")).unwrap();
     fs::write(dir.path().join(OsStr::from_bytes(b"a/\xffx")), [1; 5]).unwrap();
@@ -130,7 +119,7 @@ fn json_has_all_and_loses_no_name() {
 }
 
 #[test]
-fn the_books_totals_are_the_lessons() {
+fn totals_are_those_of_the_lesson_du1() {
     let dir = tree();
     fs::hard_link(dir.path().join("big/one"), dir.path().join("small/one")).unwrap();
     let root = dir.path().to_str().unwrap();
@@ -145,8 +134,8 @@ fn the_books_totals_are_the_lessons() {
 #[test]
 fn an_interrupt_leaves_partial_sums() {
     let check = |args: &[&str], is_marked: fn(&str) -> bool| {
-        // Everything there is, again and again: it is not over when the signal comes. The first
-        // root's failure says that counting has begun, of that root at least.
+        // The whole file system a hundred times: counting is not finished when the signal arrives.
+        // The error of the first root shows that counting has begun.
         let mut command = command("du", args);
         command.args(["-l", "--threads", "2", "/missing"]).args(vec!["/"; 100]);
         let mut process = Process::start(&mut command);
@@ -160,9 +149,9 @@ fn an_interrupt_leaves_partial_sums() {
             outcome.stdout
         );
     };
-    check(&["-v"], |text| text.ends_with("/: 0 files  0.0 GB (partial)\n"));
-    check(&["-s"], |text| text.ends_with("\t/ (partial)\n"));
-    check(&["-sc"], |text| text.ends_with("\ttotal (partial)\n"));
-    check(&["--tree", "-n", "1"], |text| text.ends_with(" / (partial)\n"));
-    check(&["--json", "-d0"], |text| text.ends_with(",\"partial\":true}\n"));
+    check(&["-v"], |stdout| stdout.ends_with("/: 0 files  0.0 GB (partial)\n"));
+    check(&["-s"], |stdout| stdout.ends_with("\t/ (partial)\n"));
+    check(&["-sc"], |stdout| stdout.ends_with("\ttotal (partial)\n"));
+    check(&["--tree", "-n", "1"], |stdout| stdout.ends_with(" / (partial)\n"));
+    check(&["--json", "-d0"], |stdout| stdout.ends_with(",\"partial\":true}\n"));
 }
