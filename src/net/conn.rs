@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{SendFlags, send};
 use socket2::{SockRef, TcpKeepalive};
 
-use super::close::{self, CLOSE_TIMEOUT, refuse};
+use super::close::{CLOSE_TIMEOUT, close_gracefully, refuse};
 use super::errors::Error;
 use crate::threads::{Permit, lock};
 
@@ -98,7 +98,7 @@ impl Conn {
     /// (RFC 2525, 2.17).
     pub fn close_gracefully(&self) {
         self.mark_drained();
-        close::gracefully(&self.stream);
+        close_gracefully(&self.stream);
     }
 
     /// Sends `reason` as a line and closes, without waiting for the client.

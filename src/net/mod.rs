@@ -17,6 +17,7 @@ mod outbox;
 mod send_file;
 mod stream;
 
+pub use close::close_gracefully;
 pub use conn::{Conn, close_all_gracefully, dial};
 pub use copy::copy;
 pub use errors::{Error, is_disconnect};
