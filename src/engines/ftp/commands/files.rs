@@ -1,211 +1,175 @@
-//! Commands about files that move no data: names, sizes, times, directories.
+//! Commands about files and directories that need no data connection.
 
-use std::io;
+use super::arg::Arg;
+use crate::engines::ftp::facts;
+use crate::engines::ftp::listing::{Format, Listing, Options, parse_options};
+use crate::engines::ftp::names;
+use crate::engines::ftp::reply::{Next, Outcome, Reply, ReplyError, done, quoted};
+use crate::engines::ftp::session::Session;
+use crate::fs::jail::{Info, Kind, relative};
 
-use super::command::Command;
-use super::facts;
-use super::listing::{Form, Listing};
-use super::names;
-use super::reply::{self, Reply};
-use super::session::{Done, Session};
-use super::users::Rights;
-use crate::fs::jail::{Info, Kind, below};
+/// Maximum number of entries that STAT lists: on the control connection nothing can be aborted.
+const STAT_ENTRIES_MAX: usize = 1000;
 
-/// Entries that STAT shows on the control connection, where nothing can be aborted.
-const STAT_MAX: usize = 1000;
-
-impl Session<'_, '_> {
-    pub(super) fn cwd(&mut self, arg: &[u8]) -> Done {
-        let path = self.path(arg)?;
-        self.server.jail.folder(below(&path)).map_err(|err| refusal(&err))?;
-        self.state.cwd = path;
-        Ok(Reply::new(250, "There."))
-    }
-
-    pub(super) fn pwd(&self) -> Reply {
-        Reply::new(257, [&*reply::quoted(&self.state.cwd), b" is the directory."].concat())
-    }
-
-    pub(super) fn rnfr(&mut self, command: &Command) -> Done {
-        self.may_write()?;
-        let path = self.path(&command.arg)?;
-        let (folder, name) = self.server.jail.folder_of(below(&path)).map_err(|e| refusal(&e))?;
-        folder.info(name).map_err(|err| refusal(&err))?;
-        self.state.rename_from = Some(path);
-        Ok(Reply::new(350, "And its new name?"))
-    }
-
-    pub(super) fn rnto(&mut self, command: &Command) -> Done {
-        self.may_write()?;
-        let Some(from) = self.state.rename_from.take() else {
-            return Err(Reply::new(503, "RNFR comes just before."));
-        };
-        let to = self.new_path(&command.arg)?;
-        let renamed = self.server.jail.rename(below(&from), below(&to));
-        renamed.map_err(|err| refusal(&err))?;
-        Ok(Reply::new(250, "Renamed."))
-    }
-
-    pub(super) fn dele(&mut self, command: &Command) -> Done {
-        self.may_write()?;
-        let path = self.path(&command.arg)?;
-        self.server.jail.remove_file(below(&path)).map_err(|err| refusal(&err))?;
-        Ok(Reply::new(250, "Deleted."))
-    }
-
-    pub(super) fn rmd(&mut self, command: &Command) -> Done {
-        self.may_write()?;
-        let path = self.path(&command.arg)?;
-        self.server.jail.remove_dir(below(&path)).map_err(|err| refusal(&err))?;
-        Ok(Reply::new(250, "Removed."))
-    }
-
-    pub(super) fn mkd(&mut self, command: &Command) -> Done {
-        self.may_write()?;
-        let path = self.new_path(&command.arg)?;
-        self.server.jail.create_dir(below(&path)).map_err(|err| refusal(&err))?;
-        Ok(Reply::new(257, [&*reply::quoted(&path), b" is made."].concat()))
-    }
-
-    /// How many bytes RETR would send; in TYPE A only RETR itself finds out.
-    pub(super) fn size(&self, command: &Command) -> Done {
-        if self.state.is_ascii {
-            return Err(Reply::new(550, "Only in TYPE I."));
-        }
-        let info = self.regular(command)?;
-        Ok(Reply::new(213, info.len.to_string()))
-    }
-
-    pub(super) fn mdtm(&self, command: &Command) -> Done {
-        let info = self.regular(command)?;
-        Ok(Reply::new(213, facts::stamp(info.modified)))
-    }
-
-    pub(super) fn mfmt(&self, command: &Command) -> Done {
-        self.may_write()?;
-        let end = command.arg.iter().position(|byte| *byte == b' ').unwrap_or(command.arg.len());
-        let (stamp, name) = command.arg.split_at(end);
-        let seconds = str::from_utf8(stamp).ok().and_then(facts::seconds);
-        let (Some(seconds), Some((_, name))) = (seconds, name.split_first()) else {
-            return Err(Reply::new(501, "It goes MFMT YYYYMMDDhhmmss name."));
-        };
-        let path = self.path(name)?;
-        let done = self.server.jail.set_modified(below(&path), seconds);
-        done.map_err(|err| refusal(&err))?;
-        let stamp = facts::stamp(seconds);
-        Ok(Reply::new(213, [format!("Modify={stamp}; ").as_bytes(), name].concat()))
-    }
-
-    pub(super) fn chmod(&self, arg: &str) -> Done {
-        self.may_write()?;
-        let (mode, name) = arg.split_once(' ').unwrap_or((arg, ""));
-        let mode = u32::from_str_radix(mode, 8).ok().filter(|mode| *mode <= 0o777);
-        let Some(mode) = mode.filter(|_| !name.is_empty()) else {
-            return Err(Reply::new(501, "It goes SITE CHMOD 644 name."));
-        };
-        let path = self.path(name.as_bytes())?;
-        self.server.jail.set_mode(below(&path), mode).map_err(|err| refusal(&err))?;
-        Ok(Reply::new(200, "Done."))
-    }
-
-    pub(super) fn mlst(&self, command: &Command) -> Done {
-        let path = self.path_or_cwd(&command.arg)?;
-        let info = self.server.jail.info(below(&path)).map_err(|err| refusal(&err))?;
-        let line = self.state.facts.line(&info, &path, self.rights()?);
-        Ok(Reply::lines(250, "Facts:", [line], "End"))
-    }
-
-    /// A listing on the control connection.
-    pub(super) fn stat_path(&self, command: &Command) -> Done {
-        let mut listing = self.listing(&command.arg, Form::Long { now: now() })?;
-        listing.n_max = listing.n_max.min(STAT_MAX);
-        listing.options.recursive = false;
-        let mut text = Vec::new();
-        let jail = self.server.jail;
-        let opened = listing.open(jail).map_err(|err| refusal(&err))?;
-        let whole = listing.write(jail, opened, &mut text).map_err(|err| refusal(&err))?;
-        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        Ok(Reply::lines(212, "Status:", lines, if whole { "End" } else { "There is more." }))
-    }
-
-    /// What LIST, NLST and MLSD share.
-    pub(super) fn listing(&self, arg: &[u8], form: Form) -> Result<Listing, Reply> {
-        let (options, mut name) = match form {
-            Form::Facts(..) => (super::listing::Options::default(), arg),
-            Form::Long { .. } | Form::Name => super::listing::options(arg),
-        };
-        let mut path = self.path_or_cwd(name)?;
-        let mut pattern = None;
-        let is_there = self
-            .server
-            .jail
-            .folder_of(below(&path))
-            .is_ok_and(|(folder, name)| folder.info(name).is_ok());
-        if !is_there && names::last(name).iter().any(|byte| matches!(byte, b'*' | b'?')) {
-            pattern = Some(names::last(name).to_vec());
-            name = &name[..name.len() - names::last(name).len()];
-            path = self.path_or_cwd(name)?;
-        }
-        let prefix = name.to_vec();
-        let n_max = self.server.options.list_max;
-        Ok(Listing { path, prefix, pattern, form, options, n_max })
-    }
-
-    fn regular(&self, command: &Command) -> Result<Info, Reply> {
-        let path = self.path(&command.arg)?;
-        let info = self.server.jail.info(below(&path)).map_err(|err| refusal(&err))?;
-        if info.kind != Kind::File {
-            return Err(Reply::new(550, "Not a regular file."));
-        }
-        Ok(info)
-    }
-
-    pub(super) fn path(&self, arg: &[u8]) -> Result<Vec<u8>, Reply> {
-        if arg.is_empty() {
-            return Err(Reply::new(501, "A name is needed."));
-        }
-        self.path_or_cwd(arg)
-    }
-
-    fn path_or_cwd(&self, arg: &[u8]) -> Result<Vec<u8>, Reply> {
-        names::resolve(&self.state.cwd, arg).ok_or_else(|| Reply::new(553, "The path is too long."))
-    }
-
-    /// A path whose last name may be a new one.
-    pub(super) fn new_path(&self, arg: &[u8]) -> Result<Vec<u8>, Reply> {
-        let path = self.path(arg)?;
-        if !names::is_clean(names::last(&path)) {
-            return Err(Reply::new(553, "No control characters in new names."));
-        }
-        Ok(path)
-    }
-
-    pub(super) fn rights(&self) -> Result<Rights, Reply> {
-        self.state.rights.ok_or_else(|| Reply::new(530, "Log in first: USER and PASS."))
-    }
-
-    pub(super) fn may_write(&self) -> Result<(), Reply> {
-        match self.rights()? {
-            Rights::Write => Ok(()),
-            Rights::Read => Err(Reply::new(550, "You may only read.")),
-        }
-    }
+pub(super) fn cwd(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    change_dir(session, arg.bytes())
 }
 
+pub(super) fn cdup(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    change_dir(session, b"..")
+}
+
+fn change_dir(session: &mut Session<'_, '_>, dir: &[u8]) -> Outcome {
+    let path = session.path(dir)?;
+    session.server.jail.open_dir(relative(&path))?;
+    session.state.cwd = path;
+    done(250, "Directory changed.")
+}
+
+pub(super) fn pwd(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    done(257, [&*quoted(&session.state.cwd), b" is the current directory."].concat())
+}
+
+pub(super) fn rnfr(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    session.check_may_write()?;
+    let path = session.path(arg.bytes())?;
+    let (dir, name) = session.server.jail.open_parent(relative(&path))?;
+    dir.info(name)?;
+    session.state.rename_from = Some(path);
+    done(350, "Ready for RNTO.")
+}
+
+pub(super) fn rnto(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    session.check_may_write()?;
+    let Some(from) = session.state.rename_from.take() else {
+        return Err(ReplyError::new(503, "RNFR required first."));
+    };
+    let to = session.new_path(arg.bytes())?;
+    session.server.jail.rename(relative(&from), relative(&to))?;
+    done(250, "Rename successful.")
+}
+
+pub(super) fn dele(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    session.check_may_write()?;
+    let path = session.path(arg.bytes())?;
+    session.server.jail.remove_file(relative(&path))?;
+    done(250, "File deleted.")
+}
+
+pub(super) fn rmd(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    session.check_may_write()?;
+    let path = session.path(arg.bytes())?;
+    session.server.jail.remove_dir(relative(&path))?;
+    done(250, "Directory removed.")
+}
+
+pub(super) fn mkd(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    session.check_may_write()?;
+    let path = session.new_path(arg.bytes())?;
+    session.server.jail.create_dir(relative(&path))?;
+    done(257, [&*quoted(&path), b" created."].concat())
+}
+
+/// SIZE is the number of bytes that RETR would send, which in ASCII mode only RETR finds out.
+pub(super) fn size(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    if session.state.is_ascii {
+        return Err(ReplyError::new(550, "SIZE not allowed in ASCII mode."));
+    }
+    done(213, regular_file(session, arg)?.len.to_string())
+}
+
+pub(super) fn mdtm(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    done(213, facts::stamp(regular_file(session, arg)?.modified))
+}
+
+fn regular_file(session: &Session<'_, '_>, arg: &Arg) -> Result<Info, ReplyError> {
+    let path = session.path(arg.bytes())?;
+    let info = session.server.jail.info(relative(&path))?;
+    if info.kind != Kind::File {
+        return Err(ReplyError::new(550, "Not a regular file."));
+    }
+    Ok(info)
+}
+
+/// MFMT sets the modification time (draft-somers-ftp-mfxx).
+pub(super) fn mfmt(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    session.check_may_write()?;
+    let arg = arg.bytes();
+    let end = arg.iter().position(|byte| *byte == b' ').unwrap_or(arg.len());
+    let (stamp, name) = arg.split_at(end);
+    let seconds = str::from_utf8(stamp).ok().and_then(facts::parse_stamp);
+    let (Some(seconds), Some((_, name))) = (seconds, name.split_first()) else {
+        return Err(ReplyError::new(501, "Usage: MFMT YYYYMMDDhhmmss name."));
+    };
+    let path = session.path(name)?;
+    session.server.jail.set_modified(relative(&path), seconds)?;
+    let stamp = facts::stamp(seconds);
+    done(213, [format!("Modify={stamp}; ").as_bytes(), name].concat())
+}
+
+/// SITE CHMOD; `arg` are an octal mode and a name.
+pub(super) fn chmod(session: &Session<'_, '_>, arg: &str) -> Outcome {
+    session.check_may_write()?;
+    let (mode, name) = arg.split_once(' ').unwrap_or((arg, ""));
+    let mode = u32::from_str_radix(mode, 8).ok().filter(|mode| *mode <= 0o777);
+    let Some(mode) = mode.filter(|_| !name.is_empty()) else {
+        return Err(ReplyError::new(501, "Usage: SITE CHMOD 644 name."));
+    };
+    let path = session.path(name.as_bytes())?;
+    session.server.jail.set_mode(relative(&path), mode)?;
+    done(200, "SITE CHMOD command ok.")
+}
+
+pub(super) fn mlst(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    let path = session.path_or_cwd(arg.bytes())?;
+    let info = session.server.jail.info(relative(&path))?;
+    let line = session.state.facts.line(&info, &path, session.rights()?);
+    Ok(Next::Reply(Reply::lines(250, "Start of list:", [line], "End of list.")))
+}
+
+/// STAT with a path: a listing on the control connection.
+pub(super) fn stat(session: &Session<'_, '_>, arg: &Arg) -> Outcome {
+    let mut listing = listing(session, arg.bytes(), Format::Long { now: now() })?;
+    listing.n_max = listing.n_max.min(STAT_ENTRIES_MAX);
+    listing.options.recursive = false;
+    let mut text = Vec::new();
+    let jail = session.server.jail;
+    let is_complete = listing.write(jail, listing.open(jail)?, &mut text)?;
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let end = if is_complete { "End of status." } else { "End of status, listing truncated." };
+    Ok(Next::Reply(Reply::lines(212, "Status follows:", lines, end)))
+}
+
+/// The listing that LIST, NLST, MLSD or STAT with this argument asks for.
+pub(super) fn listing(
+    session: &Session<'_, '_>,
+    arg: &[u8],
+    format: Format,
+) -> Result<Listing, ReplyError> {
+    let (options, mut name) = match format {
+        Format::Facts(..) => (Options::default(), arg),
+        Format::Long { .. } | Format::Name => parse_options(arg),
+    };
+    let mut path = session.path_or_cwd(name)?;
+    let mut pattern = None;
+    let last = names::file_name(name);
+    if last.iter().any(|byte| matches!(byte, b'*' | b'?')) && !exists(session, &path) {
+        pattern = Some(last.to_vec());
+        name = &name[..name.len() - last.len()];
+        path = session.path_or_cwd(name)?;
+    }
+    let prefix = name.to_vec();
+    let n_max = session.server.options.list_entries_max;
+    Ok(Listing { path, prefix, pattern, format, options, n_max })
+}
+
+fn exists(session: &Session<'_, '_>, path: &[u8]) -> bool {
+    let parent = session.server.jail.open_parent(relative(path));
+    parent.is_ok_and(|(dir, name)| dir.info(name).is_ok())
+}
+
+/// Seconds since 1970.
 pub(super) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
-}
-
-/// A refusal in the system's words, without its number.
-pub(super) fn refusal(err: &io::Error) -> Reply {
-    Reply::new(550, format!("{}.", words(err)))
-}
-
-pub(super) fn words(err: &io::Error) -> String {
-    if err.kind() == io::ErrorKind::CrossesDevices {
-        return "It leads out of here".to_owned();
-    }
-    let text = err.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }

@@ -1,107 +1,118 @@
-//! USER, PASS, REIN, and what makes the session secure: AUTH, PBSZ, PROT.
+//! Logging in and out (USER, PASS, REIN, QUIT), and securing the connections (AUTH, PBSZ, PROT).
 
-use super::command::Command;
-use super::reply::Reply;
-use super::session::{Answer, Done, Session, State, say};
+use super::arg::Arg;
+use crate::engines::ftp::reply::{Next, Outcome, Reply, ReplyError, done};
+use crate::engines::ftp::session::{Session, State};
 
-impl Session<'_, '_> {
-    pub(super) fn user(&mut self, command: &Command) -> Answer {
-        if let Err(refusal) = self.needs_tls() {
-            return Answer::Say(refusal);
-        }
-        let Ok(name) = str::from_utf8(&command.arg) else {
-            return Answer::Say(Reply::new(501, "A user's name is UTF-8."));
-        };
-        if name.is_empty() {
-            return Answer::Say(Reply::new(501, "USER needs a name."));
-        }
-        self.state.rights = None;
-        self.state.user = Some(name.to_owned());
-        let anyone = self.server.users.lets_in_without_password(name);
-        let text = if anyone { "Any password will do." } else { "And the password?" };
-        Answer::Say(Reply::new(331, text))
+pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    check_tls(session)?;
+    let Ok(name) = str::from_utf8(arg.bytes()) else {
+        return Err(ReplyError::new(501, "User name is not UTF-8."));
+    };
+    if name.is_empty() {
+        return Err(ReplyError::new(501, "Missing user name."));
     }
-
-    pub(super) fn pass(&mut self, command: &Command) -> Answer {
-        if let Err(refusal) = self.needs_tls() {
-            return Answer::Say(refusal);
-        }
-        let Some(name) = self.state.user.clone().filter(|_| self.state.rights.is_none()) else {
-            return Answer::Say(Reply::new(503, "USER comes first."));
-        };
-        let peer = self.control.peer();
-        if let Some(rights) = self.server.users.check(&name, &command.arg) {
-            log::info!("{peer}: {name} has logged in");
-            self.state.rights = Some(rights);
-            return Answer::Say(Reply::new(230, "Welcome."));
-        }
-        log::warn!("{peer}: wrong password for {name}");
-        self.state.user = None;
-        self.wrong_password()
+    session.state.rights = None;
+    session.state.user = Some(name.to_owned());
+    if session.server.users.accepts_any_password(name) {
+        return done(331, "Anonymous login ok, any password is accepted.");
     }
+    done(331, "Please specify the password.")
+}
 
-    /// Guessing takes time, and patience.
-    fn wrong_password(&mut self) -> Answer {
-        self.n_failures += 1;
-        _ = self.server.done.recv_timeout(self.server.options.login_delay); // or the server's end
-        if self.n_failures >= self.server.options.n_tries {
-            return Answer::Bye(Reply::new(421, "Too many wrong passwords. Goodbye."));
-        }
-        Answer::Say(Reply::new(530, "Wrong name or password."))
+pub(super) fn pass(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    check_tls(session)?;
+    let Some(name) = session.state.user.clone().filter(|_| session.state.rights.is_none()) else {
+        return Err(ReplyError::new(503, "Log in with USER first."));
+    };
+    let peer = session.control.peer();
+    if let Some(rights) = session.server.users.check(&name, arg.bytes()) {
+        log::info!("{peer}: {name} logged in");
+        session.state.rights = Some(rights);
+        return done(230, "Login successful.");
     }
+    log::warn!("{peer}: login of {name} failed");
+    session.state.user = None;
+    reject(session)
+}
 
-    /// TLS stays: to go back to clear text would only help whoever listens.
-    pub(super) fn rein(&mut self) -> Reply {
-        self.state = State::default();
-        Reply::new(220, "As new.")
+/// Delays the reply to a failed login, which slows guessing down; closes after too many.
+fn reject(session: &mut Session<'_, '_>) -> Outcome {
+    session.n_failed_logins += 1;
+    let options = session.server.options;
+    _ = session.server.done.recv_timeout(options.login_delay); // ends early at shutdown
+    if session.n_failed_logins >= options.login_tries_max {
+        return Ok(Next::Close(Reply::new(421, "Too many failed logins, closing connection.")));
     }
+    Err(ReplyError::new(530, "Login incorrect."))
+}
 
-    fn needs_tls(&self) -> Result<(), Reply> {
-        let is_required = self.server.options.tls.as_ref().is_some_and(|tls| tls.is_required);
-        if is_required && !self.control.is_secure() {
-            return Err(Reply::new(530, "Only with TLS: AUTH TLS first."));
-        }
-        Ok(())
+/// Users need no account, in the sense of RFC 959.
+pub(super) fn acct(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    done(202, "ACCT command ignored.")
+}
+
+/// Resets the session but for TLS: going back to plain text would only help eavesdroppers.
+pub(super) fn rein(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    session.state = State::default();
+    done(220, "Service ready for new user.")
+}
+
+pub(super) fn quit(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    Ok(Next::Close(Reply::new(221, "Goodbye.")))
+}
+
+fn check_tls(session: &Session<'_, '_>) -> Result<(), ReplyError> {
+    if session.requires_tls() && !session.control.is_secure() {
+        return Err(ReplyError::new(530, "TLS required, use AUTH TLS first."));
     }
+    Ok(())
+}
 
-    pub(super) fn auth(&mut self, command: &Command) -> Answer {
-        let is_tls = ["TLS", "TLS-C", "SSL"].iter().any(|m| command.word().eq_ignore_ascii_case(m));
-        say(Err(match &self.server.options.tls {
-            None => Reply::new(502, "There is no TLS here."),
-            Some(_) if !is_tls => Reply::new(504, "Only AUTH TLS."),
-            Some(_) if self.control.is_secure() => Reply::new(503, "This is TLS already."),
-            Some(_) => {
-                self.state = State::default(); // whoever logged in in clear may have been another
-                return Answer::Secure(Reply::new(234, "Begin TLS."));
-            }
-        }))
+pub(super) fn auth(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    if session.server.options.tls.is_none() {
+        return Err(ReplyError::new(502, "TLS not available."));
     }
-
-    pub(super) fn pbsz(&mut self) -> Done {
-        if !self.control.is_secure() {
-            return Err(Reply::new(503, "AUTH TLS comes first."));
-        }
-        self.state.has_pbsz = true;
-        Ok(Reply::new(200, "PBSZ=0"))
+    if !["TLS", "TLS-C", "SSL"].iter().any(|name| arg.text().eq_ignore_ascii_case(name)) {
+        return Err(ReplyError::new(504, "Unknown AUTH type, only TLS is supported."));
     }
+    if session.control.is_secure() {
+        return Err(ReplyError::new(503, "Already using TLS."));
+    }
+    session.state = State::default(); // an attacker may have logged in on the plain connection
+    Ok(Next::StartTls(Reply::new(234, "Proceed with negotiation.")))
+}
 
-    pub(super) fn prot(&mut self, command: &Command) -> Done {
-        if !self.state.has_pbsz {
-            return Err(Reply::new(503, "PBSZ 0 comes first."));
+/// The control connection stays encrypted (RFC 4217, 6).
+pub(super) fn ccc(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    Err(ReplyError::new(533, "CCC denied by policy."))
+}
+
+pub(super) fn pbsz(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    if !session.control.is_secure() {
+        return Err(ReplyError::new(503, "PBSZ needs a secure connection, use AUTH TLS first."));
+    }
+    session.state.has_pbsz = true;
+    done(200, "PBSZ=0")
+}
+
+pub(super) fn prot(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    if !session.state.has_pbsz {
+        return Err(ReplyError::new(503, "Use PBSZ 0 first."));
+    }
+    match arg.text().to_ascii_uppercase().as_str() {
+        "P" => {
+            session.state.is_private = true;
+            done(200, "PROT now Private.")
         }
-        let is_required = self.server.options.tls.as_ref().is_some_and(|tls| tls.is_required);
-        match command.word().to_ascii_uppercase().as_str() {
-            "P" => {
-                self.state.is_private = true;
-                Ok(Reply::new(200, "Data connections are TLS."))
-            }
-            "C" if is_required => Err(Reply::new(534, "Only PROT P here.")),
-            "C" => {
-                self.state.is_private = false;
-                Ok(Reply::new(200, "Data connections are in clear."))
-            }
-            "S" | "E" => Err(Reply::new(536, "TLS has no such level: PROT P or C.")),
-            _ => Err(Reply::new(504, "PROT P or PROT C.")),
+        "C" if session.requires_tls() => {
+            Err(ReplyError::new(534, "PROT C denied by policy, use PROT P."))
         }
+        "C" => {
+            session.state.is_private = false;
+            done(200, "PROT now Clear.")
+        }
+        "S" | "E" => Err(ReplyError::new(536, "PROT level not supported by TLS.")),
+        _ => Err(ReplyError::new(504, "PROT level not recognized.")),
     }
 }
