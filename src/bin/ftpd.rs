@@ -92,7 +92,7 @@ struct Cli {
     /// with concurrent logins needs it)
     #[arg(long, requires = "tls")]
     no_tls_resume: bool,
-    /// Use only these ports for passive data connections (40000-40100)
+    /// Use only these ports for passive data connections, e.g. 40000-40100
     #[arg(long, value_name = "A-B", value_parser = ports)]
     passive_ports: Option<(u16, u16)>,
     /// Announce this address in replies to PASV, for servers behind NAT

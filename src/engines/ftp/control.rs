@@ -24,6 +24,7 @@ const CONTROL_CLOSE_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000
 /// The control connection of one session, shared by its threads.
 #[derive(Debug)]
 pub(super) struct Control {
+    /// The number of the session, for the log.
     pub(super) id: u64,
     conn: Conn,
     output: Mutex<Output>,
@@ -31,14 +32,14 @@ pub(super) struct Control {
     current: Mutex<Current>,
 }
 
-/// The write half, and the TLS connection. A thread that reads from the network does not hold its
-/// lock.
+/// What writing needs, behind one lock. A thread that blocks in reading does not hold it.
 #[derive(Debug)]
 struct Output {
     tls: Option<Box<ServerConnection>>,
     resumable: Option<Resumable>,
 }
 
+/// The transfer that is running, if any.
 #[derive(Debug)]
 struct Current {
     transfer: Option<Arc<Transfer>>,

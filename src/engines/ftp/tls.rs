@@ -17,7 +17,7 @@ const CONTROL_TICKETS: usize = 8;
 /// Tickets sent on the data connection of a download.
 const DOWNLOAD_TICKETS: usize = 2;
 
-/// A certificate with its key, and what TLS is required for (RFC 4217).
+/// A certificate with its key, and whether TLS and resumed sessions are required (RFC 4217).
 #[derive(Clone, Debug)]
 pub struct Tls {
     config: Arc<ServerConfig>,
@@ -147,7 +147,7 @@ impl ProducesTickets for SessionTickets {
 
     /// With TLS 1.2, rustls asks for a ticket before it knows the session's id. Then the contents of
     /// the accepted ticket are encrypted again: without a new ticket, Go's client would forget the
-    /// one it has. Whoever has observed that ticket still lacks its secret.
+    /// one it has. An eavesdropper who copied the accepted ticket lacks its secret.
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
         if memchr::memmem::find(plain, &self.session.id).is_some() {
             return self.tickets.encrypt(plain);

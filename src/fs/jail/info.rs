@@ -1,4 +1,4 @@
-//! What is known about a file, and the errors and permission bits that all of the jail shares.
+//! File metadata, and what the files of the jail share: one error and the mode of new files.
 
 use std::io;
 

@@ -1,5 +1,5 @@
-//! A directory that no path leads out of: not by `..`, not by a symbolic link, not by a link that
-//! replaces a directory while the path is being resolved.
+//! File access confined to one directory: no path leads out of it, not by `..`, not by a symbolic
+//! link, not by a link that replaces a directory while the path is being resolved.
 //!
 //! The kernel resolves every path beneath the root's descriptor (openat2(2), `RESOLVE_BENEATH`), and
 //! every name is acted on relative to its directory's descriptor. No path is ever compared with a

@@ -1,4 +1,4 @@
-//! An open directory of the jail: its names, and what each of them stands for.
+//! An open directory of the jail: its names, and the metadata of its entries.
 
 use std::ffi::{CString, OsStr};
 use std::io;

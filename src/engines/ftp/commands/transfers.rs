@@ -53,7 +53,7 @@ pub(super) fn retr(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     begin(session, setup, plan)
 }
 
-/// STOR replaces the file, unless a REST says that its first part is to stay.
+/// STOR replaces the file; after REST, it overwrites the file from that offset on.
 pub(super) fn stor(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let setup = take_setup(session)?;
     session.check_may_write()?;

@@ -20,7 +20,7 @@ pub(crate) struct Verb {
     pub(super) keeps_restart: bool,
     /// Whether the path of an RNFR before it stays set.
     pub(super) keeps_rename: bool,
-    /// What it does at once during a transfer.
+    /// What it does at once during a transfer; `None` if it waits for the end.
     pub(super) interrupt: Option<Interrupt>,
     /// Whether it is a spelling from before RFC 959, which HELP does not list.
     is_obsolete: bool,

@@ -43,11 +43,10 @@ enum Progress {
 }
 
 impl Opener {
-    /// Does what should be done before the transfer is announced (150).
+    /// Continues the TLS handshake of a client that has begun it before the transfer is announced
+    /// (150), so that the client gets its session ticket first. All else waits for the announcement.
     ///
-    /// A client that has connected and begun its TLS handshake gets its session ticket before the
-    /// announcement; for all others there is nothing to do yet. Errors are reported by
-    /// [`Opening::finish`].
+    /// Errors are reported by [`Opening::finish`].
     pub(crate) fn begin(mut self, transfer: &Transfer) -> Opening {
         let connected = self.tls.as_ref().and_then(|_| self.accept_pending(transfer));
         let progress = match connected {
