@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::commands::{self, Command, Interrupt, ParseError};
 use super::input::Input;
-use super::reply::{Next, Reply, ReplyError};
+use super::outcome::Next;
+use super::reply::{Reply, ReplyError};
 use super::session::Session;
 use super::transfer::Transfer;
 use crate::net::is_timeout;

@@ -198,7 +198,7 @@ impl Control {
         self.conn.abort();
     }
 
-    /// Sends the end of the TLS connection (close_notify), if there is one.
+    /// Sends the end of the TLS connection (`close_notify`), if there is one.
     pub(super) fn close_tls(&self) {
         let mut output = self.output();
         if let Some(tls) = &mut output.tls {

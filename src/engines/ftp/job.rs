@@ -94,9 +94,8 @@ impl Job<'_> {
     /// A stopped transfer is reported as that, whatever error it ended with.
     fn last_reply(&self, result: Result<Reply, ReplyError>) -> Reply {
         match result {
-            Ok(reply) => reply,
             Err(_) if self.transfer.is_stopped() => ReplyError::aborted().0,
-            Err(ReplyError(reply)) => reply,
+            Ok(reply) | Err(ReplyError(reply)) => reply,
         }
     }
 

@@ -27,6 +27,7 @@ mod job;
 mod listing;
 mod names;
 mod options;
+mod outcome;
 mod passwords;
 mod registry;
 mod reply;

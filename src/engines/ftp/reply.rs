@@ -13,21 +13,6 @@ pub(super) struct Reply(Vec<u8>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ReplyError(pub(super) Reply);
 
-/// What follows a command that was carried out.
-#[derive(Debug)]
-pub(super) enum Next {
-    Reply(Reply),
-    /// A transfer has begun, and will send its own replies.
-    TransferStarted,
-    /// The reply, and the end of the session.
-    Close(Reply),
-    /// The reply, and then the TLS handshake.
-    StartTls(Reply),
-}
-
-/// The result of a command.
-pub(super) type Outcome = Result<Next, ReplyError>;
-
 impl Reply {
     /// A reply of one line.
     pub(super) fn new(code: u16, text: impl AsRef<[u8]>) -> Self {
@@ -62,11 +47,6 @@ impl Reply {
         let text = String::from_utf8_lossy(&self.0);
         text.lines().last().unwrap_or_default().to_owned()
     }
-}
-
-/// The outcome of a command whose reply is one line.
-pub(super) fn done(code: u16, text: impl AsRef<[u8]>) -> Outcome {
-    Ok(Next::Reply(Reply::new(code, text)))
 }
 
 impl ReplyError {

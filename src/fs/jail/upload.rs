@@ -110,10 +110,12 @@ mod unnamed {
 
     use rustix::fs::{AtFlags, CWD, OFlags, linkat, openat, statat};
 
+    use crate::fs::jail::info::FILE_MODE;
+
     /// `None` where they are not supported, or cannot be named later because /proc is missing.
     pub(super) fn open(dir: &OwnedFd) -> Option<File> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-        let file = File::from(openat(dir, ".", flags, super::FILE_MODE).ok()?);
+        let file = File::from(openat(dir, ".", flags, FILE_MODE).ok()?);
         statat(CWD, path(&file), AtFlags::empty()).is_ok().then_some(file)
     }
 

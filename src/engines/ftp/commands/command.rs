@@ -3,7 +3,8 @@
 use super::arg::Arg;
 use super::verbs::{Interrupt, Verb, find};
 use crate::engines::ftp::input::Line;
-use crate::engines::ftp::reply::{Outcome, ReplyError};
+use crate::engines::ftp::outcome::Outcome;
+use crate::engines::ftp::reply::ReplyError;
 use crate::engines::ftp::session::Session;
 
 /// A command line: a verb of the table and its argument.
@@ -78,7 +79,7 @@ pub(crate) fn run(command: Result<Command, ParseError>, session: &mut Session<'_
 mod tests {
     use super::*;
     use crate::engines::ftp::options::Options;
-    use crate::engines::ftp::reply::Next;
+    use crate::engines::ftp::outcome::Next;
     use crate::engines::ftp::session::tests::with_session;
     use crate::engines::ftp::users::Rights;
     use proptest::prelude::*;

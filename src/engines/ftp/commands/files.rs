@@ -4,7 +4,8 @@ use super::arg::Arg;
 use crate::engines::ftp::facts;
 use crate::engines::ftp::listing::{Format, Listing, Options, parse_options};
 use crate::engines::ftp::names;
-use crate::engines::ftp::reply::{Next, Outcome, Reply, ReplyError, done, quoted};
+use crate::engines::ftp::outcome::{Outcome, done, done_lines};
+use crate::engines::ftp::reply::{ReplyError, quoted};
 use crate::engines::ftp::session::Session;
 use crate::fs::jail::{Info, Kind, relative};
 
@@ -124,7 +125,7 @@ pub(super) fn mlst(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let path = session.path_or_cwd(arg.bytes())?;
     let info = session.server.jail.info(relative(&path))?;
     let line = session.state.facts.line(&info, &path, session.rights()?);
-    Ok(Next::Reply(Reply::lines(250, "Start of list:", [line], "End of list.")))
+    done_lines(250, "Start of list:", [line], "End of list.")
 }
 
 /// STAT with a path: a listing on the control connection.
@@ -138,7 +139,7 @@ pub(super) fn stat(session: &Session<'_, '_>, arg: &Arg) -> Outcome {
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let end = if is_complete { "End of status." } else { "End of status, listing truncated." };
-    Ok(Next::Reply(Reply::lines(212, "Status follows:", lines, end)))
+    done_lines(212, "Status follows:", lines, end)
 }
 
 /// The listing that LIST, NLST, MLSD or STAT with this argument asks for.

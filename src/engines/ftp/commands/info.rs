@@ -2,7 +2,8 @@
 
 use super::arg::Arg;
 use super::files;
-use crate::engines::ftp::reply::{Next, Outcome, Reply, ReplyError, done};
+use crate::engines::ftp::outcome::{Outcome, done, done_lines};
+use crate::engines::ftp::reply::ReplyError;
 use crate::engines::ftp::session::Session;
 
 /// STAT lists a path, or reports the state of the session.
@@ -22,7 +23,7 @@ pub(super) fn stat(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
         format!("Data connections: {}", protection(state.is_private)),
         "No transfer in progress".to_owned(),
     ];
-    Ok(Next::Reply(Reply::lines(211, "FTP server status:", lines, "End of status.")))
+    done_lines(211, "FTP server status:", lines, "End of status.")
 }
 
 pub(super) fn syst(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
@@ -39,7 +40,7 @@ pub(super) fn site(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     match name.to_ascii_uppercase().as_str() {
         "HELP" => {
             let commands = ["HELP", "CHMOD <mode> <file>"];
-            Ok(Next::Reply(Reply::lines(214, "SITE commands:", commands, "Help OK.")))
+            done_lines(214, "SITE commands:", commands, "Help OK.")
         }
         "CHMOD" => files::chmod(session, rest),
         _ => Err(ReplyError::new(504, "Unknown SITE command.")),

@@ -1,7 +1,8 @@
 //! Logging in and out (USER, PASS, REIN, QUIT), and securing the connections (AUTH, PBSZ, PROT).
 
 use super::arg::Arg;
-use crate::engines::ftp::reply::{Next, Outcome, Reply, ReplyError, done};
+use crate::engines::ftp::outcome::{Next, Outcome, close, done};
+use crate::engines::ftp::reply::{Reply, ReplyError};
 use crate::engines::ftp::session::{Session, State};
 
 pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
@@ -42,7 +43,7 @@ fn reject(session: &mut Session<'_, '_>) -> Outcome {
     let options = session.server.options;
     _ = session.server.done.recv_timeout(options.login_delay); // ends early at shutdown
     if session.n_failed_logins >= options.login_tries_max {
-        return Ok(Next::Close(Reply::new(421, "Too many failed logins, closing connection.")));
+        return close(421, "Too many failed logins, closing connection.");
     }
     Err(ReplyError::new(530, "Login incorrect."))
 }
@@ -59,7 +60,7 @@ pub(super) fn rein(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
 }
 
 pub(super) fn quit(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
-    Ok(Next::Close(Reply::new(221, "Goodbye.")))
+    close(221, "Goodbye.")
 }
 
 fn check_tls(session: &Session<'_, '_>) -> Result<(), ReplyError> {

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use super::arg::Arg;
 use crate::engines::ftp::data::{Endpoint, listen};
 use crate::engines::ftp::facts::Facts;
-use crate::engines::ftp::reply::{Outcome, ReplyError, done};
+use crate::engines::ftp::outcome::{Outcome, done};
+use crate::engines::ftp::reply::ReplyError;
 use crate::engines::ftp::session::Session;
 
 pub(super) fn set_type(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {

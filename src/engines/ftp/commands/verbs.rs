@@ -2,7 +2,7 @@
 
 use super::arg::Arg;
 use super::{files, info, login, settings, transfers};
-use crate::engines::ftp::reply::{Next, Outcome, Reply};
+use crate::engines::ftp::outcome::{Outcome, done_lines};
 use crate::engines::ftp::session::Session;
 
 /// Verbs on a line of HELP.
@@ -12,6 +12,7 @@ const OTHER_FEATURES: [&str; 2] = ["TVFS", "UTF8"];
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "columns of a table")]
 pub(crate) struct Verb {
     pub(crate) name: &'static str,
     /// Whether it is refused before the login.
@@ -158,14 +159,14 @@ fn feat(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
     };
     let others = OTHER_FEATURES.iter().map(|line| (*line).to_owned());
     let features = VERBS.iter().filter_map(feature).chain(others);
-    Ok(Next::Reply(Reply::lines(211, "Features:", features, "End")))
+    done_lines(211, "Features:", features, "End")
 }
 
 fn help(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
     let names: Vec<&str> =
         VERBS.iter().filter(|verb| !verb.is_obsolete).map(|verb| verb.name).collect();
     let lines = names.chunks(HELP_COLUMNS).map(|names| names.join(" "));
-    Ok(Next::Reply(Reply::lines(214, "The following commands are recognized:", lines, "Help OK.")))
+    done_lines(214, "The following commands are recognized:", lines, "Help OK.")
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(crate) struct Protection {
 #[derive(Debug)]
 pub(super) struct Handshake {
     socket: Arc<Socket>,
-    tls: ServerConnection,
+    tls: Box<ServerConnection>,
     session: SessionId,
     must_resume: bool,
 }
@@ -39,7 +39,7 @@ impl Handshake {
     pub(super) fn new(socket: Arc<Socket>, protection: Protection) -> io::Result<Self> {
         let Protection { config, session, must_resume } = protection;
         let tls = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
-        Ok(Handshake { socket, tls, session, must_resume })
+        Ok(Handshake { socket, tls: Box::new(tls), session, must_resume })
     }
 
     /// Does what is possible of a handshake that the client has begun before the transfer is

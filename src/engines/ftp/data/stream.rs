@@ -17,8 +17,8 @@ pub(crate) struct DataStream {
 }
 
 impl DataStream {
-    pub(super) fn new(socket: Arc<Socket>, tls: Option<ServerConnection>) -> Self {
-        DataStream { socket, tls: tls.map(Box::new) }
+    pub(super) fn new(socket: Arc<Socket>, tls: Option<Box<ServerConnection>>) -> Self {
+        DataStream { socket, tls }
     }
 
     /// The socket, where nothing needs to be encrypted.
@@ -41,7 +41,7 @@ impl DataStream {
     }
 
     /// Checks that the connection did not break after its last byte was read. With TLS, the end was
-    /// announced by close_notify, and whatever the client does behind that is harmless.
+    /// announced by `close_notify`, and whatever the client does behind that is harmless.
     ///
     /// # Errors
     /// The pending error of the socket (`SO_ERROR`).
@@ -52,7 +52,7 @@ impl DataStream {
         self.socket.take_error()?.map_or(Ok(()), Err)
     }
 
-    /// Closes the connection. With TLS the client's close_notify is awaited for a bounded time:
+    /// Closes the connection. With TLS the client's `close_notify` is awaited for a bounded time:
     /// unread, it would reset the connection and destroy data on its way.
     pub(crate) fn close(self) {
         if self.tls.is_some() {
