@@ -7,18 +7,22 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
+
 /// How long a graceful close waits for the peer to close its side.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Closes one connection gracefully, blocking for at most half a second.
-pub(super) fn gracefully(stream: &TcpStream) {
-    if stream.shutdown(Shutdown::Write).is_err() {
+/// Closes a TCP connection gracefully, blocking for at most half a second: ends the write half and
+/// discards input until the peer closes too. The caller drops the socket.
+pub fn close_gracefully<'s>(socket: impl Into<SockRef<'s>>) {
+    let socket = socket.into();
+    if socket.shutdown(Shutdown::Write).is_err() {
         return;
     }
     let deadline = Instant::now() + CLOSE_TIMEOUT;
-    let (mut stream, mut buf) = (stream, [0; 4096]);
-    while Instant::now() < deadline && stream.set_read_timeout(Some(CLOSE_TIMEOUT)).is_ok() {
-        if !matches!(stream.read(&mut buf), Ok(1..)) {
+    let (mut input, mut buf) = (&*socket, [0; 4096]);
+    while Instant::now() < deadline && socket.set_read_timeout(Some(CLOSE_TIMEOUT)).is_ok() {
+        if !matches!(input.read(&mut buf), Ok(1..)) {
             break;
         }
     }

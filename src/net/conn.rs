@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::net::{SendFlags, send};
 use socket2::{SockRef, TcpKeepalive};
 
-use super::close::{self, refuse};
+use super::close::{close_gracefully, refuse};
 use super::errors::{Error, NO_ADDRESS};
 use crate::threads::{Permit, lock};
 
@@ -111,7 +111,7 @@ impl Conn {
     /// (RFC 2525, 2.17).
     pub fn close_gracefully(&self) {
         self.mark_drained();
-        close::gracefully(&self.stream);
+        close_gracefully(&self.stream);
     }
 
     /// Sends `reason` as a line and closes, without blocking.

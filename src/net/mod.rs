@@ -20,6 +20,7 @@ mod outbox;
 mod send_file;
 mod stream;
 
+pub use close::close_gracefully;
 pub use close_all::{ConnRegistry, close_all_gracefully};
 pub use conn::{Conn, dial};
 pub use copy::copy;
