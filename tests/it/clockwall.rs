@@ -1,4 +1,4 @@
-//! 8.2, exercise 8.1: clockwall.
+//! 8.2, exercise 8.1 clockwall.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -31,23 +31,23 @@ impl Wall {
         resize(&terminal, 80, 24);
         let mut wall = command("clockwall", clocks);
         let child = wall.stdout(Stdio::from(end)).spawn().unwrap();
-        drop(wall); // and its end of the terminal
+        drop(wall); // and with it our end of its terminal
         let written = Arc::<Mutex<Vec<u8>>>::default();
-        let (mut reading, seen) = (terminal.try_clone().unwrap(), Arc::clone(&written));
+        let (mut reader, output) = (terminal.try_clone().unwrap(), Arc::clone(&written));
         thread::spawn(move || {
             let mut buf = [0; 4096];
-            while let Ok(n @ 1..) = reading.read(&mut buf) {
-                seen.lock().unwrap().extend(&buf[..n]);
+            while let Ok(n @ 1..) = reader.read(&mut buf) {
+                output.lock().unwrap().extend(&buf[..n]);
             }
         });
         Wall { child, terminal, written }
     }
 
     fn screen(&self) -> Screen {
-        Screen::of(&String::from_utf8_lossy(&self.written.lock().unwrap()))
+        Screen::parse(&String::from_utf8_lossy(&self.written.lock().unwrap()))
     }
 
-    /// Waits until the line of the `nth` clock is as wanted.
+    /// Waits until line `nth` and whether it is dim satisfy `is_as_wanted`.
     fn until(&self, nth: usize, is_as_wanted: impl Fn(&str, bool) -> bool) {
         eventually(&format!("line {nth} is as wanted"), || {
             let screen = self.screen();
@@ -72,21 +72,22 @@ fn resize(terminal: &File, columns: u16, rows: u16) {
     tcsetwinsize(terminal, size).unwrap();
 }
 
-/// Something that listens, and how it is written on the command line.
+/// A listener, its address, and the argument that makes clockwall connect to it.
 fn listen(name: &str) -> (TcpListener, SocketAddr, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     (listener, addr, format!("{name}={addr}"))
 }
 
-fn accept(listener: &TcpListener, says: &[u8]) -> TcpStream {
+/// Accepts a connection and sends `bytes`.
+fn accept(listener: &TcpListener, bytes: &[u8]) -> TcpStream {
     let mut stream = listener.accept().unwrap().0;
-    stream.write_all(says).unwrap();
+    stream.write_all(bytes).unwrap();
     stream
 }
 
 #[test]
-fn a_server_dies_and_comes_back() {
+fn a_server_that_comes_back_is_shown_again() {
     let (listener, addr, clock) = listen("NewYork");
     let wall = Wall::start(&[clock]);
     wall.until(1, |line, is_dim| line.starts_with("NewYork  -") && is_dim);
@@ -109,7 +110,7 @@ fn a_server_dies_and_comes_back() {
 }
 
 #[test]
-fn every_kind_of_server_has_its_line() {
+fn every_kind_of_server_is_shown() {
     let real = Server::start("clock", &["-tz", "Asia/Tokyo"]);
     let (garbage, _, garbage_arg) = listen("garbage");
     let (_silent, _, silent_arg) = listen("silent");
@@ -131,7 +132,7 @@ fn every_kind_of_server_has_its_line() {
 }
 
 #[test]
-fn the_terminal_is_as_before_however_it_ends() {
+fn signals_restore_the_terminal() {
     for (signal, number) in [(Signal::INT, 2), (Signal::TERM, 15)] {
         let (listener, _, clock) = listen("London");
         let mut wall = Wall::start(&[clock]);
@@ -148,7 +149,7 @@ fn the_terminal_is_as_before_however_it_ends() {
 }
 
 #[test]
-fn into_a_pipe_it_prints_lines() {
+fn times_are_printed_as_lines_into_a_pipe() {
     let (listener, addr, clock) = listen("London");
     let mut wall = Process::with_open_stdin("clockwall", &[&clock]);
     let mut stream = accept(&listener, b"it is 12:00:00\n");
@@ -170,7 +171,7 @@ fn into_a_pipe_it_prints_lines() {
 }
 
 #[test]
-fn a_server_that_never_stops_costs_little() {
+fn a_server_that_floods_takes_little_cpu_and_memory() {
     let (listener, _, clock) = listen("flood");
     let wall = Process::with_open_stdin("clockwall", &[&clock]);
     let mut stream = accept(&listener, b"");
