@@ -14,7 +14,7 @@ use super::{Then, respond, respond_with};
 const HTML: &str = "text/html";
 
 /// Responds to a request for `path`, which was requested `n_before` times before.
-pub(super) fn answer(
+pub(super) fn respond_to(
     path: &str,
     n_before: usize,
     client: &TcpStream,

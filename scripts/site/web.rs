@@ -164,7 +164,7 @@ fn respond_to(
         respond(out, 200, "text/html", page.as_bytes());
         return Ok(Then::GoOn);
     }
-    traps::answer(path, n_before, client, out)
+    traps::respond_to(path, n_before, client, out)
 }
 
 /// Appends a whole response to `out`.

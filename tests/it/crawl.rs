@@ -157,8 +157,8 @@ fn robots_txt_and_nofollow_are_obeyed_by_default() {
     let check = |robots: Robots, args: &[&str], path: &str, expected: &[&str]| {
         let site = Site::with_robots(robots);
         let outcome = crawl(&site, args, path);
-        let asked: BTreeSet<String> = site.requests().into_keys().collect();
-        assert_eq!(asked, set(expected), "{robots:?} {args:?} {path} {outcome:?}");
+        let requested: BTreeSet<String> = site.requests().into_keys().collect();
+        assert_eq!(requested, set(expected), "{robots:?} {args:?} {path} {outcome:?}");
         outcome
     };
     let rules = Robots::Text("User-agent: *\nDisallow: /web/b\nAllow: /web/b/e$\n");

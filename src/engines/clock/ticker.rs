@@ -140,8 +140,9 @@ impl<'a> Ticker<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, Read};
+    use std::io::{self, BufRead, BufReader, Read};
     use std::net::TcpStream;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
     use jiff::tz::TimeZone;
@@ -202,22 +203,26 @@ mod tests {
             conn.limit_buffers(super::super::SEND_BUFFER, super::super::RECV_BUFFER);
             ticker.admit(Client { due: start, conn });
         }
-        let n_lines = 20_000u32;
+        let n_read = AtomicU64::new(0);
         thread::scope(|scope| {
-            let reader = scope.spawn(|| BufReader::new(reading).lines().count());
-            for second in 0..n_lines {
-                ticker.tick(start + Duration::from_secs(second.into()));
-                if ticker.clients.len() == 2 || second % 8 == 0 {
-                    thread::yield_now(); // lets the reader run
-                }
+            let count = |line: io::Result<String>| {
+                line.unwrap();
+                n_read.fetch_add(1, Ordering::Relaxed);
+            };
+            scope.spawn(move || BufReader::new(reading).lines().for_each(count));
+            for second in 0..20_000 {
+                ticker.tick(start + Duration::from_secs(second));
                 if ticker.clients.len() < 2 {
                     break;
                 }
+                while n_read.load(Ordering::Relaxed) + 4 < second {
+                    thread::yield_now(); // lets the reader catch up
+                }
             }
             assert_eq!(ticker.clients.len(), 1, "one was disconnected");
-            drop(ticker);
-            assert!(reader.join().unwrap() > 0);
+            drop(ticker); // ends the reader
         });
+        assert!(n_read.into_inner() > 0);
         assert!(stalled.read_to_end(&mut Vec::new()).is_err(), "by a reset");
     }
 }

@@ -269,8 +269,8 @@ mod tests {
         hosts
     }
 
-    fn robots(text: &str) -> Result<Robots, String> {
-        Ok(Robots::parse(text.as_bytes(), "threadbare"))
+    fn robots(text: &str) -> Robots {
+        Robots::parse(text.as_bytes(), "threadbare")
     }
 
     #[test]
@@ -280,7 +280,7 @@ mod tests {
         hosts.add(1, "http://h/b");
         assert_eq!((hosts.next(now), hosts.next(now)), (Some(ROBOTS), None));
         assert_eq!(hosts.robots_url(0), "http://h/robots.txt");
-        assert_eq!(hosts.set_robots(0, robots("")), [""; 0]);
+        assert_eq!(hosts.set_robots(0, Ok(robots(""))), [""; 0]);
         hosts.request_finished(0);
         assert_eq!(hosts.n_waiting(), 2);
         let taken = [hosts.next(now), hosts.next(now), hosts.next(now)];
@@ -325,7 +325,7 @@ mod tests {
             hosts.add(1, "http://h/x");
             let start = Instant::now();
             assert_eq!(hosts.next(start), Some(ROBOTS));
-            hosts.set_robots(0, robots("User-agent: *\nCrawl-delay: 2"));
+            hosts.set_robots(0, Ok(robots("User-agent: *\nCrawl-delay: 2")));
             hosts.request_finished(0);
             assert_eq!((hosts.next(start), hosts.next(start)), (Some(page(0, 0)), None));
             assert_eq!(hosts.next_delay_end(), Some(start + Duration::from_millis(ms)));
@@ -365,9 +365,9 @@ mod tests {
             hosts.set_robots(0, rules);
             assert_eq!(hosts.allows(0, "http://h/a?b"), expected);
         };
-        let forbids = || robots("User-agent: *\nDisallow: /a?");
+        let forbids = || Ok(robots("User-agent: *\nDisallow: /a?"));
         let unreachable = || Err("timed out".to_owned());
-        check(true, robots(""), Ok(()));
+        check(true, Ok(robots("")), Ok(()));
         check(true, forbids(), Err(Refusal::Forbidden));
         check(true, unreachable(), Err(Refusal::Unreachable("robots.txt: timed out".to_owned())));
         check(false, forbids(), Ok(()));
@@ -382,9 +382,9 @@ mod tests {
             hosts.add(0, "http://h/");
             assert_eq!(hosts.set_robots(0, rules), expected);
         };
-        check(true, robots("Sitemap: http://h/s.xml"), &["http://h/s.xml"]);
-        check(true, robots(""), &["http://h/sitemap.xml"]);
+        check(true, Ok(robots("Sitemap: http://h/s.xml")), &["http://h/s.xml"]);
+        check(true, Ok(robots("")), &["http://h/sitemap.xml"]);
         check(true, Err(String::new()), &["http://h/sitemap.xml"]);
-        check(false, robots("Sitemap: http://h/s.xml"), &[]);
+        check(false, Ok(robots("Sitemap: http://h/s.xml")), &[]);
     }
 }

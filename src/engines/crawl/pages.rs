@@ -104,7 +104,7 @@ impl Pages {
         std::mem::take(&mut self.queued)
     }
 
-    /// Counts the n_attempts, this one too.
+    /// Counts an attempt to fetch the page. Returns the number of attempts, this one included.
     pub(super) fn count_attempt(&mut self, id: PageId) -> u32 {
         let entry = &mut self.entries[id as usize];
         entry.n_attempts = entry.n_attempts.saturating_add(1);
@@ -329,6 +329,6 @@ mod tests {
         assert_eq!(queued(&mut pages), ["start"]);
         assert_eq!(finish(&mut pages, "start", &["a", "b", "c"]), ["a"]);
         assert!(pages.is_limited);
-        assert_eq!(pages.all().len(), 2, "what is not fetched is not kept");
+        assert_eq!(pages.all().len(), 2, "a page that is not fetched is not kept");
     }
 }

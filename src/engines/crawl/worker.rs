@@ -66,7 +66,7 @@ impl FetchedPage {
     }
 }
 
-/// What the worker threads share.
+/// The state that the worker threads share; each has a clone.
 #[derive(Clone)]
 pub(super) struct Worker {
     pub(super) client: fetch::Client,
@@ -195,7 +195,7 @@ impl Worker {
         })
     }
 
-    /// Parses the body as its media type demands; an error says why it is not whole.
+    /// Parses the body as its media type demands; an error means that it is incomplete.
     fn parse(&self, body: &mut Body<'_>, mime: &str, url: &Url) -> (Parsed, Result<(), String>) {
         match mime {
             "text/html" | "application/xhtml+xml" => {

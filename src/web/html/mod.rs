@@ -109,7 +109,7 @@ impl fmt::Display for TooDeep {
 
 impl std::error::Error for TooDeep {}
 
-/// Whoever is told what is found. What it returns for a link is put in its kind.
+/// Called with every item. What it returns for a link replaces the link.
 type Visitor<'v> = Rc<RefCell<dyn FnMut(Item<'_>) -> Option<String> + 'v>>;
 
 /// Parses a page that arrives in pieces, and reports its items.
