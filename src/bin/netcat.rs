@@ -16,7 +16,7 @@ const GO_FLAGS: &[&str] = &["send-only", "recv-only"];
 ///
 /// At the end of stdin the write half of the connection is closed, and reading goes on. The program
 /// ends when the peer closes the connection, even if stdin is still open. The exit status is 0 if
-/// the peer closed in order, 1 if the connection could not be made or was reset.
+/// the peer closed gracefully, 1 if the connection could not be made or was reset.
 #[derive(Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "nc's switches are switches")]
 struct Cli {

@@ -39,6 +39,11 @@ fn rest(mut peer: &TcpStream) -> Vec<u8> {
     rest
 }
 
+#[expect(clippy::print_stderr, reason = "a test that cannot run says so in its output")]
+fn report_skipped(reason: &str) {
+    eprintln!("skipped: {reason}");
+}
+
 #[test]
 fn two_netcats_exchange_lines_over_every_kind_of_address() {
     let dir = tempfile::tempdir().unwrap();
@@ -61,7 +66,7 @@ fn two_netcats_exchange_lines_over_every_kind_of_address() {
         check(&["-l6", "0"], &|addr| words(&["-6", "::1", &port(addr)]));
         check(&["-l", "::1", "0"], &|addr| words(&["-N", addr]));
     } else {
-        eprintln!("skipped: this machine has no IPv6");
+        report_skipped("this machine has no IPv6");
     }
     check(&["-lU", &path], &|addr| words(&["-U", addr]));
     check(&["-lN", "-w", "1m", "0"], &|addr| words(&["-w", "60", addr]));
@@ -228,7 +233,7 @@ fn one_way_only() {
 #[test]
 fn it_works_with_nc() {
     if !Command::new("nc").arg("-h").stderr(Stdio::null()).status().is_ok_and(|s| s.success()) {
-        eprintln!("skipped: this machine has no nc");
+        report_skipped("this machine has no nc");
         return;
     }
     let nc = |args: &[&str]| {

@@ -274,20 +274,8 @@ impl Pages {
 mod tests {
     use super::*;
 
-    fn pages(depth_max: u32, n_admitted_max: usize) -> Pages {
-        Pages {
-            ids: HashMap::new(),
-            entries: Vec::new(),
-            n_starts: 0,
-            fragments: HashMap::new(),
-            queued: Vec::new(),
-            n_admitted: 0,
-            n_url_bytes: 0,
-            depth_max,
-            n_admitted_max,
-            keeps_links: true,
-            is_limited: false,
-        }
+    fn pages(depth: u32, pages_max: usize) -> Pages {
+        Pages::new(&Options { depth: Some(depth), pages_max, ..Options::default() })
     }
 
     /// Marks the page `from` as done, with these links. Returns the pages queued by that.
