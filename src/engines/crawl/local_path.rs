@@ -1,8 +1,9 @@
-//! Where a URL lies in a mirror: a pure function, and no two URLs share a file.
+//! Maps URLs to the paths of their copies in a mirror. No two URLs have the same path.
 //!
-//! Names consist of letters, digits, `-`, `.`, `_`, and `~`, which marks what was changed: `~2F` is
-//! `%2F`, `~x3A` is `:`, `a~.html` is `a` (a browser wants to know what it opens), `a.css~` a folder
-//! called like a file, and `~q`, `~l` and a hash stand for a query and a name too long.
+//! Names consist of letters, digits, `-`, `.` and `_`; a `~` marks every change. `~2F` stands for
+//! `%2F` and `~x3A` for `:`. The page `a` is saved as `a~.html`, because browsers open files by their
+//! extension. A folder whose name looks like a file is called `a.css~`. `~q` and a hash stand for a
+//! query, `~l` and a hash for the rest of a name that is too long.
 
 use std::fmt::Write;
 
@@ -10,19 +11,21 @@ use ring::digest::{SHA256, digest};
 
 use crate::web::urls;
 
-/// A longer name is shortened; file systems take 255.
+/// The longest name, in bytes; file systems allow 255.
 const NAME_MAX: usize = 150;
-/// A longer path is hashed; systems take 4096.
+/// The longest path, in bytes; Linux allows 4096.
 const PATH_MAX: usize = 2_000;
-/// Names that end so are files of a type that browsers know; all others are taken for pages.
-const TYPES: [&str; 28] = [
+/// Extensions of files that browsers know; every other file is saved as a page, `.html`.
+const EXTENSIONS: [&str; 28] = [
     "avif", "bmp", "css", "gif", "gz", "htm", "html", "ico", "jpeg", "jpg", "js", "json", "mjs",
     "mp3", "mp4", "ogg", "otf", "pdf", "png", "svg", "ttf", "txt", "wav", "webm", "webp", "woff",
     "woff2", "zip",
 ];
 
-/// The path of a URL's copy below the mirror's folder. `url` is a key. A style sheet is called one,
-/// whatever its URL, for browsers take nothing else for one.
+/// The path of a URL's copy, relative to the mirror's directory.
+///
+/// `url` is a [key](crate::web::urls::key). A style sheet always gets the extension `.css`, because
+/// browsers ignore style sheets of any other type.
 #[must_use]
 pub fn path(url: &str, is_sheet: bool) -> String {
     let origin = urls::origin(url);
@@ -43,39 +46,42 @@ pub fn path(url: &str, is_sheet: bool) -> String {
     if path.len() > PATH_MAX { format!("{host}/~l{}.{extension}", hash(url)) } else { path }
 }
 
+/// The name of a folder, for a segment of the URL's path that is not the last.
 fn folder(name: &str) -> String {
-    let is_like_a_file = split_type(name).is_some();
+    let looks_like_file = split_extension(name).is_some();
     let name = match name {
         "" => "~-".to_owned(),
         name => escaped(name),
     };
-    let name = if is_like_a_file { name + "~" } else { name };
+    let name = if looks_like_file { name + "~" } else { name };
     shortened(name, "")
 }
 
+/// The name of a file, for the last segment of the URL's path and the query.
 fn file(name: &str, query: Option<&str>, is_sheet: bool) -> String {
-    let own = split_type(name).filter(|(_, t)| !is_sheet || t.eq_ignore_ascii_case("css"));
+    let own = split_extension(name).filter(|(_, t)| !is_sheet || t.eq_ignore_ascii_case("css"));
     let (stem, extension) = own.unwrap_or((name, if is_sheet { "css" } else { "html" }));
-    let is_typed = stem.len() < name.len();
+    let has_extension = stem.len() < name.len();
     let mark = match query {
         Some(query) => format!("~q{}", hash(&format!("{name}?{query}"))),
-        None if is_typed || name.is_empty() => String::new(),
+        None if has_extension || name.is_empty() => String::new(),
         None => "~".to_owned(),
     };
     let stem = match stem {
-        "" if !is_typed => "index".to_owned(),
-        "index" if is_typed => "~index".to_owned(), // `index.html` is the folder itself
+        "" if !has_extension => "index".to_owned(),
+        "index" if has_extension => "~index".to_owned(), // `index.html` is the folder itself
         stem => escaped(stem),
     };
     shortened(stem + &mark, &format!(".{extension}"))
 }
 
-/// Stem and type of a name, if it has a type browsers know.
-fn split_type(name: &str) -> Option<(&str, &str)> {
+/// Stem and extension of a name, if browsers know the extension.
+fn split_extension(name: &str) -> Option<(&str, &str)> {
     let (stem, extension) = name.rsplit_once('.')?;
-    TYPES.contains(&&*extension.to_ascii_lowercase()).then_some((stem, extension))
+    EXTENSIONS.contains(&&*extension.to_ascii_lowercase()).then_some((stem, extension))
 }
 
+/// The name with every byte escaped that file names do not contain.
 fn escaped(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for (i, byte) in name.bytes().enumerate() {
@@ -88,29 +94,30 @@ fn escaped(name: &str) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
                 escaped.push(byte.into());
             }
-            _ => _ = write!(escaped, "~x{byte:02X}"), // a String takes all
+            _ => _ = write!(escaped, "~x{byte:02X}"), // writing to a String cannot fail
         }
     }
     escaped
 }
 
+/// The name with its extension; the end of a long one is replaced by a hash.
 fn shortened(mut name: String, extension: &str) -> String {
     if name.len() > NAME_MAX {
         let hash = hash(&name);
-        name.truncate(NAME_MAX / 2); // it is ASCII
+        name.truncate(NAME_MAX / 2); // escaped names are ASCII
         name = format!("{name}~l{hash}");
     }
     name + extension
 }
 
-/// Half of SHA-256: nobody finds two texts with the same one.
+/// The first half of SHA-256 in hexadecimal: collisions cannot be constructed.
 fn hash(text: &str) -> String {
     let digest = digest(&SHA256, text.as_bytes());
     let half = digest.as_ref().first_chunk().expect("SHA-256 has 32 bytes");
     format!("{:032x}", u128::from_be_bytes(*half))
 }
 
-/// The way from one path of the mirror to another, as a relative URL.
+/// The relative URL that leads from one path of the mirror to another.
 #[must_use]
 pub fn relative(from: &str, to: &str) -> String {
     let (mut from_names, mut to_names) = (from.split('/').peekable(), to.split('/').peekable());
@@ -122,7 +129,7 @@ pub fn relative(from: &str, to: &str) -> String {
     let up = from_names.count().saturating_sub(1);
     let down: Vec<&str> = to_names.collect();
     match (up, &down[..]) {
-        (0, []) => last.to_owned(), // the page itself
+        (0, []) => last.to_owned(), // a link to the file that contains it
         _ => "../".repeat(up) + &down.join("/"),
     }
 }
@@ -152,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn sheets_are_called_so() {
+    fn style_sheets_get_their_extension() {
         let check = |url: &str, expected: &str| assert_eq!(path(url, true), expected, "{url}");
         check("https://h/a.css", "h/a.css");
         check("https://h/a.CSS", "h/a.CSS");
@@ -181,7 +188,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_two_urls_share_a_file_and_none_is_in_anothers_way(
+        fn no_two_urls_share_a_path_and_no_file_is_a_folder_of_another(
             a in "/(index|a|~|[.]|html|css|%2F|:|/|[?]|q|x{160}){0,6}",
             b in "/(index|a|~|[.]|html|css|%2F|:|/|[?]|q|x{160}){0,6}",
             are_sheets in any::<(bool, bool)>(),
@@ -194,8 +201,8 @@ mod tests {
             let (path_a, path_b) = (path(&a, are_sheets.0), path(&b, are_sheets.1));
             prop_assert!(path_a != path_b || a == b);
             prop_assert!(a != b || are_sheets.0 != are_sheets.1 || path_a == path_b);
-            let inside = path_a.clone() + "/";
-            prop_assert!(a == b || !path_b.starts_with(&inside));
+            let as_folder = path_a.clone() + "/";
+            prop_assert!(a == b || !path_b.starts_with(&as_folder));
             for name in path_a.split('/') {
                 prop_assert!(!name.is_empty() && name.len() <= 255 && name != "." && name != "..");
             }

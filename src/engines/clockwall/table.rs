@@ -1,71 +1,77 @@
-//! What is known of every clock, and how it looks.
+//! The state of every clock, as a table for a terminal.
 
 use std::time::{Duration, Instant};
 
+use super::event::{Event, EventKind};
+use super::source::Source;
+use super::time::{Offset, TimeOfDay};
 use crate::text::printable::replace_controls;
 
-use super::{Event, News, Offset, Source, TimeOfDay};
-
-/// A time older than this is stale: a clock says one a second.
-const STALE: Duration = Duration::from_millis(2_500);
-/// Names are cut to this.
+/// A time that is older is stale, because a clock sends one per second.
+const STALE_AFTER: Duration = Duration::from_millis(2_500);
+/// Maximum number of characters shown of a name.
 const NAME_MAX: usize = 24;
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
-/// The state of the wall.
+/// A table with one row per clock.
 #[derive(Debug)]
-pub struct Board {
+pub struct ClockTable {
     rows: Vec<Row>,
 }
 
 #[derive(Debug)]
 struct Row {
     name: String,
+    /// The last time that the server sent, its offset, and when it arrived.
     last: Option<(TimeOfDay, Offset, Instant)>,
     state: State,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum State {
-    Dialling,
-    /// Since when it has said nothing.
+    Connecting,
+    /// When the connection was established or the last time arrived.
     Connected(Instant),
-    Garbage(String),
-    /// And when it is dialled again.
+    /// The beginning of a line that contains no time.
+    NoTime(String),
+    /// The reason, and when the next attempt begins.
     Lost(String, Instant),
 }
 
-impl Board {
-    /// A wall on which nothing is known yet.
+impl ClockTable {
+    /// A table in which every clock is being connected to.
     pub fn new(sources: &[Source]) -> Self {
         let row = |source: &Source| {
             let name = replace_controls(source.name(), '\u{fffd}');
-            Row { name: name.take(NAME_MAX).collect(), last: None, state: State::Dialling }
+            Row { name: name.take(NAME_MAX).collect(), last: None, state: State::Connecting }
         };
-        Board { rows: sources.iter().map(row).collect() }
+        ClockTable { rows: sources.iter().map(row).collect() }
     }
 
-    /// Takes in what happened at `now`.
+    /// Updates the row of the clock that `event`, observed at `now`, is about.
     pub fn apply(&mut self, event: Event, now: Instant) {
-        let Some(row) = self.rows.get_mut(event.nth) else { return };
-        row.state = match event.news {
-            News::Dialling if matches!(row.state, State::Lost(..)) => return, // it says why
-            News::Dialling => State::Dialling,
-            News::Connected => State::Connected(now),
-            News::Time(time, offset) => {
+        let Some(row) = self.rows.get_mut(event.index) else { return };
+        row.state = match event.kind {
+            EventKind::Connecting if matches!(row.state, State::Lost(..)) => return, // keeps the reason
+            EventKind::Connecting => State::Connecting,
+            EventKind::Connected => State::Connected(now),
+            EventKind::Time(time, offset) => {
                 row.last = Some((time, offset, now));
                 State::Connected(now)
             }
-            News::Garbage(text) => State::Garbage(text),
-            News::Lost(why, pause) => {
-                let why = why.split(" (os error").next().unwrap_or_default(); // a row is short
-                State::Lost(why.to_owned(), now + pause)
+            EventKind::NoTime(text) => State::NoTime(text),
+            EventKind::Lost(reason, pause) => {
+                let reason = reason.split(" (os error").next().unwrap_or_default(); // a row is short
+                State::Lost(reason.to_owned(), now + pause)
             }
         };
     }
 
-    /// The wall as lines for a terminal of that size, each cut to its width; stale ones are dim.
+    /// The lines of the table for a terminal of `width` columns and `height` rows.
+    ///
+    /// Lines are cut to the width, and stale ones are dim. Clocks that do not fit are counted in the
+    /// last line.
     pub fn draw(&self, now: Instant, width: usize, height: usize) -> Vec<String> {
         let n_name = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(5);
         let head = format!("{:n_name$}  time      offset     age   state", "clock");
@@ -86,7 +92,7 @@ impl Board {
 
 impl Row {
     fn is_stale(&self, now: Instant) -> bool {
-        self.last.is_none_or(|(.., at)| now.saturating_duration_since(at) >= STALE)
+        self.last.is_none_or(|(.., at)| now.saturating_duration_since(at) >= STALE_AFTER)
     }
 
     fn text(&self, now: Instant, n_name: usize) -> String {
@@ -102,25 +108,25 @@ impl Row {
 
     fn state(&self, now: Instant) -> String {
         match &self.state {
-            State::Dialling => "connecting".to_owned(),
-            State::Connected(since) if now.saturating_duration_since(*since) >= STALE => {
+            State::Connecting => "connecting".to_owned(),
+            State::Connected(since) if now.saturating_duration_since(*since) >= STALE_AFTER => {
                 "silent".to_owned()
             }
             State::Connected(_) if self.last.is_none() => "connected".to_owned(),
             State::Connected(_) => "ok".to_owned(),
-            State::Garbage(text) => format!("no clock: {text}"),
-            State::Lost(why, again) => {
-                let left = again.saturating_duration_since(now);
+            State::NoTime(text) => format!("no clock: {text}"),
+            State::Lost(reason, retry_at) => {
+                let left = retry_at.saturating_duration_since(now);
                 match left.as_millis().div_ceil(1_000) {
-                    0 => format!("connecting: {why}"),
-                    seconds => format!("again in {seconds}s: {why}"),
+                    0 => format!("connecting: {reason}"),
+                    seconds => format!("again in {seconds}s: {reason}"),
                 }
             }
         }
     }
 }
 
-/// Two digits and a unit at most.
+/// An age in the largest unit that leaves at least two digits, so that it is short.
 fn age(age: Duration) -> String {
     match age.as_secs() {
         seconds @ ..100 => format!("{seconds}s"),
@@ -130,6 +136,7 @@ fn age(age: Duration) -> String {
     }
 }
 
+/// The first `width` characters of a line.
 fn cut(text: &str, width: usize) -> String {
     text.trim_end().chars().take(width).collect()
 }
@@ -138,29 +145,30 @@ fn cut(text: &str, width: usize) -> String {
 mod tests {
     use super::*;
 
-    fn board(names: &[&str]) -> Board {
+    fn table(names: &[&str]) -> ClockTable {
         let sources: Vec<Source> =
             names.iter().map(|name| format!("{name}=localhost:1").parse().unwrap()).collect();
-        Board::new(&sources)
+        ClockTable::new(&sources)
     }
 
-    fn time(text: &str) -> News {
+    fn time(text: &str) -> EventKind {
         let [time, noon] = [text, "12:00:00"].map(|text| TimeOfDay::find(text.as_bytes()).unwrap());
-        News::Time(time, time.offset_to(noon))
+        EventKind::Time(time, time.offset_to(noon))
     }
 
     #[test]
-    fn a_row_says_what_is_known() {
-        let (mut board, start) = (board(&["NewYork"]), Instant::now());
-        let mut check = |news: Option<News>, ms: u64, row: &str| {
+    fn a_row_shows_the_state_of_its_clock() {
+        let (mut table, start) = (table(&["NewYork"]), Instant::now());
+        let mut check = |kind: Option<EventKind>, ms: u64, row: &str| {
             let now = start + Duration::from_millis(ms);
-            if let Some(news) = news {
-                board.apply(Event { nth: 0, news }, now);
+            if let Some(kind) = kind {
+                table.apply(Event { index: 0, kind }, now);
             }
-            assert_eq!(board.draw(now, 80, 24)[1], row);
+            assert_eq!(table.draw(now, 80, 24)[1], row);
         };
-        let lost =
-            || News::Lost("Connection refused (os error 111)".to_owned(), Duration::from_secs(2));
+        let lost = || {
+            EventKind::Lost("Connection refused (os error 111)".to_owned(), Duration::from_secs(2))
+        };
         check(None, 0, "\x1b[2mNewYork  -         -          -     connecting\x1b[0m");
         check(
             Some(lost()),
@@ -168,12 +176,12 @@ mod tests {
             "\x1b[2mNewYork  -         -          -     again in 2s: Connection refused\x1b[0m",
         );
         check(
-            Some(News::Dialling),
+            Some(EventKind::Connecting),
             2_000,
             "\x1b[2mNewYork  -         -          -     connecting: Connection refused\x1b[0m",
         );
         check(
-            Some(News::Connected),
+            Some(EventKind::Connected),
             2_000,
             "\x1b[2mNewYork  -         -          -     connected\x1b[0m",
         );
@@ -181,18 +189,18 @@ mod tests {
         check(None, 4_900, "NewYork  07:00:00  -05:00:00  1s    ok");
         check(None, 5_500, "\x1b[2mNewYork  07:00:00  -05:00:00  2s    silent\x1b[0m");
         check(
-            Some(News::Garbage("HTTP/1.1 400".to_owned())),
+            Some(EventKind::NoTime("HTTP/1.1 400".to_owned())),
             6_000,
             "\x1b[2mNewYork  07:00:00  -05:00:00  3s    no clock: HTTP/1.1 400\x1b[0m",
         );
     }
 
     #[test]
-    fn a_wall_fits_its_terminal() {
+    fn a_table_fits_its_terminal() {
         let names: Vec<String> = (0..30).map(|n| format!("clock{n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let board = board(&names);
-        let lines = |width, height| board.draw(Instant::now(), width, height);
+        let table = table(&names);
+        let lines = |width, height| table.draw(Instant::now(), width, height);
         assert_eq!(lines(80, 40).len(), 31);
         let small = lines(10, 12);
         assert_eq!((small.len(), small[11 - 1].as_str()), (11, "and 21 mor"));
