@@ -178,7 +178,7 @@ fn icers(plan: Plan) -> Result<(Figure, Vec<SweepPoint>), Error> {
         amdahl: &all.iter().map(amdahl).collect::<Vec<_>>(),
     })?;
     let caption = "The fifth icer is the last one that helps: from then on the baker is the \
-                   bottleneck. Amdahl's law is too optimistic beyond that, because it does not \
+                   bottleneck. Amdahl's law predicts shorter times, because it does not \
                    account for the speed of the other cooks."
         .to_owned();
     Ok((Figure { name: "icers", svg, caption }, points))
