@@ -15,7 +15,8 @@ use threadbare::engines::thumbnail::{self, Job, Options};
 const N_IMAGES: usize = 16;
 const SIDE: u16 = 1_600;
 
-/// A picture with texture and noise, so that its blocks have as many coefficients as in a photograph.
+/// A picture with texture and noise, so that its blocks have as many coefficients as in a
+/// photograph.
 fn photo(is_progressive: bool) -> Vec<u8> {
     let mut state = 1u32;
     let image = RgbImage::from_fn(SIDE.into(), SIDE.into(), |x, y| {

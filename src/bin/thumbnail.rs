@@ -36,7 +36,7 @@ struct Cli {
     #[arg(short, long)]
     recursive: bool,
     #[command(flatten)]
-    look: LookArgs,
+    appearance: AppearanceArgs,
     /// Name of the thumbnails; {stem} is required
     #[arg(short, long, value_name = "TEMPLATE", default_value = "{dir}/{stem}.thumb.{ext}")]
     output: Template,
@@ -54,7 +54,7 @@ struct Cli {
 }
 
 #[derive(Args)]
-struct LookArgs {
+struct AppearanceArgs {
     /// Longest side in pixels, or a box to fit into such as 256x192
     #[arg(short, long, default_value = "128")]
     size: Size,
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
         let started = Instant::now();
         let names = if args.names.is_empty() { names_on_stdin()? } else { args.names.clone() };
         let images = find::images(&names, args.recursive);
-        let format = match args.look.format {
+        let format = match args.appearance.format {
             Format::Jpeg => ImageFormat::Jpeg,
             Format::Png => ImageFormat::Png,
         };
@@ -108,9 +108,9 @@ fn main() -> ExitCode {
         }
         let batch = Batch {
             options: Options {
-                size: args.look.size,
-                crop: args.look.crop,
-                quality: args.look.quality,
+                size: args.appearance.size,
+                crop: args.appearance.crop,
+                quality: args.appearance.quality,
             },
             skip_existing: args.skip_existing,
             n_threads: args.threads.map_or_else(cpu::n_cpus, usize::from),
@@ -137,7 +137,7 @@ fn run(jobs: &[Job], batch: &Batch, report: &mut Report) -> anyhow::Result<()> {
         let mut next = 0;
         for (i, outcome) in outcomes_rx {
             if !report.args.ordered {
-                report.add(&jobs[i], &outcome)?; // an error drops `outcomes_rx`, which stops the batch
+                report.add(&jobs[i], &outcome)?; // an error drops `outcomes_rx`: the batch ends
                 continue;
             }
             waiting.insert(i, outcome);
@@ -196,7 +196,7 @@ impl Report {
             }
         }
         self.bar.inc(1);
-        self.record(|| Record::new(job, outcome))
+        self.print_record(|| Record::new(job, outcome))
     }
 
     /// Reports an image for which there is no job.
@@ -204,10 +204,10 @@ impl Report {
         self.count.failed += 1;
         self.warn(err);
         self.bar.inc(1);
-        self.record(|| Record::failed(err))
+        self.print_record(|| Record::failed(err))
     }
 
-    fn record(&self, record: impl FnOnce() -> Record) -> anyhow::Result<()> {
+    fn print_record(&self, record: impl FnOnce() -> Record) -> anyhow::Result<()> {
         if self.args.json {
             let line = serde_json::to_string(&record())? + "\n";
             self.print(line.as_bytes())?;

@@ -27,10 +27,11 @@ pub(crate) const GO_FLAGS: &[&str] = &[
     "seed",
 ];
 
-/// Measures an assembly line of threads and channels, a cake shop, and compares it with a simulation.
+/// Measures a cake shop, an assembly line of threads and channels, and compares it with a
+/// simulation.
 ///
-/// Without flags that describe a shop, runs the book's six settings. Durations are written as in Go:
-/// 10ms, 2500us, 1s.
+/// Without flags that describe a shop, runs the book's six settings. Durations are written as in
+/// Go: 10ms, 2500us, 1s.
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -49,7 +50,8 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Measures all combinations of buffer capacity and number of icers; writes CSV, JSON and a heat map
+    /// Measures all combinations of buffer capacity and number of icers; writes CSV, JSON and a
+    /// heat map
     Sweep {
         /// Capacities of the buffers, as a list (0,1,2,5) with ranges (0..4)
         #[arg(long, default_value = "0,1,2,5,10,100", value_parser = numbers)]

@@ -167,7 +167,7 @@ impl Measurement {
         let ratio = |(real, simulated): (&RunStats, &RunStats)| {
             real.makespan.as_secs_f64() / simulated.makespan.as_secs_f64().max(1e-9)
         };
-        Mean::of(&pairs.map(ratio).collect::<Vec<_>>())
+        Mean::from_values(&pairs.map(ratio).collect::<Vec<_>>())
     }
 
     /// Cakes per second.
@@ -182,7 +182,7 @@ impl Measurement {
 }
 
 pub(super) fn mean(runs: &[RunStats], value: impl Fn(&RunStats) -> f64) -> Option<Mean> {
-    Mean::of(&runs.iter().map(value).collect::<Vec<_>>())
+    Mean::from_values(&runs.iter().map(value).collect::<Vec<_>>())
 }
 
 /// One shop of a sweep.

@@ -12,7 +12,7 @@ pub struct Mean {
 impl Mean {
     /// The mean of `values` with its 95 % confidence interval by Student's t distribution; `None`
     /// without values.
-    pub fn of(values: &[f64]) -> Option<Mean> {
+    pub fn from_values(values: &[f64]) -> Option<Mean> {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
@@ -47,9 +47,9 @@ mod tests {
 
     #[test]
     fn a_mean_has_a_margin_from_two_values_on() {
-        assert_eq!(Mean::of(&[]), None);
-        assert_eq!(Mean::of(&[7.0]), Some(Mean { mean: 7.0, margin: None }));
-        let Mean { mean, margin } = Mean::of(&[1.0, 2.0, 3.0]).unwrap();
+        assert_eq!(Mean::from_values(&[]), None);
+        assert_eq!(Mean::from_values(&[7.0]), Some(Mean { mean: 7.0, margin: None }));
+        let Mean { mean, margin } = Mean::from_values(&[1.0, 2.0, 3.0]).unwrap();
         assert!((mean - 2.0).abs() < 1e-12 && (margin.unwrap() - 2.484).abs() < 1e-3);
     }
 

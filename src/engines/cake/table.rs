@@ -62,8 +62,8 @@ pub fn row(setting: &Setting, measured: &Measurement) -> String {
 pub fn footer(n_cpus: usize, load: Option<f64>) -> String {
     let load = load.map_or(String::new(), |load| format!(", load average {load:.2}"));
     format!(
-        "\nvirtual: simulated with the same times, free hand-overs and exact sleeps. real: measured \
-         with\none thread per cook. The difference is overhead of this machine, mostly waking \
+        "\nvirtual: simulated with the same times, free hand-overs and exact sleeps. real: \
+         measured with\none thread per cook. The difference is overhead of this machine, mostly waking \
          threads\n({n_cpus} CPUs{load}).\n"
     )
 }

@@ -246,11 +246,11 @@ fn check_order(shop: &Shop, events: &[Event], work: Work) {
         steps.entry((event.cook.0, event.cake)).or_default().push(*event);
     }
     assert_eq!(steps.len() as u64, shop.cakes * shop.stages.len() as u64);
-    for (&(stage, cake), own) in &steps {
-        let [started, finished, passed_on] = own.as_slice() else { panic!("{own:?}") };
+    for (&(stage, cake), events) in &steps {
+        let [started, finished, passed_on] = events.as_slice() else { panic!("{events:?}") };
         let kinds = [started.kind, finished.kind, passed_on.kind];
         assert_eq!(kinds, [EventKind::Started, EventKind::Finished, EventKind::PassedOn]);
-        assert!(own.iter().all(|event| event.cook == started.cook));
+        assert!(events.iter().all(|event| event.cook == started.cook));
         assert!(passed_on.at >= finished.at);
         if work == Work::Sleep {
             assert!(finished.at >= started.at + times[stage].duration(cake));
@@ -265,7 +265,7 @@ fn check_order(shop: &Shop, events: &[Event], work: Work) {
     let single = |stage: usize| shop.stages[..=stage].iter().all(|stage| stage.cooks == 1);
     for stage in (0..shop.stages.len()).take_while(|&stage| single(stage)) {
         let cakes = steps.range((stage, 0)..(stage + 1, 0));
-        assert!(cakes.map(|(_, own)| own[0].at).is_sorted(), "overtaken at stage {stage}");
+        assert!(cakes.map(|(_, events)| events[0].at).is_sorted(), "overtaken at stage {stage}");
     }
 }
 

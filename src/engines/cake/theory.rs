@@ -46,7 +46,8 @@ pub fn makespan_lower_bound(shop: &Shop) -> Duration {
     shop.stages.iter().map(through).max().unwrap_or_default()
 }
 
-/// The makespan that Amdahl's law predicts for `k` icers: the part spent on icing is divided by `k`.
+/// The makespan that Amdahl's law predicts for `k` icers: the part spent on icing is divided by
+/// `k`.
 pub fn amdahl(one_icer: f64, icing: f64, k: usize) -> f64 {
     one_icer - icing + icing / k as f64
 }

@@ -59,8 +59,8 @@ impl ServiceTimes {
     }
 }
 
-/// `SplitMix64` (Steele, Lea and Flood, 2014): cheap enough to seed once per cake, so that the times
-/// need not be drawn in order.
+/// `SplitMix64` (Steele, Lea and Flood, 2014): cheap enough to seed once per cake, so that the
+/// times need not be drawn in order.
 struct SplitMix(u64);
 
 impl TryRng for SplitMix {

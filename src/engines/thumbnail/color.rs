@@ -28,7 +28,7 @@ pub(super) fn from_jpeg(
         ColorSpace::Cmyk | ColorSpace::Ycck => {
             let is_ycck = jpeg.color_space == ColorSpace::Ycck;
             let inks = (0..n).flat_map(|i| {
-                // Adobe computes YCbCr from C, M and Y as if these were R, G and B; 255 is full ink.
+                // Adobe computes YCbCr from C, M and Y (255 is full ink) as if from R, G and B.
                 let inverted = || ycbcr_to_rgb(pixel(i)).map(|c| 255 - c);
                 let [c, m, y] = if is_ycck { inverted() } else { pixel(i) };
                 [c, m, y, layers[3][i]]
@@ -53,8 +53,8 @@ fn ycbcr_to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
     rgb.map(|c| u8::try_from(((c + (1 << 15)) >> 16).clamp(0, 255)).unwrap_or_default())
 }
 
-/// Converts inks as Adobe stores them, 255 for none, to RGB: by `profile`, or without one as if each
-/// ink were an ideal filter.
+/// Converts inks as Adobe stores them, 255 for none, to RGB: by `profile`, or without one as if
+/// each ink were an ideal filter.
 fn cmyk_to_rgb(inks: &[u8], profile: Option<&[u8]>) -> Vec<u8> {
     let profile = profile.and_then(|bytes| ColorProfile::new_from_slice(bytes).ok());
     if let Some(profile) = profile.filter(|profile| profile.color_space == DataColorSpace::Cmyk) {

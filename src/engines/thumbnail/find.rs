@@ -48,7 +48,8 @@ fn directly_in(dir: &Path) -> std::io::Result<Vec<Result<PathBuf, Error>>> {
 
 fn in_tree(dir: &Path) -> Vec<Result<PathBuf, Error>> {
     let walk = WalkDir::new(dir).sort(true).skip_hidden(true);
-    let walk = walk.parallelism(Parallelism::RayonNewPool(WALK_THREADS)); // a shared pool can deadlock
+    // A pool of its own, because a walk can deadlock in a shared one.
+    let walk = walk.parallelism(Parallelism::RayonNewPool(WALK_THREADS));
     let images = walk.into_iter().filter_map(|entry| match entry {
         Ok(entry) => {
             let path = entry.path();

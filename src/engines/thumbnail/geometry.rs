@@ -18,8 +18,8 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    /// The geometry for a full picture of size `full` that is to be displayed with `orientation`, and
-    /// a thumbnail that fits into `bounds` or, with `crop`, fills it.
+    /// The geometry for a full picture of size `full` that is to be displayed with `orientation`,
+    /// and a thumbnail that fits into `bounds` or, with `crop`, fills it.
     pub(super) fn new(full: Size, orientation: Orientation, bounds: Size, crop: bool) -> Self {
         let is_turned = matches!(
             orientation,

@@ -1,8 +1,8 @@
 //! Thumbnails of image files (section 8.5).
 //!
 //! [`find`] turns the names of files and folders into images, [`plan`] turns images into jobs, and
-//! [`batch`] runs jobs on threads; [`make()`] does one job. It decodes the picture (a large JPEG only
-//! in as much detail as the thumbnail shows, see `jpeg`), resizes it, converts it to sRGB, and
+//! [`batch`] runs jobs on threads; [`make()`] does one job. It decodes the picture (a large JPEG
+//! only in as much detail as the thumbnail shows, see `jpeg`), resizes it, converts it to sRGB, and
 //! writes the file atomically: it is complete or not there.
 
 use std::path::{Path, PathBuf};

@@ -97,17 +97,17 @@ fn without_dot(name: &OsString) -> OsString {
 }
 
 fn extension(image: &Path, format: ImageFormat) -> Option<OsString> {
-    let own = image.extension()?;
-    let is_jpeg = JPEG.iter().any(|known| own.eq_ignore_ascii_case(known));
+    let extension = image.extension()?;
+    let is_jpeg = JPEG.iter().any(|known| extension.eq_ignore_ascii_case(known));
     Some(match format {
         ImageFormat::Png => "png".into(),
-        _ if is_jpeg => own.to_owned(),
+        _ if is_jpeg => extension.to_owned(),
         _ => "jpg".into(),
     })
 }
 
-/// The path of a thumbnail beside its image: `dir/x.thumb.jpg` for `dir/x.jpg`, and `dir/x.thumb` for
-/// `dir/x`.
+/// The path of a thumbnail beside its image: `dir/x.thumb.jpg` for `dir/x.jpg`, and `dir/x.thumb`
+/// for `dir/x`.
 pub(super) fn beside(image: &Path) -> PathBuf {
     let mut name = image.file_stem().unwrap_or_default().to_owned();
     name.push(".thumb");
@@ -118,8 +118,8 @@ pub(super) fn beside(image: &Path) -> PathBuf {
     image.with_file_name(name)
 }
 
-/// Makes a job for each image, or an error where two thumbnails would have the same path or one would
-/// overwrite an image. Errors in `images` are passed on in their places.
+/// Makes a job for each image, or an error where two thumbnails would have the same path or one
+/// would overwrite an image. Errors in `images` are passed on in their places.
 pub fn jobs(
     images: Vec<Result<PathBuf, Error>>,
     template: &Template,

@@ -54,6 +54,6 @@ pub(super) fn write(bytes: &[u8], path: &Path) -> Result<(), Cause> {
     }
     atomic::write(path, bytes).map_err(|err| {
         let (text, subject) = (err.to_string(), format!("{}: ", path.display()));
-        Cause::Write(text.strip_prefix(&subject).unwrap_or(&text).to_owned()) // our own error names the path
+        Cause::Write(text.strip_prefix(&subject).unwrap_or(&text).to_owned()) // our error names it
     })
 }

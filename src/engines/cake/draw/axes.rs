@@ -5,7 +5,8 @@ use plotters::coord::types::RangedCoordf64;
 
 use super::canvas::round_step;
 
-/// Buffer capacities on a logarithmic scale. A capacity of 0 has a place too: x is log2(buffer + 1).
+/// Buffer capacities on a logarithmic scale. A capacity of 0 has a place too: x is log2(buffer +
+/// 1).
 pub(super) struct BufferAxis {
     ticks: Vec<f64>,
 }

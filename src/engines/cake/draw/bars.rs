@@ -77,8 +77,8 @@ fn across(share: f64) -> i32 {
 /// Height of a cell of the heat map, in pixels.
 const CELL: i32 = 38;
 
-/// Draws throughput by buffer capacity (columns) and number of icers (rows), with the number in each
-/// cell.
+/// Draws throughput by buffer capacity (columns) and number of icers (rows), with the number in
+/// each cell.
 ///
 /// # Errors
 /// When plotters fails.
@@ -86,7 +86,7 @@ pub fn heat_map(title: &str, points: &[SweepPoint]) -> Result<String, Error> {
     let (buffers, icers) = (axis(points, |point| point.buffer), axis(points, |point| point.icers));
     let rate = |point: &SweepPoint| point.measured.throughput().map_or(0.0, |rate| rate.mean);
     let rates = || points.iter().map(rate);
-    let (least, most) = (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max));
+    let (min, max) = (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max));
     let n_rows = i32::try_from(icers.len()).unwrap_or(1);
     let height = 70 + n_rows * CELL + 70;
     sheet((WIDTH, height.unsigned_abs()), |area| {
@@ -95,7 +95,7 @@ pub fn heat_map(title: &str, points: &[SweepPoint]) -> Result<String, Error> {
         for point in points {
             let column = buffers.binary_search(&point.buffer).unwrap_or(0);
             let row = icers.binary_search(&point.icers).unwrap_or(0);
-            let heat = (rate(point) - least) / (most - least).max(1e-9);
+            let heat = (rate(point) - min) / (max - min).max(1e-9);
             let cell = cell((column, row), (buffers.len(), icers.len()));
             heat_cell(area, cell, heat, rate(point))?;
         }

@@ -36,8 +36,8 @@ const EXPECTED_RUNS: u64 = 1_000;
 /// Runs per curve of the distribution of makespans.
 const ECDF_RUNS: u64 = 25;
 
-/// Runs all experiments, which takes about a minute, and returns the files of the report. `progress`
-/// is called with the name of each experiment before it starts.
+/// Runs all experiments, which takes about a minute, and returns the files of the report.
+/// `progress` is called with the name of each experiment before it starts.
 ///
 /// # Errors
 /// When the engine cannot run a shop or a chart cannot be drawn.
@@ -109,9 +109,9 @@ fn shares(six: &[(Setting, Measurement)]) -> Result<Figure, Error> {
     let groups: Vec<_> =
         six.iter().map(|(s, measured)| (s.name, &s.shop, &measured.runs()[0])).collect();
     let svg = draw::shares("How each cook spent the time", &groups)?;
-    let caption = "Starved: the cook has no cake to work on, mostly at the start and the end of the \
-                   run. Blocked: the cook holds a finished cake and the counter has no room for it. \
-                   With one slow icer everybody else is idle; five icers share the work."
+    let caption = "Starved: the cook has no cake to work on, mostly at the start and the end of \
+                   the run. Blocked: the cook holds a finished cake and the counter has no room \
+                   for it. With one slow icer everybody else is idle; five icers share the work."
         .to_owned();
     Ok(Figure { name: "shares", svg, caption })
 }

@@ -57,10 +57,10 @@ pub(super) fn html(
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
          <title>The cake shop on threads</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <h1>The cake shop on threads</h1>\n\
-         <p>20 cakes are baked, iced and inscribed. Each cook is a thread, and the counter between two \
-         stages is a channel. <b>Real</b> is the time measured with threads; <b>virtual</b> is the time \
-         of a simulation in which hand-overs are free and sleeps are exact. The difference is the \
-         overhead of this machine.</p>\n\
+         <p>20 cakes are baked, iced and inscribed. Each cook is a thread, and the counter between \
+         two stages is a channel. <b>Real</b> is the time measured with threads; <b>virtual</b> is \
+         the time of a simulation in which hand-overs are free and sleeps are exact. The \
+         difference is the overhead of this machine.</p>\n\
          <p class=\"faint\">Measured on {n_cpus} CPUs{load}.</p>\n\
          <div class=\"wide\"><table>\n<tr><th>setting<th>what differs<th>virtual<th>real\
          <th>ratio<th>cakes/s</tr>\n{rows}</table></div>\n{figures}</body>\n</html>\n"

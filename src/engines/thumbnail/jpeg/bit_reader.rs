@@ -55,7 +55,8 @@ impl<'a> BitReader<'a> {
         }
         match self.data[self.at..].first_chunk::<8>() {
             Some(chunk) if !has_ff(u64::from_be_bytes(*chunk)) => {
-                // This also sets bits below the valid ones; the next refill sets them to the same values.
+                // This also sets bits below the valid ones; the next refill sets them to the same
+                // values.
                 self.loaded |= u64::from_be_bytes(*chunk) >> self.n;
                 let n_bytes = (63 - self.n) / 8;
                 self.at += n_bytes as usize;
@@ -173,7 +174,9 @@ mod tests {
                 .iter()
                 .flat_map(|&byte| if byte == 0xFF { vec![0xFF, 0] } else { vec![byte] })
                 .collect();
-            let bit = |i: usize| bytes.get(i / 8).map_or(0, |byte| usize::from(byte >> (7 - i % 8)) & 1);
+            let bit = |i: usize| {
+                bytes.get(i / 8).map_or(0, |byte| usize::from(byte >> (7 - i % 8)) & 1)
+            };
             let mut bits = BitReader::new(&stuffed);
             let mut at = 0;
             for step in steps {

@@ -24,8 +24,8 @@ pub(super) struct HuffmanTable {
 }
 
 /// Indexed by the next bits: in the low byte, the number of bits that make up whole symbols, and in
-/// the high byte, the number of coefficients they stand for, plus [`END_OF_BLOCK`] if the last symbol
-/// ends the block.
+/// the high byte, the number of coefficients they stand for, plus [`END_OF_BLOCK`] if the last
+/// symbol ends the block.
 type SkipTable = Box<[u16; 1 << SKIP_BITS]>;
 
 impl HuffmanTable {
@@ -120,7 +120,8 @@ const NO_SYMBOL: u16 = 64 << 8;
 const BLOCK: usize = 64;
 
 impl AcDecoder<'_> {
-    /// Skips the coefficients from number `k` to the end of the block; `None` if the bits are invalid.
+    /// Skips the coefficients from number `k` to the end of the block; `None` if the bits are
+    /// invalid.
     #[inline]
     pub(super) fn skip_to_end_of_block(self, bits: &mut BitReader<'_>, mut k: usize) -> Option<()> {
         while k < BLOCK {
@@ -161,7 +162,7 @@ pub(super) fn advance(run: usize, size: u32) -> Option<usize> {
 
 /// The entry of a [`SkipTable`] for `bits`: as many whole symbols as they contain.
 fn skip_entry(table: &HuffmanTable, bits: usize) -> u16 {
-    let bits = bits << (16 - SKIP_BITS); // the last three bits are unknown: zero here, and never used
+    let bits = bits << (16 - SKIP_BITS); // the last three are unknown and never used
     let (mut used, mut reached) = (0, 0);
     while let Some((length, symbol)) = table.find(bits << used & 0xFFFF) {
         let (run, size) = run_and_size(symbol);
@@ -194,8 +195,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Codes 00, 01, 100, 1010: a coefficient of one bit, end of block, sixteen zeros, a coefficient
-    /// of ten bits.
+    /// Codes 00, 01, 100, 1010: a coefficient of one bit, end of block, sixteen zeros, a
+    /// coefficient of ten bits.
     fn table() -> HuffmanTable {
         let mut counts = [0; 16];
         (counts[1], counts[2], counts[3]) = (2, 1, 1);
@@ -229,7 +230,10 @@ mod tests {
     proptest! {
         /// Skipping several symbols at once ends at the same bit as skipping them one by one.
         #[test]
-        fn skipping_several_equals_skipping_one_by_one(data in proptest::collection::vec(0u8..0xFF, 8..80), k in 1usize..64) {
+        fn skipping_several_equals_skipping_one_by_one(
+            data in proptest::collection::vec(0u8..0xFF, 8..80),
+            k in 1usize..64,
+        ) {
             let table = table();
             let decoder = table.ac_decoder();
             let (mut fast, mut slow) = (BitReader::new(&data), BitReader::new(&data));

@@ -91,8 +91,8 @@ impl<R: Read + Seek> Jpeg<R> {
         self.tables.profile()
     }
 
-    /// Whether decoding yields enough samples for a thumbnail that is `ratio` times smaller: one per
-    /// pixel of the thumbnail, or one per two pixels in a direction in which the component is
+    /// Whether decoding yields enough samples for a thumbnail that is `ratio` times smaller: one
+    /// per pixel of the thumbnail, or one per two pixels in a direction in which the component is
     /// subsampled, as in most JPEGs.
     pub(super) fn is_detailed_enough_for(&self, ratio: f64) -> bool {
         self.frame.components.iter().all(|&component| {
@@ -103,22 +103,22 @@ impl<R: Read + Seek> Jpeg<R> {
         })
     }
 
-    /// Whether each block of a component is decoded to two by two samples. Of progressive files only
-    /// DC coefficients are decoded.
+    /// Whether each block of a component is decoded to two by two samples. Of progressive files
+    /// only DC coefficients are decoded.
     fn keeps_ac(&self, component: Component, ratio: f64) -> bool {
         !self.frame.is_progressive && self.frame.pixels_per_block(component) > ratio
     }
 
-    /// Whether the file is sequential and its components are in scans of their own, not interleaved.
-    /// `image` decodes such files wrongly (zune-jpeg 0.5.15).
+    /// Whether the file is sequential and its components are in scans of their own, not
+    /// interleaved. `image` decodes such files wrongly (zune-jpeg 0.5.15).
     pub(super) fn is_non_interleaved_baseline(&self) -> bool {
         let n = self.scan.first().map_or(0, |&n| usize::from(n));
         !self.frame.is_progressive && n < self.frame.components.len()
     }
 
-    /// The largest part of the picture, in percent, that a file of this length can contain, as every
-    /// block takes at least one bit. Reveals an invalid size in the header before any memory of that
-    /// size is allocated.
+    /// The largest part of the picture, in percent, that a file of this length can contain, as
+    /// every block takes at least one bit. Reveals an invalid size in the header before any memory
+    /// of that size is allocated.
     pub(super) fn max_percent_decodable(&self) -> usize {
         let side = |side: u16| usize::from(side).div_ceil(8);
         let n_blocks = side(self.frame.width) * side(self.frame.height);

@@ -74,8 +74,8 @@ impl Plane {
         self.low_bits.is_some_and(|bits| bits == 0 || !frame.is_progressive)
     }
 
-    /// Computes `height` rows of `width` samples: one per block, or two by two if AC coefficients were
-    /// kept.
+    /// Computes `height` rows of `width` samples: one per block, or two by two if AC coefficients
+    /// were kept.
     pub(super) fn samples(&self, width: usize, height: usize) -> Vec<u8> {
         let [q_dc, q_x, q_y, _, q_both] = self.quantization.unwrap_or([1; 5]).map(f32::from);
         let scaled = |coefficient: i16, q: f32| f32::from(coefficient) * q * EIGHTH;
@@ -124,8 +124,8 @@ impl Scan {
         is_valid.then_some(Scan { components, has_dc, high: bits >> 4, low: bits & 15 })
     }
 
-    /// Decodes the scan at the position of `file` into `planes`; `None` if the header contradicts the
-    /// tables or an earlier scan.
+    /// Decodes the scan at the position of `file` into `planes`; `None` if the header contradicts
+    /// the tables or an earlier scan.
     pub(super) fn decode<R: Read + Seek>(
         &self,
         file: &mut FileWindow<R>,
@@ -204,8 +204,8 @@ struct ScanComponent<'a> {
     last_dc: i16,
 }
 
-/// More than an MCU takes in bytes: ten blocks of 64 codes of 16 bits with 15 extra bits, every byte
-/// stuffed.
+/// More than an MCU takes in bytes: ten blocks of 64 codes of 16 bits with 15 extra bits, every
+/// byte stuffed.
 const MCU_BYTES: usize = 1 << 13;
 
 /// Decodes the MCUs of a scan.
@@ -219,8 +219,8 @@ struct ScanDecoder<'a> {
 }
 
 impl ScanDecoder<'_> {
-    /// Decodes one restart interval after the other and returns the number of MCUs decoded. After an
-    /// error it continues at the next restart marker.
+    /// Decodes one restart interval after the other and returns the number of MCUs decoded. After
+    /// an error it continues at the next restart marker.
     fn decode<R: Read + Seek>(
         &mut self,
         file: &mut FileWindow<R>,

@@ -1,4 +1,5 @@
-//! The marker segments of a JPEG (T.81, Annex B): tables, frame header, colour profile, orientation.
+//! The marker segments of a JPEG (T.81, Annex B): tables, frame header, colour profile,
+//! orientation.
 
 use std::io::{Read, Seek};
 

@@ -130,8 +130,8 @@ fn assert_similar(ours: &RgbImage, theirs: &RgbImage, name: &str) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
-    /// For thumbnails of at least 8 x 8 pixels: smaller ones consist mostly of edges, where the exact
-    /// positions of the samples matter.
+    /// For thumbnails of at least 8 x 8 pixels: smaller ones consist mostly of edges, where the
+    /// exact positions of the samples matter.
     #[test]
     fn the_result_is_similar_to_a_full_decode(
         size in (64u32..500, 64u32..500),
@@ -149,7 +149,8 @@ proptest! {
             let is_large = geometry.size.width.min(geometry.size.height) >= 8;
             if is_large && open(&file).unwrap().is_detailed_enough_for(geometry.ratio()) {
                 let (ours, theirs) = (reduced(&file, &geometry), full(&readable, &geometry));
-                assert_similar(&ours, &theirs, &format!("{size:?} {settings:?} {}", geometry.ratio()));
+                let case = format!("{size:?} {settings:?} {}", geometry.ratio());
+                assert_similar(&ours, &theirs, &case);
             }
         }
     }
@@ -195,8 +196,8 @@ proptest! {
     }
 }
 
-/// Decodes a damaged file at several sizes; checks the size of each result and that no more than all
-/// of the picture is said to be decoded.
+/// Decodes a damaged file at several sizes; checks the size of each result and that no more than
+/// all of the picture is said to be decoded.
 fn check_damaged(file: &[u8]) {
     for ratio in [4.0, 8.0, 16.0] {
         let Some(jpeg) = open(file).filter(|jpeg| jpeg.max_percent_decodable() >= 1) else {
@@ -294,7 +295,8 @@ fn unsupported_files_are_refused() {
     assert!(open(b"\x89PNG").is_none());
 }
 
-/// `image` decodes them wrongly; here even a thumbnail that is hardly smaller has the right colours.
+/// `image` decodes them wrongly; here even a thumbnail that is hardly smaller has the right
+/// colours.
 #[test]
 fn non_interleaved_baseline_files_are_decoded() {
     let image = picture((100, 60), [90, 160, 30]);

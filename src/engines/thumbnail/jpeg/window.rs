@@ -44,8 +44,8 @@ impl<R: Read + Seek> FileWindow<R> {
         self.from = (self.from + n).min(self.to);
     }
 
-    /// The buffered bytes at the position: at least `n` of them, unless the file ends before; `n` is
-    /// at most [`WINDOW`].
+    /// The buffered bytes at the position: at least `n` of them, unless the file ends before; `n`
+    /// is at most [`WINDOW`].
     pub(super) fn peek(&mut self, n: usize) -> &[u8] {
         if self.to - self.from < n {
             self.fill();
@@ -95,8 +95,8 @@ impl<R: Read + Seek> FileWindow<R> {
         Some(marker)
     }
 
-    /// Moves behind the segment at the position and returns it, without the two bytes of its length;
-    /// `None` if the file ends before.
+    /// Moves behind the segment at the position and returns it, without the two bytes of its
+    /// length; `None` if the file ends before.
     pub(super) fn take_segment(&mut self) -> Option<Cursor<'_>> {
         let length = usize::from(u16::from_be_bytes(*self.peek(2).first_chunk()?));
         self.peek(length).get(2..length)?;
