@@ -152,9 +152,9 @@ impl<'a, F: FnMut(Event) -> ControlFlow<()>> Simulation<'a, F> {
     }
 
     fn take(&mut self, cook: usize, cake: u64) {
-        let state = &mut self.cooks[cook];
-        (state.cake, state.since) = (cake, self.now);
-        let stage = state.stats.stage;
+        let taker = &mut self.cooks[cook];
+        (taker.cake, taker.since) = (cake, self.now);
+        let stage = taker.stats.stage;
         self.stages[stage].waited += i128::from(self.now);
         self.emit(cook, EventKind::Started);
         self.completions.push(Reverse((self.now + self.times[stage].nanos(cake), cook)));

@@ -117,7 +117,7 @@ impl Tables {
             0xE1 => self.parse_exif(segment),
             0xE2 => self.parse_profile(segment),
             0xEE if segment.0.starts_with(b"Adobe") => {
-                self.adobe_transform = segment.0.get(11).copied()
+                self.adobe_transform = segment.0.get(11).copied();
             }
             _ => (),
         }
