@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 
-use super::{Ftp, Site};
+use super::{Ftp, Site, skipped};
 
 #[test]
 #[allow(clippy::too_many_lines, reason = "a table")]
@@ -301,8 +301,7 @@ fn active_mode_connects_to_the_client_only() {
 #[test]
 fn ipv6() {
     if TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("skipped: this machine has no IPv6");
-        return;
+        return skipped("ipv6", "this machine has no IPv6");
     }
     let site = Site::new(&["-bind", "::1"]);
     let mut ftp = site.login();

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::Site;
 use super::client::stranger;
+use super::{Site, skipped};
 use threadbare::net;
 
 use crate::support::{DEADLINE, Process, Server, eventually, program};
@@ -272,8 +272,7 @@ fn has_begun(site: &Site) -> bool {
 fn a_client_killed_half_way_leaves_the_old_file() {
     let curl = Command::new("curl").arg("--version").stdout(Stdio::null()).status();
     if !curl.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: curl is not installed");
-        return;
+        return skipped("a_client_killed_half_way", "curl is not installed");
     }
     let site = Site::new(&[]);
     let url = format!("ftp://{}/file", site.server.addr);
