@@ -163,7 +163,7 @@ mod terminal {
         for (place, c) in text.chars().enumerate() {
             let (left, right) = (x(column + place), x(column + place + 1));
             let centre = f64::midpoint(left, right);
-            let part = match c {
+            let piece = match c {
                 '│' => format!("M{centre:.1} {up:.1}V{down:.1}"),
                 '├' => {
                     format!("M{centre:.1} {up:.1}V{down:.1}M{centre:.1} {middle:.1}H{right:.1}")
@@ -172,7 +172,7 @@ mod terminal {
                 '─' => format!("M{left:.1} {middle:.1}H{right:.1}"),
                 _ => String::new(),
             };
-            path.push_str(&part);
+            path.push_str(&piece);
         }
         line!(svg, "<path d=\"{path}\"/>");
     }
