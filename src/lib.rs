@@ -15,6 +15,7 @@
 //! - [`machine`]: the machine's limits, CPU clocks and load.
 
 pub mod cli;
+#[cfg(feature = "book")]
 pub mod demo;
 pub mod engines;
 pub mod fs;
