@@ -1,14 +1,14 @@
-//! What an item costs on its way through a channel: `channel/{shape}/{library}/{capacity}`.
+//! The cost of sending an item through a channel: `channel/{shape}/{library}/{capacity}`.
 //!
-//! Every time is that of one item; the threads are started once a sample. std has no channel with
-//! two receivers, std and kanal have no `select!` for threads: those cells do not exist.
+//! Every time is per item; threads are started once per sample. std has no channel with several
+//! receivers, and neither std nor kanal has a `select!` for threads: those benches do not exist.
 
 use std::hint::black_box;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use crossbeam::channel;
 
 mod support;
@@ -16,7 +16,7 @@ mod support;
 const CAPACITIES: [usize; 5] = [0, 1, 10, 100, 1_000];
 const BATCHES: [usize; 4] = [1, 16, 64, 256];
 
-/// Room for batches: where waking a thread is still most of what an item costs.
+/// Capacity for batches: small enough that waking a thread dominates the cost of an item.
 const BATCH_CAPACITY: usize = 10;
 
 /// Senders, and as many receivers, of the mpmc shape.
@@ -97,7 +97,7 @@ fn channels(c: &mut Criterion) {
     measure(c, "batch", Kanal::NAME, batches, batch::<Kanal>);
 }
 
-/// Runs `shape` with each of `sizes`; it is told how many items to move, and how long they took.
+/// Measures `shape` with each of `sizes`: it moves a number of items and returns the time they took.
 fn measure(
     c: &mut Criterion,
     name: &str,
@@ -106,7 +106,6 @@ fn measure(
     shape: fn(usize, u64) -> Duration,
 ) {
     let mut group = c.benchmark_group(format!("channel/{name}"));
-    group.throughput(Throughput::Elements(1));
     for &size in sizes {
         let id = BenchmarkId::new(library, size);
         group.bench_function(id, |b| b.iter_custom(|n_items| shape(size, n_items)));
@@ -126,25 +125,26 @@ fn handoff<C: Channel>(capacity: usize, n_items: u64) -> Duration {
     })
 }
 
-/// As the book's counter, squarer and printer.
+/// The book's counter, squarer and printer, as three threads.
 fn pipeline<C: Channel>(capacity: usize, n_items: u64) -> Duration {
-    let (naturals, to_square) = C::bounded(capacity);
-    let (squares, to_print) = C::bounded(capacity);
+    let (naturals_tx, naturals) = C::bounded(capacity);
+    let (squares_tx, squares) = C::bounded(capacity);
     thread::scope(|scope| {
-        scope.spawn(move || (0..n_items).for_each(|i| C::send(&naturals, i)));
+        scope.spawn(move || (0..n_items).for_each(|i| C::send(&naturals_tx, i)));
         scope.spawn(move || {
-            while let Some(i) = C::recv(&to_square) {
-                C::send(&squares, i.wrapping_mul(i));
+            while let Some(i) = C::recv(&naturals) {
+                C::send(&squares_tx, i.wrapping_mul(i));
             }
         });
         let start = Instant::now();
-        while let Some(square) = C::recv(&to_print) {
+        while let Some(square) = C::recv(&squares) {
             black_box(square);
         }
         start.elapsed()
     })
 }
 
+/// Several threads send, several receive.
 fn mpmc<C: Shared>(capacity: usize, n_items: u64) -> Duration {
     let ends = C::bounded(capacity);
     let start = Instant::now();
@@ -198,7 +198,7 @@ fn select_flume(capacity: usize, n_items: u64) -> Duration {
     })
 }
 
-/// As `handoff`, many items at a time.
+/// As `handoff`, with `size` items in each send.
 fn batch<C: Channel>(size: usize, n_items: u64) -> Duration {
     let (tx, rx) = C::bounded(BATCH_CAPACITY);
     thread::scope(|scope| {
