@@ -1,61 +1,63 @@
-//! The bits of entropy-coded data, without the bytes stuffed into it.
+//! Reading bits from entropy-coded data (T.81, F.2.2.5), without its stuffed zero bytes.
 
-/// A position in entropy-coded data. It stops at the first marker; beyond it all bits are zero.
-pub(super) struct Bits<'a> {
+/// A bit position in entropy-coded data. From the first marker on all bits are zero.
+pub(super) struct BitReader<'a> {
     data: &'a [u8],
-    /// The next byte to take.
+    /// Index of the next byte to load.
     at: usize,
-    /// Bits taken from `data` and not yet used, from the top; `n` of them count.
-    window: u64,
+    /// Bits loaded from `data` and not yet used, from the top; `n` of them are valid.
+    loaded: u64,
     n: u32,
     /// Zero bits appended since the data ended.
     n_padding: u32,
 }
 
-/// What a refill leaves at least: more than a code and its extra bits, or two looks into a table.
-const ENOUGH: u32 = 32;
+/// Bits that are loaded after a refill, at least: more than a code and its extra bits, or two table
+/// lookups.
+const REFILL_MIN: u32 = 32;
 
-impl<'a> Bits<'a> {
+impl<'a> BitReader<'a> {
     pub(super) fn new(data: &'a [u8]) -> Self {
-        Bits { data, at: 0, window: 0, n: 0, n_padding: 0 }
+        BitReader { data, at: 0, loaded: 0, n: 0, n_padding: 0 }
     }
 
-    /// Whether more bits were used than there were.
+    /// Whether more bits were used than the data has.
     pub(super) fn is_overrun(&self) -> bool {
         self.n_padding > self.n
     }
 
-    /// How many bytes of the data are surely behind: it is never past a marker.
+    /// Number of bytes loaded so far; never more than up to the first marker.
     pub(super) fn position(&self) -> usize {
         self.at
     }
 
-    /// How many bytes of the data are ahead.
+    /// Number of bytes not yet loaded.
     #[inline]
-    pub(super) fn n_ahead(&self) -> usize {
+    pub(super) fn n_bytes_left(&self) -> usize {
         self.data.len() - self.at
     }
 
-    /// Lets go of the data; to go on, call [`Bits::on`] with more of it.
-    pub(super) fn paused(&self) -> Bits<'static> {
-        Bits { data: &[], at: 0, window: self.window, n: self.n, n_padding: self.n_padding }
+    /// The same bits without the data; continue with [`BitReader::with_data`].
+    pub(super) fn detached(&self) -> BitReader<'static> {
+        BitReader { data: &[], at: 0, loaded: self.loaded, n: self.n, n_padding: self.n_padding }
     }
 
-    /// Goes on with `data`, which begins where the position was.
-    pub(super) fn on(self, data: &[u8]) -> Bits<'_> {
-        Bits { data, at: 0, window: self.window, n: self.n, n_padding: self.n_padding }
+    /// Continues with `data`, which starts at the byte that was to be loaded next.
+    pub(super) fn with_data(self, data: &[u8]) -> BitReader<'_> {
+        BitReader { data, at: 0, loaded: self.loaded, n: self.n, n_padding: self.n_padding }
     }
 
-    /// Makes sure of 32 bits.
+    /// Loads bits until at least 32 are there.
     #[inline]
     pub(super) fn refill(&mut self) {
-        if self.n >= ENOUGH {
+        if self.n >= REFILL_MIN {
             return;
         }
         match self.data[self.at..].first_chunk::<8>() {
             Some(chunk) if !has_ff(u64::from_be_bytes(*chunk)) => {
-                // Bits below the counted ones are set as well: the next refill sets them again.
-                self.window |= u64::from_be_bytes(*chunk) >> self.n;
+                // This also sets bits below the valid ones; the next refill sets them to the same
+                // values.
+                self.loaded |= u64::from_be_bytes(*chunk) >> self.n;
                 let n_bytes = (63 - self.n) / 8;
                 self.at += n_bytes as usize;
                 self.n += n_bytes * 8;
@@ -81,27 +83,27 @@ impl<'a> Bits<'a> {
                     0
                 }
             };
-            self.window |= u64::from(byte) << (56 - self.n);
+            self.loaded |= u64::from(byte) << (56 - self.n);
             self.n += 8;
         }
     }
 
-    /// The next `n` bits, 1 to 32, without using them.
+    /// The next `n` bits, 1 to 32, without consuming them.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "32 bits at most")]
     pub(super) fn peek(&self, n: u32) -> usize {
-        (self.window >> (64 - n)) as usize
+        (self.loaded >> (64 - n)) as usize
     }
 
-    /// Uses `n` bits, at most what the last refill made sure of.
+    /// Consumes `n` bits, which must be loaded.
     #[inline]
     pub(super) fn skip(&mut self, n: u32) {
-        self.window <<= n;
+        self.loaded <<= n;
         self.n -= n;
     }
 
-    /// The next `n` bits, 0 to 15, as JPEG writes numbers of that many bits: those whose first bit
-    /// is 0 are negative.
+    /// Consumes `n` bits, 0 to 15, as a signed number (RECEIVE and EXTEND of T.81, F.2.2.1): it is
+    /// negative if its first bit is 0.
     #[inline]
     pub(super) fn number(&mut self, n: u32) -> i16 {
         if n == 0 {
@@ -113,7 +115,7 @@ impl<'a> Bits<'a> {
         i16::try_from(value).unwrap_or_default()
     }
 
-    /// The next bit.
+    /// Consumes one bit.
     pub(super) fn bit(&mut self) -> i16 {
         self.refill();
         let bit = i16::from(self.peek(1) == 1);
@@ -126,7 +128,7 @@ impl<'a> Bits<'a> {
 #[inline]
 fn has_ff(word: u64) -> bool {
     const ONES: u64 = u64::MAX / 0xFF;
-    let inverted = !word; // a byte of it is zero where that of `word` is 0xFF
+    let inverted = !word; // has a zero byte where `word` has 0xFF
     inverted.wrapping_sub(ONES) & word & (ONES << 7) != 0
 }
 
@@ -136,8 +138,8 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn stuffing_is_left_out_and_a_marker_ends_it() {
-        let mut bits = Bits::new(&[0xFF, 0x00, 0x12, 0xFF, 0xD9, 0x55]);
+    fn stuffed_bytes_are_skipped_and_a_marker_ends_the_data() {
+        let mut bits = BitReader::new(&[0xFF, 0x00, 0x12, 0xFF, 0xD9, 0x55]);
         bits.refill();
         assert_eq!(bits.peek(16), 0xFF12);
         bits.skip(16);
@@ -147,10 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_signs() {
+    fn numbers_are_signed() {
         let number = |byte: u8, n| {
             let data = [byte, 0, 0];
-            let mut bits = Bits::new(&data);
+            let mut bits = BitReader::new(&data);
             bits.refill();
             bits.number(n)
         };
@@ -164,7 +166,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn all_bits_come_once_and_in_order(
+        fn every_bit_is_read_once_and_in_order(
             bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(0xFF)], 0..100),
             steps in proptest::collection::vec(1u32..=16, 1..100),
         ) {
@@ -172,8 +174,10 @@ mod tests {
                 .iter()
                 .flat_map(|&byte| if byte == 0xFF { vec![0xFF, 0] } else { vec![byte] })
                 .collect();
-            let bit = |i: usize| bytes.get(i / 8).map_or(0, |byte| usize::from(byte >> (7 - i % 8)) & 1);
-            let mut bits = Bits::new(&stuffed);
+            let bit = |i: usize| {
+                bytes.get(i / 8).map_or(0, |byte| usize::from(byte >> (7 - i % 8)) & 1)
+            };
+            let mut bits = BitReader::new(&stuffed);
             let mut at = 0;
             for step in steps {
                 bits.refill();

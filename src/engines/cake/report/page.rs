@@ -1,8 +1,25 @@
-//! The page of the report: one file, no script, nothing fetched.
+//! The page of the report: one HTML file without scripts that loads nothing.
 
-use super::lab::Trial;
-use super::report::{Figure, Machine};
-use super::{Setting, table};
+use crate::engines::cake::experiment::Measurement;
+use crate::engines::cake::mean::Mean;
+use crate::engines::cake::settings::Setting;
+use crate::engines::cake::table;
+
+/// The machine on which the report was made.
+pub struct Machine {
+    /// Number of CPUs this process may use.
+    pub n_cpus: usize,
+    /// Load average of the last minute, where the system has one.
+    pub load: Option<f64>,
+}
+
+/// A chart and its caption.
+pub(super) struct Figure {
+    /// Name of its file without the extension, and its id in the page.
+    pub(super) name: &'static str,
+    pub(super) svg: String,
+    pub(super) caption: String,
+}
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--paper:#fff;--ink:#1a1c1f;--faint:#5f6670;--line:#d9dce1}
@@ -25,9 +42,13 @@ figure svg{display:block;height:auto;max-width:100%;min-width:36rem}
 figcaption{color:var(--faint);margin-top:.5rem;max-width:42rem}
 ";
 
-/// The page with the six settings as a table and all figures.
-pub(super) fn html(six: &[(Setting, Trial)], figures: &[Figure], machine: &Machine) -> String {
-    let rows: String = six.iter().map(|(setting, trial)| row(setting, trial)).collect();
+/// The page with a table of the six settings and all charts.
+pub(super) fn html(
+    six: &[(Setting, Measurement)],
+    figures: &[Figure],
+    machine: &Machine,
+) -> String {
+    let rows: String = six.iter().map(|(setting, measured)| row(setting, measured)).collect();
     let figures: String = figures.iter().map(figure).collect();
     let load = machine.load.map_or(String::new(), |load| format!(", load average {load:.2}"));
     let n_cpus = machine.n_cpus;
@@ -36,36 +57,37 @@ pub(super) fn html(six: &[(Setting, Trial)], figures: &[Figure], machine: &Machi
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
          <title>The cake shop on threads</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <h1>The cake shop on threads</h1>\n\
-         <p>20 cakes are baked, iced and inscribed, each step by a cook who is a thread. \
-         <b>Real</b> is what the threads took, <b>virtual</b> what the same cakes \
-         take when hand-overs are free and sleeps exact. Between the two lies what this machine added.</p>\n\
+         <p>20 cakes are baked, iced and inscribed. Each cook is a thread, and the counter between \
+         two stages is a channel. <b>Real</b> is the time measured with threads; <b>virtual</b> is \
+         the time of a simulation in which hand-overs are free and sleeps are exact. The \
+         difference is the overhead of this machine.</p>\n\
          <p class=\"faint\">Measured on {n_cpus} CPUs{load}.</p>\n\
          <div class=\"wide\"><table>\n<tr><th>setting<th>what differs<th>virtual<th>real\
          <th>ratio<th>cakes/s</tr>\n{rows}</table></div>\n{figures}</body>\n</html>\n"
     )
 }
 
-fn row(setting: &Setting, trial: &Trial) -> String {
-    let time = |it: Option<super::lab::Mean>| it.map_or(String::new(), |it| table::time(it.mean));
-    let number = |it: Option<super::lab::Mean>, digits: usize| {
-        it.map_or(String::new(), |it| format!("{:.digits$}", it.mean))
+fn row(setting: &Setting, measured: &Measurement) -> String {
+    let time = |mean: Option<Mean>| mean.map_or(String::new(), |mean| table::time(mean.mean));
+    let number = |mean: Option<Mean>, digits: usize| {
+        mean.map_or(String::new(), |mean| format!("{:.digits$}", mean.mean))
     };
     format!(
         "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>\n",
         setting.name,
-        setting.about,
-        time(trial.ideal_makespan()),
-        time(trial.real_makespan()),
-        number(trial.ratio(), 3),
-        number(trial.throughput(), 1),
+        setting.difference,
+        time(measured.simulated_makespan()),
+        time(measured.real_makespan()),
+        number(measured.ratio(), 3),
+        number(measured.throughput(), 1),
     )
 }
 
-/// The figure stands in the page itself: it then follows the page's paper and needs no file.
-fn figure(Figure { name, svg, words }: &Figure) -> String {
+/// The SVG is part of the page, so that it follows the page's colours and no file has to be loaded.
+fn figure(Figure { name, svg, caption }: &Figure) -> String {
     let svg = svg.find("<svg").map_or("", |start| &svg[start..]);
     format!(
         "<figure id=\"{name}\">\n<div class=\"wide\">{svg}</div>\n\
-         <figcaption>{words}</figcaption>\n</figure>\n"
+         <figcaption>{caption}</figcaption>\n</figure>\n"
     )
 }
