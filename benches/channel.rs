@@ -8,7 +8,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{AxisScale, BenchmarkId, Criterion, PlotConfiguration};
+use criterion::{criterion_group, criterion_main};
 use crossbeam::channel;
 
 mod support;
@@ -76,39 +77,52 @@ channel!(Flume, "flume", flume::bounded, flume::Sender<T>, flume::Receiver<T>);
 channel!(Kanal, "kanal", kanal::bounded, kanal::Sender<T>, kanal::Receiver<T>);
 shared!(Crossbeam Flume Kanal);
 
+/// Moves a number of items through channels of a capacity, or in batches of a size; returns the time.
+type Shape = fn(usize, u64) -> Duration;
+
 fn channels(c: &mut Criterion) {
-    measure(c, "handoff", Crossbeam::NAME, &CAPACITIES, handoff::<Crossbeam>);
-    measure(c, "handoff", Std::NAME, &CAPACITIES, handoff::<Std>);
-    measure(c, "handoff", Flume::NAME, &CAPACITIES, handoff::<Flume>);
-    measure(c, "handoff", Kanal::NAME, &CAPACITIES, handoff::<Kanal>);
-    measure(c, "pipeline", Crossbeam::NAME, &CAPACITIES, pipeline::<Crossbeam>);
-    measure(c, "pipeline", Std::NAME, &CAPACITIES, pipeline::<Std>);
-    measure(c, "pipeline", Flume::NAME, &CAPACITIES, pipeline::<Flume>);
-    measure(c, "pipeline", Kanal::NAME, &CAPACITIES, pipeline::<Kanal>);
-    measure(c, "mpmc", Crossbeam::NAME, &CAPACITIES, mpmc::<Crossbeam>);
-    measure(c, "mpmc", Flume::NAME, &CAPACITIES, mpmc::<Flume>);
-    measure(c, "mpmc", Kanal::NAME, &CAPACITIES, mpmc::<Kanal>);
-    measure(c, "select", Crossbeam::NAME, &CAPACITIES, select_crossbeam);
-    measure(c, "select", Flume::NAME, &CAPACITIES, select_flume);
-    let batches = support::either::<[usize]>(&[64], &BATCHES);
-    measure(c, "batch", Crossbeam::NAME, &BATCHES, batch::<Crossbeam>);
-    measure(c, "batch", Std::NAME, batches, batch::<Std>);
-    measure(c, "batch", Flume::NAME, batches, batch::<Flume>);
-    measure(c, "batch", Kanal::NAME, batches, batch::<Kanal>);
+    let handoffs: [(&str, Shape); 4] = [
+        (Crossbeam::NAME, handoff::<Crossbeam>),
+        (Std::NAME, handoff::<Std>),
+        (Flume::NAME, handoff::<Flume>),
+        (Kanal::NAME, handoff::<Kanal>),
+    ];
+    measure(c, "handoff", &CAPACITIES, &handoffs);
+    let pipelines: [(&str, Shape); 4] = [
+        (Crossbeam::NAME, pipeline::<Crossbeam>),
+        (Std::NAME, pipeline::<Std>),
+        (Flume::NAME, pipeline::<Flume>),
+        (Kanal::NAME, pipeline::<Kanal>),
+    ];
+    measure(c, "pipeline", &CAPACITIES, &pipelines);
+    let mpmcs: [(&str, Shape); 3] = [
+        (Crossbeam::NAME, mpmc::<Crossbeam>),
+        (Flume::NAME, mpmc::<Flume>),
+        (Kanal::NAME, mpmc::<Kanal>),
+    ];
+    measure(c, "mpmc", &CAPACITIES, &mpmcs);
+    let selects: [(&str, Shape); 2] =
+        [(Crossbeam::NAME, select_crossbeam), (Flume::NAME, select_flume)];
+    measure(c, "select", &CAPACITIES, &selects);
+    let batches: [(&str, Shape); 4] = [
+        (Crossbeam::NAME, batch::<Crossbeam>),
+        (Std::NAME, batch::<Std>),
+        (Flume::NAME, batch::<Flume>),
+        (Kanal::NAME, batch::<Kanal>),
+    ];
+    measure(c, "batch", support::either::<[usize]>(&[1, 64, 256], &BATCHES), &batches);
 }
 
-/// Measures `shape` with each of `sizes`: it moves a number of items and returns the time they took.
-fn measure(
-    c: &mut Criterion,
-    name: &str,
-    library: &str,
-    sizes: &[usize],
-    shape: fn(usize, u64) -> Duration,
-) {
+/// Measures the libraries with each of `sizes` in one group, so that the report compares them.
+fn measure(c: &mut Criterion, name: &str, sizes: &[usize], libraries: &[(&str, Shape)]) {
     let mut group = c.benchmark_group(format!("channel/{name}"));
-    for &size in sizes {
-        let id = BenchmarkId::new(library, size);
-        group.bench_function(id, |b| b.iter_custom(|n_items| shape(size, n_items)));
+    // The times span four orders of magnitude.
+    group.plot_config(PlotConfiguration::default().summary_scale(AxisScale::Logarithmic));
+    for (library, shape) in libraries {
+        for &size in sizes {
+            let id = BenchmarkId::new(*library, size);
+            group.bench_function(id, |b| b.iter_custom(|n_items| shape(size, n_items)));
+        }
     }
 }
 
