@@ -9,7 +9,6 @@ use clap::{ArgAction, Command, Parser};
 use log::LevelFilter;
 
 use super::{logger, program, warn};
-use crate::web::urls;
 
 /// Flags of a server: `-port 8010 -bind 0.0.0.0`.
 #[derive(Parser, Clone, Debug)]
@@ -41,14 +40,6 @@ pub struct Dial {
     /// HOST:PORT to connect to
     #[arg(default_value = "localhost:8000")]
     pub addr: String,
-}
-
-/// The arguments of a crawler.
-#[derive(Parser, Clone, Debug)]
-pub struct Urls {
-    /// http:// or https:// URLs to start from
-    #[arg(required = true, value_name = "URL", value_parser = urls::absolute)]
-    pub urls: Vec<String>,
 }
 
 /// Arguments that are files.

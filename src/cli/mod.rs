@@ -4,19 +4,25 @@ use std::env;
 use std::io::Write;
 use std::process::{ExitCode, Termination};
 
-use anyhow::Context;
 use clap::Parser;
-use jiff::tz::TimeZone;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 mod args;
 mod logger;
 mod serve;
 mod stdio;
+#[cfg(feature = "urls")]
+mod urls;
+#[cfg(feature = "time")]
+mod zone;
 
-pub use args::{Dial, Files, LISTEN, Listen, NoArgs, Urls};
+pub use args::{Dial, Files, LISTEN, Listen, NoArgs};
 pub use serve::serve;
 pub use stdio::{Stdout, Unbuffered, is_stdout_closed, program, stdout, wait_for_byte, warn};
+#[cfg(feature = "urls")]
+pub use urls::Urls;
+#[cfg(feature = "time")]
+pub use zone::time_zone;
 
 pub use crate::text::units::duration;
 
@@ -59,15 +65,4 @@ fn raise_file_limit() -> rustix::io::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit)
-}
-
-/// The local time zone: TZ if set, else the system's, else UTC.
-///
-/// # Errors
-/// When TZ names a zone that neither the system nor the bundled database knows.
-pub fn time_zone() -> anyhow::Result<TimeZone> {
-    match env::var("TZ") {
-        Ok(name) => TimeZone::try_system().with_context(|| format!("TZ={name}")),
-        Err(_) => Ok(TimeZone::try_system().unwrap_or(TimeZone::UTC)),
-    }
 }
