@@ -22,8 +22,6 @@ use threadbare::threads;
 /// Notices on their way to the log file; a slow disk must not hold up the chat.
 const NOTICES: usize = 65_536;
 
-const GO_FLAGS: &[&str] = &["port", "bind", "names", "idle", "flood", "per-address"];
-
 /// A chat server: who joins is asked for a name, then everyone hears everyone. /help lists the
 /// commands.
 ///
@@ -51,9 +49,9 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    cli::run(GO_FLAGS, |args: Cli| {
+    cli::run_tool(|args: Cli| {
         let log = args.log_file.as_deref().map(open).transpose()?;
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
+        let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGUSR1])?;
         let listener = net::listen(&args.listen.addr(), 1)?;
         let options = args.options();
         let counters = Counters::default();

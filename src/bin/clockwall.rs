@@ -12,7 +12,6 @@ use clap::Parser;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use rustix::termios::tcgetwinsize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
-use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli::{self, Unbuffered};
 use threadbare::engines::clockwall::{self, Board, Event, News, Source};
@@ -37,7 +36,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    cli::run(&[], |args: Cli| {
+    cli::run_tool(|args: Cli| {
         let news = clockwall::follow(&args.clocks, &cli::time_zone()?).context("threads")?;
         if stdout().is_terminal() { table(&args.clocks, &news) } else { lines(&args.clocks, &news) }
     })
@@ -87,7 +86,7 @@ fn table(clocks: &[Source], news: &Receiver<Event>) -> anyhow::Result<()> {
 
 /// The terminal is left as it was found, whatever ends or stops us.
 fn obey_signals(is_fresh: Arc<AtomicBool>) -> anyhow::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGTSTP])?;
+    let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGHUP, SIGTSTP])?;
     thread::spawn(move || {
         for signal in signals.forever() {
             _ = Unbuffered.write_all(LEAVE.as_bytes()); // it may be gone

@@ -9,7 +9,6 @@ use crossbeam::channel::{Receiver, bounded, never, tick};
 use crossbeam::select;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::SIGINT;
-use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli;
 use threadbare::engines::du::{self, Error, Event, Measure, Sum, Tree, Unit};
@@ -28,7 +27,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 const PROGRESS_FROM: u32 = 5;
 
 fn main() -> ExitCode {
-    cli::run(&["v"], |args: Cli| {
+    cli::run_tool(|args: Cli| {
         if let Some(contradiction) = args.contradiction() {
             cli::warn(&contradiction);
             return Ok(ExitCode::from(2));
@@ -56,7 +55,7 @@ fn run(args: &Cli) -> anyhow::Result<ExitCode> {
 /// A channel that is closed by the first SIGINT. The second ends the process at once.
 fn interrupt() -> anyhow::Result<Receiver<()>> {
     let (cancel, done) = bounded(0);
-    let mut signals = Signals::new([SIGINT])?;
+    let mut signals = cli::signals(&[SIGINT])?;
     thread::spawn(move || {
         let mut cancel = Some(cancel);
         for signal in signals.forever() {

@@ -11,8 +11,6 @@ use threadbare::cli::{self, Unbuffered};
 use threadbare::engines::netcat::{Error, Netcat, Options};
 use threadbare::net::{Endpoint, Family, Stream, StreamListener};
 
-const GO_FLAGS: &[&str] = &["send-only", "recv-only"];
-
 /// Connects stdin and stdout with a server, or with -l with a client.
 ///
 /// At the end of stdin the write half is closed, and what still comes is read. It ends when the
@@ -61,7 +59,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    cli::run(GO_FLAGS, |args: Cli| match args.place() {
+    cli::run_tool(|args: Cli| match args.place() {
         Ok(place) if args.listen => args.serve(&place),
         Ok(place) => args.call(&place),
         Err(usage) => {

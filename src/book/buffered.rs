@@ -8,7 +8,7 @@ use crossbeam::channel::bounded;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let (sender, _receiver) = bounded(1); // kept: without a receiver, send would fail
         sender.send(10)?;
         writeln!(cli::stdout(), "发送成功")?;

@@ -33,7 +33,7 @@ const QUEUE: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    cli::run(cli::LISTEN, |args: cli::Listen| {
+    cli::run(|args: cli::Listen| {
         let listener = net::listen(&args.addr(), 2)?;
         let (events, heard) = bounded(QUEUE);
         thread::scope(|s| {

@@ -12,7 +12,7 @@ use threadbare::net::{self, Conn};
 use threadbare::threads;
 
 fn main() -> ExitCode {
-    cli::run(cli::LISTEN, |args: cli::Listen| {
+    cli::run(|args: cli::Listen| {
         let zone = cli::time_zone()?;
         let listener = net::listen(&args.addr(), 1)?;
         thread::scope(|s| {

@@ -8,7 +8,7 @@ use crossbeam::channel::bounded;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let mut out = cli::stdout();
         let (numbers, received) = bounded(3);
         for n in 1..=3 {

@@ -11,7 +11,7 @@ use threadbare::cli;
 use threadbare::machine::limits::Limits;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let room = Limits::current().threads();
         let (ended, endings) = bounded(room); // an ending thread never waits for main
         let (mut alive, mut peak) = (0, 0);

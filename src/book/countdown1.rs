@@ -21,7 +21,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::run(&["delay", "n"], |Args { delay, n }| {
+    cli::run(|Args { delay, n }| {
         writeln!(cli::stdout(), "Commencing countdown.")?;
         let ticker = tick(delay);
         for countdown in (1..=n).rev() {

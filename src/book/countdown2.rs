@@ -23,7 +23,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::run(&["delay", "n"], |Args { delay, n }| {
+    cli::run(|Args { delay, n }| {
         let (abort, aborted) = bounded::<()>(0);
         thread::spawn(move || {
             cli::wait_for_byte();

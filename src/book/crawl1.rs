@@ -15,7 +15,7 @@ use threadbare::threads;
 const CRAWLERS: usize = 1_000;
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Urls { urls }| {
+    cli::run(|cli::Urls { urls }| {
         let (found, worklist) = bounded(CRAWLERS); // room for all: no crawler waits for main
         let (mut seen, mut list) = (HashSet::new(), urls);
         let (mut crawling, mut too_many, mut failed) = (0, false, false);

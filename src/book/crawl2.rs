@@ -13,7 +13,7 @@ use threadbare::demo::links;
 use threadbare::threads;
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Urls { urls }| {
+    cli::run(|cli::Urls { urls }| {
         let (release, tokens) = bounded(20); // a counting semaphore
         (0..20).try_for_each(|_| release.send(()))?;
         let (found, worklist) = bounded(20); // room for each token's page

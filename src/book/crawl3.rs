@@ -12,7 +12,7 @@ use threadbare::cli;
 use threadbare::demo::links;
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Urls { urls }| {
+    cli::run(|cli::Urls { urls }| {
         let (unseen_links, to_crawl) = bounded::<String>(0);
         let (found, worklist) = bounded(0);
         let (nobody, _never_received) = bounded(0); // Go's nil channel, to send to

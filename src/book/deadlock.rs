@@ -32,7 +32,7 @@ struct State {
 }
 
 fn main() -> ExitCode {
-    cli::run(&["receiver"], |args: Args| {
+    cli::run(|args: Args| {
         let meeting = Rendezvous::default();
         thread::scope(|s| {
             meeting.join();

@@ -31,7 +31,7 @@ type Sent = Result<(), SendError<Size>>;
 const ROOM: usize = 1_000;
 
 fn main() -> ExitCode {
-    cli::run(&[], |Args { roots }| {
+    cli::run(|Args { roots }| {
         let (sizes, found) = bounded(ROOM);
         thread::scope(|s| {
             s.spawn(move || roots.iter().try_for_each(|root| visit(root, root.metadata(), &sizes))); // dropping `sizes` closes the channel

@@ -37,7 +37,7 @@ type Sent = Result<(), SendError<Size>>;
 const ROOM: usize = 1_000;
 
 fn main() -> ExitCode {
-    cli::run(&["v"], |Args { roots, verbose }| {
+    cli::run(|Args { roots, verbose }| {
         let ticker = if verbose { tick(Duration::from_millis(500)) } else { never() };
         let (sizes, found) = bounded(ROOM);
         // The size of the pool is what Go's twenty tokens are: directories read at once.

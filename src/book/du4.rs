@@ -34,7 +34,7 @@ type Sent = Result<(), SendError<Size>>;
 const ROOM: usize = 1_000;
 
 fn main() -> ExitCode {
-    cli::run(&[], |Args { roots }| {
+    cli::run(|Args { roots }| {
         let (cancel, done) = bounded::<()>(0);
         thread::spawn(move || {
             cli::wait_for_byte();

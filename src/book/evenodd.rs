@@ -9,7 +9,7 @@ use crossbeam::select;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let (sender, receiver) = bounded(1);
         for i in 0..10 {
             select! {

@@ -8,7 +8,7 @@ use std::thread;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         // Nobody joins this thread: that is the lesson. The process ends with main.
         thread::spawn(|| writeln!(cli::stdout(), "hello thread"));
         writeln!(cli::stdout(), "main thread done!")?;

@@ -18,7 +18,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::run(&["delay"], |args: Args| {
+    cli::run(|args: Args| {
         let greeter = thread::spawn(|| writeln!(cli::stdout(), "hello thread"));
         thread::sleep(args.delay); // a guess; hello3 knows
         writeln!(cli::stdout(), "main thread done!")?;

@@ -9,7 +9,7 @@ use crossbeam::sync::WaitGroup;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let wg = WaitGroup::new();
         let working = wg.clone(); // a clone is Go's wg.Add(1)
         let greeter = thread::spawn(move || {

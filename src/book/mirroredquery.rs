@@ -23,7 +23,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::run(&[], |Args { mut urls }| {
+    cli::run(|Args { mut urls }| {
         let delays_ms = [("asia", 10), ("europe", 5_000), ("americas", 10_000)];
         let ours = delays_ms.iter().filter(|_| urls.is_empty()).map(|(name, delay_ms)| {
             Mirror::start(format!("{name}\n"), Duration::from_millis(*delay_ms))

@@ -7,7 +7,7 @@ use threadbare::cli;
 use threadbare::net;
 
 fn main() -> ExitCode {
-    cli::run(&[], |args: cli::Dial| {
+    cli::run(|args: cli::Dial| {
         let conn = net::dial(&args.addr)?;
         net::copy(&conn, cli::stdout())?;
         Ok(())

@@ -11,7 +11,7 @@ use threadbare::cli;
 use threadbare::net;
 
 fn main() -> ExitCode {
-    cli::run(&[], |args: cli::Dial| {
+    cli::run(|args: cli::Dial| {
         let reading = Arc::new(net::dial(&args.addr)?);
         let (writing, (ended, end)) = (reading.clone(), bounded(2)); // room for both their ends
         let received = ended.clone();

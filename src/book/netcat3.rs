@@ -12,7 +12,7 @@ use threadbare::cli;
 use threadbare::net;
 
 fn main() -> ExitCode {
-    cli::run(&[], |args: cli::Dial| {
+    cli::run(|args: cli::Dial| {
         let reading = Arc::new(net::dial(&args.addr)?);
         let (writing, (finished, done)) = (reading.clone(), bounded(0));
         thread::spawn(move || {

@@ -9,7 +9,7 @@ use crossbeam::channel::bounded;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let (naturals, to_square) = bounded(0);
         let (squares, to_print) = bounded(0);
         thread::scope(|s| {

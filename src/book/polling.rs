@@ -9,7 +9,7 @@ use crossbeam::select;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let mut out = cli::stdout();
         let (abort, aborted) = bounded(1);
         for n in 1.. {

@@ -9,7 +9,7 @@ use crossbeam::channel::bounded;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let (sender, receiver) = bounded(0);
         let receiving = thread::spawn(move || -> anyhow::Result<()> {
             let n: u32 = receiver.recv()?;

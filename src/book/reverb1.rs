@@ -22,7 +22,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::run(&["port", "bind", "delay"], |Args { listen, delay }| {
+    cli::run(|Args { listen, delay }| {
         let listener = net::listen(&listen.addr(), 1)?;
         thread::scope(|s| {
             for conn in listener.incoming() {

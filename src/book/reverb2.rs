@@ -25,7 +25,7 @@ struct Args {
 const SHOUTS: usize = 1_000;
 
 fn main() -> ExitCode {
-    cli::run(&["port", "bind", "delay"], |Args { listen, delay }| {
+    cli::run(|Args { listen, delay }| {
         let listener = net::listen(&listen.addr(), 2)?;
         let room = Semaphore::new(SHOUTS);
         thread::scope(|s| {

@@ -9,7 +9,7 @@ use crossbeam::channel::bounded;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let (tasks, pool) = bounded(2);
         let worker = thread::spawn(move || pool.into_iter().try_for_each(count));
         for task in ["a", "b"] {

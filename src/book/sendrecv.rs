@@ -9,7 +9,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let (numbers, to_square) = bounded(100);
         let (squares, to_print) = bounded(200);
         thread::scope(|s| {

@@ -22,7 +22,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::run(&["delay", "n"], |Args { delay, n }| {
+    cli::run(|Args { delay, n }| {
         let is_terminal = io::stdout().is_terminal();
         let (computing, done) = bounded(0);
         let fib_n = thread::scope(|s| {

@@ -9,7 +9,7 @@ use threadbare::cli;
 use threadbare::engines::thumbnail;
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Files { files }| make_thumbnails(&files))
+    cli::run(|cli::Files { files }| make_thumbnails(&files))
 }
 
 fn make_thumbnails(files: &[PathBuf]) -> anyhow::Result<ExitCode> {

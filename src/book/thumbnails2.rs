@@ -12,7 +12,7 @@ use threadbare::engines::thumbnail;
 use threadbare::threads;
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Files { files }| {
+    cli::run(|cli::Files { files }| {
         let (n_made, n_failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|s| {
             make_thumbnails2(s, &files, &n_made, &n_failed);

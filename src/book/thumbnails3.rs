@@ -11,7 +11,7 @@ use threadbare::engines::thumbnail;
 use threadbare::threads;
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Files { files }| {
+    cli::run(|cli::Files { files }| {
         threads::check_room(files.len())?;
         Ok(make_thumbnails3(&files))
     })

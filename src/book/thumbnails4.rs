@@ -24,7 +24,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::run(&["leak"], |Args { leak, files: cli::Files { files } }| {
+    cli::run(|Args { leak, files: cli::Files { files } }| {
         threads::check_room(files.len())?;
         make_thumbnails4(&files, leak)?;
         Ok(())

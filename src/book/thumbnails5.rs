@@ -12,7 +12,7 @@ use threadbare::engines::thumbnail::{self, Error};
 use threadbare::threads;
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Files { files }| {
+    cli::run(|cli::Files { files }| {
         for thumb in make_thumbnails5(&files)? {
             writeln!(cli::stdout(), "{}", thumb.display())?;
         }

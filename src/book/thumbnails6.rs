@@ -16,7 +16,7 @@ use threadbare::threads::{self, Semaphore};
 const WORKERS: usize = 20;
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Files { files }| {
+    cli::run(|cli::Files { files }| {
         let (names, filenames) = bounded(0);
         thread::scope(|s| {
             s.spawn(move || files.into_iter().try_for_each(|file| names.send(file)));

@@ -19,7 +19,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::run(&["delay"], |Args { delay }| {
+    cli::run(|Args { delay }| {
         let (jobs, to_do) = bounded(100);
         let (results, done) = bounded(100);
         thread::scope(|s| {

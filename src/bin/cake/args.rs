@@ -9,24 +9,6 @@ use threadbare::engines::cake::lab::{self, Engine, Method};
 use threadbare::engines::cake::threads::Work;
 use threadbare::engines::cake::{Distribution, Shop, Stage};
 
-/// The flags that may also be spelled as Go has it.
-pub(crate) const GO_FLAGS: &[&str] = &[
-    "cakes",
-    "bake",
-    "bakestddev",
-    "bakebuf",
-    "icers",
-    "ice",
-    "icestddev",
-    "icebuf",
-    "inscribe",
-    "inscribestddev",
-    "v",
-    "bakers",
-    "inscribers",
-    "seed",
-];
-
 /// Bakes, ices and inscribes cakes on threads, and says what the same cakes take in theory.
 ///
 /// Without flags for a shop it runs the book's six settings. Times are Go's: 10ms, 2500us, 1s.
