@@ -1,4 +1,4 @@
-//! 8.7 countdown1: a ticker is a channel that something arrives on each second.
+//! 8.7 countdown1: a ticker is a channel on which a message arrives every second.
 //! Go: gopl.io/ch8/countdown1, page 244.
 
 use std::io::Write;
@@ -15,7 +15,7 @@ struct Args {
     /// Time between two numbers
     #[arg(long, default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
-    /// Where to start counting
+    /// Number to start counting from
     #[arg(short, default_value_t = 10)]
     n: u32,
 }

@@ -1,4 +1,4 @@
-//! hello3: main waits for exactly as long as the thread takes.
+//! hello3: main waits for the thread, exactly as long as it takes.
 //! Go: a lecture's `sync.WaitGroup`.
 
 use std::io::Write;

@@ -1,5 +1,7 @@
 //! 8.2 netcat1: a read-only client; what the server sends goes to stdout.
 //! Go: gopl.io/ch8/netcat1, page 221.
+//!
+//! Repaired: the original connects to localhost:8000 only.
 
 use std::process::ExitCode;
 

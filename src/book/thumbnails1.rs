@@ -1,4 +1,4 @@
-//! 8.5 thumbnails1: one after the other.
+//! 8.5 thumbnails1: one image after the other.
 //! Go: makeThumbnails in gopl.io/ch8/thumbnail, page 235.
 
 use std::io::Write;

@@ -112,12 +112,11 @@ fn boolean(value: &OsStr) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
 
     use super::*;
 
     #[derive(Parser)]
-    #[expect(dead_code, reason = "only the flags' names are used")]
     struct Args {
         #[arg(long, default_value_t = 1)]
         port: u16,
@@ -139,7 +138,6 @@ mod tests {
     }
 
     #[derive(clap::Subcommand)]
-    #[expect(dead_code, reason = "only the flags' names are used")]
     enum Sub {
         Sweep {
             #[arg(long)]
@@ -147,19 +145,17 @@ mod tests {
         },
     }
 
-    fn rewritten(line: &str) -> String {
-        let mut command = Args::command_for_tests();
+    fn built_command() -> Command {
+        let mut command = Args::command();
         command.build();
-        let argv = ["program"].into_iter().chain(line.split_whitespace()).map(OsString::from);
-        let words = rewrite(&command, argv);
-        let words: Vec<&str> = words[1..].iter().map(|word| word.to_str().unwrap()).collect();
-        words.join(" ")
+        command
     }
 
-    impl Args {
-        fn command_for_tests() -> Command {
-            <Args as clap::CommandFactory>::command()
-        }
+    fn rewritten(line: &str) -> String {
+        let argv = ["program"].into_iter().chain(line.split_whitespace()).map(OsString::from);
+        let words = rewrite(&built_command(), argv);
+        let words: Vec<&str> = words[1..].iter().map(|word| word.to_str().unwrap()).collect();
+        words.join(" ")
     }
 
     #[test]
@@ -201,10 +197,8 @@ mod tests {
 
     #[test]
     fn values_need_not_be_text() {
-        let mut command = Args::command_for_tests();
-        command.build();
         let word = OsStr::from_bytes(b"-log-file=\xff").to_owned();
-        let words = rewrite(&command, ["program".into(), word]);
+        let words = rewrite(&built_command(), ["program".into(), word]);
         assert_eq!(words[1].as_bytes(), b"--log-file=\xff");
     }
 }

@@ -37,7 +37,8 @@ mod tests {
 
     #[test]
     fn the_kernels_mask_is_read() {
-        let mask = ignored_mask("Name:\tdu\nSigBlk:\t0000000000000004\nSigIgn:\t0000000000001002\n");
+        let mask =
+            ignored_mask("Name:\tdu\nSigBlk:\t0000000000000004\nSigIgn:\t0000000000001002\n");
         assert!(is_in(mask, SIGINT) && is_in(mask, SIGPIPE));
         assert!(!is_in(mask, SIGTERM) && !is_in(mask, SIGHUP));
         assert_eq!(ignored_mask(""), 0);
