@@ -126,8 +126,8 @@ mod tests {
         verbose: bool,
         #[arg(short, long)]
         all: bool,
-        #[arg(short)]
-        long_list: bool,
+        #[arg(short, action = ArgAction::Count)]
+        long_list: u8,
         #[arg(long)]
         names: bool,
         #[arg(short, long)]

@@ -140,7 +140,9 @@ fn no_lesson_is_longer_than_its_original() {
 
 #[test]
 fn a_lesson_says_what_it_is_and_where_it_comes_from() {
+    let table = read("src/book/README.md");
     for name in programs("book") {
+        assert!(table.contains(&format!("| `{name}` |")), "{name} is not in src/book/README.md");
         let text = read(format!("src/book/{name}.rs"));
         let mut lines = text.lines();
         let (first, second) = (lines.next().unwrap(), lines.next().unwrap());
