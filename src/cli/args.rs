@@ -41,7 +41,7 @@ pub struct Files {
     pub files: Vec<PathBuf>,
 }
 
-/// No arguments of the program's own: `--help`, `--version` and `--log` remain.
+/// A lesson without arguments of its own.
 #[derive(Parser, Clone, Copy, Debug)]
 pub struct NoArgs {}
 

@@ -52,7 +52,7 @@ fn manual(command: &Command) -> anyhow::Result<Vec<u8>> {
     sections(&man, &mut page)?;
     for subcommand in command.get_subcommands().filter(|command| command.get_name() != "help") {
         let name = format!("{} {}", program(), subcommand.get_name());
-        writeln!(page, ".SH {}", name.to_uppercase())?;
+        writeln!(page, ".SH \"{}\"", name.to_uppercase())?;
         let mut text = Vec::new();
         sections(&Man::new(without_global_flags(subcommand)), &mut text)?;
         page.extend(String::from_utf8(text)?.replace(".SH ", ".SS ").bytes());

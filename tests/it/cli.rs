@@ -1,7 +1,7 @@
 //! What every tool shares: `--generate`, the spelling of flags, repeated flags, ignored signals.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -32,7 +32,8 @@ fn filter(name: &str, args: &[&str], input: &str) -> Option<(bool, String)> {
     let mut command = Command::new(name);
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let Ok(mut child) = command.spawn() else {
-        eprintln!("skipped: {name} is not installed");
+        // Not by eprintln!, which the test harness captures.
+        _ = writeln!(io::stderr(), "skipped: {name} is not installed");
         return None;
     };
     _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -52,7 +53,7 @@ fn every_tool_prints_its_manual_page() {
         assert!(page.contains("\\-\\-generate"), "{tool}: the flags are there");
     }
     let crawl = generate("crawl", "man");
-    assert!(crawl.contains(".SH \"CRAWL CHECK\"\n") || crawl.contains(".SH CRAWL CHECK\n"));
+    assert!(crawl.contains(".SH \"CRAWL CHECK\"\n"), "{crawl}");
 }
 
 #[test]
@@ -208,7 +209,7 @@ fn du_goes_on_after_an_ignored_interrupt() {
     assert!(ignores_interrupts(du.id()));
     rustix::process::kill_process(rustix::process::Pid::from_child(&du), Signal::INT).unwrap();
     stdout.read_to_end(&mut lines).unwrap();
-    assert_eq!(lines.iter().filter(|&&byte| byte == b'\n').count(), 1_001);
+    assert_eq!(lines.lines().count(), 1_001);
     assert!(du.wait().unwrap().success());
 }
 

@@ -190,7 +190,7 @@ fn crawl1_says_when_a_page_has_too_many_links() {
         _ = answered.recv();
         Some(String::new())
     });
-    let mut crawl = Process::start(&mut command("crawl1", &[site.url("/")]));
+    let crawl = Process::start(&mut command("crawl1", &[site.url("/")]));
     let printed: BTreeSet<String> = (0..=1_000).map(|_| crawl.line().unwrap()).collect();
     let warning = crawl.stderr_line();
     assert_eq!(warning.as_deref(), Some("crawl1: 1000 links at once are too parallel"));
