@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use socket2::SockRef;
 
 use super::every::assert_interruptible;
-use crate::support::{Outcome, Process, command, eventually, run};
+use crate::support::{Process, command, eventually, run};
 
 /// crawl1 never ends by itself.
 const CRAWLS_THAT_END: [&str; 2] = ["crawl2", "crawl3"];
