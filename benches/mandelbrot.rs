@@ -1,4 +1,4 @@
-//! The book's picture by every strategy: `mandelbrot/{strategy}/{threads}` (exercise 8.5).
+//! Exercise 8.5: the book's picture with every strategy, as `mandelbrot/{strategy}/{threads}`.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use threadbare::engines::mandelbrot::{Strategy, View, draw};

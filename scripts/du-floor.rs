@@ -1,7 +1,8 @@
-//! What `scripts/compare-du` measures with.
+//! The baseline and the test trees of `scripts/compare-du`.
 //!
-//! `du-floor PATH` counts files and the space they take up, with one thread and no more system
-//! calls than it takes. `du-floor --make DIR` makes the full trees and prints their paths.
+//! `du-floor PATH` counts files and their disk space with one thread and only the necessary system
+//! calls: the least work that any single-threaded du must do. `du-floor --make DIR` creates the
+//! test trees and prints their paths.
 
 use std::env;
 use std::io::Write;
@@ -15,11 +16,11 @@ mod floor;
 mod trees;
 
 fn main() -> anyhow::Result<()> {
-    let words: Vec<_> = env::args_os().skip(1).collect();
+    let args: Vec<_> = env::args_os().skip(1).collect();
     let mut out = std::io::stdout();
-    match &words[..] {
+    match &args[..] {
         [make, dir] if make == "--make" => {
-            let (tree, wide) = trees::make(Path::new(dir), trees::FULL).context("making trees")?;
+            let (tree, wide) = trees::make(Path::new(dir), trees::FULL).context("create trees")?;
             Ok(writeln!(out, "{}\n{}", tree.display(), wide.display())?)
         }
         [root] => {
@@ -28,6 +29,6 @@ fn main() -> anyhow::Result<()> {
                 floor::count(root).with_context(|| root.display().to_string())?;
             Ok(writeln!(out, "{n_files} files  {n_bytes} bytes")?)
         }
-        _ => bail!("du-floor PATH, or du-floor --make DIR"),
+        _ => bail!("usage: du-floor PATH, or du-floor --make DIR"),
     }
 }

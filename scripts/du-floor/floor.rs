@@ -1,4 +1,5 @@
-//! What walking a tree costs at the least on one thread: openat, getdents64 and a statx a name.
+//! Counts a tree on one thread with the necessary system calls only: one openat per directory,
+//! getdents64, and one statx per name.
 
 use std::ffi::CString;
 use std::io;
@@ -10,7 +11,8 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, StatxFlags, opena
 const DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const FIELDS: StatxFlags = StatxFlags::TYPE.union(StatxFlags::BLOCKS);
 
-/// Files below `root`, and the space they and the directories take up. Hard links count each time.
+/// Returns the number of files below `root` and the disk space of files and directories in bytes.
+/// A file counts once for each of its hard links.
 pub(crate) fn count(root: &Path) -> io::Result<(u64, u64)> {
     let stat = statx(CWD, root, AtFlags::SYMLINK_NOFOLLOW, FIELDS)?;
     let mut sum = (0, stat.stx_blocks * 512);
@@ -21,8 +23,8 @@ pub(crate) fn count(root: &Path) -> io::Result<(u64, u64)> {
 
 fn walk(dir: &OwnedFd, buffer: &mut Vec<u8>, sum: &mut (u64, u64)) -> io::Result<()> {
     let mut subdirs: Vec<CString> = Vec::new();
-    let mut found = RawDir::new(dir, buffer.spare_capacity_mut());
-    while let Some(entry) = found.next() {
+    let mut entries = RawDir::new(dir, buffer.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
         let entry = entry?;
         let name = entry.file_name();
         if matches!(name.to_bytes(), b"." | b"..") {

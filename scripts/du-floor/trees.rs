@@ -1,25 +1,25 @@
-//! Trees to measure with.
+//! Creates the trees to measure with.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How large a tree is.
+/// The size of a tree.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {
     pub(crate) name: &'static str,
     n_dirs: usize,
     n_files: usize,
-    /// Two directories have so many of the files.
+    /// Number of files in each of two wide directories; the others share the rest.
     n_wide: usize,
-    /// So deep are ten of the directories in each other.
+    /// Depth of each of ten chains of nested directories.
     n_deep: usize,
-    /// Files of a directory apart.
+    /// Number of files in the separate single directory.
     n_in_one: usize,
 }
 
 #[allow(dead_code, reason = "the bench takes this one, the example does not")]
-/// For a bench that is over soon.
+/// For a short bench.
 pub(crate) const SMALL: Size = Size {
     name: "small",
     n_dirs: 1_000,
@@ -28,7 +28,7 @@ pub(crate) const SMALL: Size = Size {
     n_deep: 20,
     n_in_one: 5_000,
 };
-/// For figures.
+/// For published figures.
 pub(crate) const FULL: Size = Size {
     name: "full",
     n_dirs: 30_000,
@@ -38,12 +38,12 @@ pub(crate) const FULL: Size = Size {
     n_in_one: 100_000,
 };
 
-/// Makes a tree and a wide directory in `dir`, unless they are there; gives both.
+/// Creates a tree and a wide directory in `dir`, unless they exist, and returns their paths.
 pub(crate) fn make(dir: &Path, size: Size) -> io::Result<(PathBuf, PathBuf)> {
     let whole = dir.join(size.name);
     if !whole.exists() {
         let new = dir.join(format!("{}.new", size.name));
-        _ = fs::remove_dir_all(&new); // left by one that was interrupted
+        _ = fs::remove_dir_all(&new); // left behind by an interrupted run
         tree(&new.join("tree"), size)?;
         files(&new.join("wide"), size.n_in_one)?;
         fs::rename(&new, &whole)?;
@@ -70,7 +70,7 @@ fn tree(root: &Path, size: Size) -> io::Result<()> {
     Ok(())
 }
 
-/// Mostly empty files: their lengths cost nothing to ask for.
+/// Creates `n` files, most of them empty: their lengths do not affect the time of a walk.
 fn files(dir: &Path, n: usize) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     for i in 0..n {

@@ -11,20 +11,22 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::SIGINT;
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli;
-use threadbare::engines::du::{self, Error, Event, Measure, Sum, Tree, Unit};
+use threadbare::engines::du::{self, Error, Event, Measure, Tree, Unit, Usage};
 use threadbare::text::units;
 
 #[path = "du/args.rs"]
 mod args;
 
-use args::{Cli, Face};
+use args::{Cli, OutputMode};
 
-/// Events in flight: progress, and what failed.
+/// Events in flight between counting and printing.
 const EVENTS: usize = 1_000;
-const TOTALS_EVERY: Duration = Duration::from_millis(500);
-const PROGRESS_EVERY: Duration = Duration::from_millis(100);
-/// What is over by then needs no progress.
-const PROGRESS_FROM: u32 = 5;
+/// How often `-v` prints its totals.
+const TOTALS_INTERVAL: Duration = Duration::from_millis(500);
+/// How often the progress line on a terminal is redrawn.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// Number of intervals before the progress line appears, so that short runs show none.
+const PROGRESS_DELAY: u32 = 5;
 
 fn main() -> ExitCode {
     cli::run_tool(|args: Cli| {
@@ -38,22 +40,27 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Cli) -> anyhow::Result<ExitCode> {
-    let face = args.face();
-    let options = args.options(&face);
-    let done = interrupt()?;
-    let mut report = Report::new(args, &face, options.measure);
+    let mode = args.output_mode();
+    let options = args.options(&mode);
+    let done = cancel_on_interrupt()?;
+    let mut report = Report::new(args, &mode, options.measure);
     thread::scope(|scope| {
-        let (events, happened) = bounded(EVENTS);
+        let (events_tx, events_rx) = bounded(EVENTS);
         let (options, done) = (&options, &done);
-        let counting = scope.spawn(move || du::run(&args.roots, options, &events, done));
-        report.follow(&happened)?; // with stdout gone `happened` is dropped: the walk ends
+        let counting = scope.spawn(move || du::run(&args.roots, options, &events_tx, done));
+        report.receive_events(&events_rx)?; // an error drops `events_rx`, which cancels counting
         report.is_partial = !counting.join().expect("counting does not panic")?;
-        report.end()
+        report.print_summary()?;
+        report.warn_of_errors();
+        if report.is_partial {
+            _ = emulate_default_handler(SIGINT);
+        }
+        Ok(cli::status(report.n_errors > 0))
     })
 }
 
-/// A channel that is closed by the first SIGINT. The second ends the process at once.
-fn interrupt() -> anyhow::Result<Receiver<()>> {
+/// Returns a channel that the first SIGINT closes. The second one ends the process at once.
+fn cancel_on_interrupt() -> anyhow::Result<Receiver<()>> {
     let (cancel, done) = bounded(0);
     let mut signals = cli::signals(&[SIGINT])?;
     thread::spawn(move || {
@@ -67,134 +74,140 @@ fn interrupt() -> anyhow::Result<Receiver<()>> {
     Ok(done)
 }
 
-/// What has happened so far, and where it is told.
+/// Prints results as they come, and collects what is printed at the end.
 struct Report<'a> {
     args: &'a Cli,
-    face: &'a Face,
+    mode: &'a OutputMode,
     out: BufWriter<cli::Stdout>,
     progress: Progress,
-    /// What was found below each root.
-    found: Vec<Sum>,
+    /// What has been counted so far below each root.
+    usages: Vec<Usage>,
+    /// Size of all finished roots.
     total: u64,
-    /// Kept until all are there to be drawn.
+    /// Kept until all trees can be drawn together.
     trees: Vec<Tree>,
-    /// Kept until their root is done.
+    /// Errors of the current root, for JSON.
     errors: Vec<Error>,
-    n_failed: u64,
+    n_errors: u64,
     is_partial: bool,
 }
 
 impl<'a> Report<'a> {
-    fn new(args: &'a Cli, face: &'a Face, measure: Measure) -> Self {
+    fn new(args: &'a Cli, mode: &'a OutputMode, measure: Measure) -> Self {
         Report {
             args,
-            face,
+            mode,
             out: BufWriter::new(cli::stdout()),
             progress: Progress::new(measure),
-            found: vec![Sum::default(); args.roots.len()],
+            usages: vec![Usage::default(); args.roots.len()],
             total: 0,
             trees: Vec::new(),
             errors: Vec::new(),
-            n_failed: 0,
+            n_errors: 0,
             is_partial: false,
         }
     }
 
-    fn follow(&mut self, happened: &Receiver<Event>) -> io::Result<()> {
-        let ticker = match self.face {
-            Face::Book => tick(TOTALS_EVERY),
-            _ if stderr().is_terminal() => tick(PROGRESS_EVERY),
+    /// Handles events until the channel is closed.
+    fn receive_events(&mut self, events: &Receiver<Event>) -> io::Result<()> {
+        let ticker = match self.mode {
+            OutputMode::Totals => tick(TOTALS_INTERVAL),
+            _ if stderr().is_terminal() => tick(PROGRESS_INTERVAL),
             _ => never(),
         };
         loop {
             select! {
-                recv(happened) -> event => match event {
-                    Ok(event) => self.take(event)?,
-                    Err(_) => return Ok(()), // closed: all roots are done
+                recv(events) -> event => match event {
+                    Ok(event) => self.handle(event)?,
+                    Err(_) => return Ok(()), // closed: counting has ended
                 },
-                recv(ticker) -> _ => match self.face {
-                    Face::Book => self.print_totals()?,
-                    _ => self.progress.show(&self.found),
+                recv(ticker) -> _ => match self.mode {
+                    OutputMode::Totals => self.print_totals()?,
+                    _ => self.progress.show(&self.usages),
                 },
             }
         }
     }
 
-    fn take(&mut self, event: Event) -> io::Result<()> {
+    fn handle(&mut self, event: Event) -> io::Result<()> {
         match event {
-            Event::Found(root, sum) => self.found[root] += sum,
+            Event::Progress { root, usage } => self.usages[root] += usage,
             Event::Failed(error) => {
-                self.n_failed += 1;
+                self.n_errors += 1;
                 self.progress.bar.suspend(|| cli::warn(&error));
-                if matches!(self.face, Face::Json(_)) {
+                if matches!(self.mode, OutputMode::Json(_)) {
                     self.errors.push(error);
                 }
             }
-            Event::Done(_, tree) => {
+            Event::Done { tree, .. } => {
                 self.total += tree.as_ref().map_or(0, |tree| tree.total().size);
-                self.progress.bar.clone().suspend(|| self.done(tree))?;
+                self.progress.bar.clone().suspend(|| self.print_root(tree))?;
             }
         }
         Ok(())
     }
 
-    fn done(&mut self, tree: Option<Tree>) -> io::Result<()> {
-        match (self.face, tree) {
-            (Face::Book, _) | (Face::Lines(..), None) => return Ok(()),
-            (Face::Lines(lines, _), Some(tree)) if tree.is_partial() => {
+    /// Prints a finished root, or keeps it for the summary.
+    fn print_root(&mut self, tree: Option<Tree>) -> io::Result<()> {
+        match (self.mode, tree) {
+            (OutputMode::Totals, _) | (OutputMode::Lines { .. }, None) => return Ok(()),
+            (OutputMode::Lines { options, .. }, Some(tree)) if tree.is_partial() => {
                 let name = [tree.root(), b" (partial)"].concat();
-                du::write_total(&mut self.out, tree.total().size, &name, lines)?;
+                du::write_total(&mut self.out, tree.total().size, &name, options)?;
             }
-            (Face::Lines(lines, _), Some(tree)) => du::write_lines(&mut self.out, &tree, lines)?,
-            (Face::Tree(_), tree) => self.trees.extend(tree),
-            (Face::Json(lines), tree) => {
-                du::write_json(&mut self.out, tree.as_ref(), &self.errors, lines)?;
+            (OutputMode::Lines { options, .. }, Some(tree)) => {
+                du::write_lines(&mut self.out, &tree, options)?;
+            }
+            (OutputMode::Tree(_), tree) => self.trees.extend(tree),
+            (OutputMode::Json(options), tree) => {
+                du::write_json(&mut self.out, tree.as_ref(), &self.errors, options)?;
                 self.errors.clear();
             }
         }
         self.out.flush()
     }
 
-    /// The last words, and the exit status.
-    fn end(&mut self) -> anyhow::Result<ExitCode> {
+    /// Prints what concerns all roots together.
+    fn print_summary(&mut self) -> io::Result<()> {
         self.progress.bar.finish_and_clear();
-        match self.face {
-            Face::Lines(lines, true) => {
+        match self.mode {
+            OutputMode::Lines { options, grand_total: true } => {
                 let name = if self.is_partial { "total (partial)" } else { "total" };
-                du::write_total(&mut self.out, self.total, name.as_bytes(), lines)?;
+                du::write_total(&mut self.out, self.total, name.as_bytes(), options)?;
             }
-            Face::Tree(view) => write!(self.out, "{}", du::draw(&self.trees, view))?,
-            Face::Book => self.print_totals()?,
-            Face::Lines(..) | Face::Json(_) => {}
+            OutputMode::Tree(options) => {
+                write!(self.out, "{}", du::draw(&self.trees, options))?;
+            }
+            OutputMode::Totals => self.print_totals()?,
+            OutputMode::Lines { .. } | OutputMode::Json(_) => {}
         }
-        self.out.flush()?;
-        match self.n_failed {
-            0 => {}
-            1 => cli::warn("1 failure: the sums are without what could not be read"),
-            n => cli::warn(&format!("{n} failures: the sums are without what could not be read")),
-        }
-        if self.is_partial {
-            _ = emulate_default_handler(SIGINT);
-        }
-        Ok(cli::status(self.n_failed > 0))
+        self.out.flush()
     }
 
-    /// A line a root, as the book's programs have it; with several roots it says which.
+    fn warn_of_errors(&self) {
+        match self.n_errors {
+            0 => {}
+            1 => cli::warn("1 error: sizes do not include what could not be read"),
+            n => cli::warn(&format!("{n} errors: sizes do not include what could not be read")),
+        }
+    }
+
+    /// Prints one line per root as the book's du2 does, with its path if there are several.
     fn print_totals(&mut self) -> io::Result<()> {
-        for (root, sum) in self.args.roots.iter().zip(&self.found) {
-            if self.found.len() > 1 {
+        for (root, usage) in self.args.roots.iter().zip(&self.usages) {
+            if self.usages.len() > 1 {
                 self.out.write_all(root.as_os_str().as_encoded_bytes())?;
                 write!(self.out, ": ")?;
             }
             let partial = if self.is_partial { " (partial)" } else { "" };
-            let gigabytes = units::gigabytes(sum.size);
-            writeln!(self.out, "{} files  {gigabytes}{partial}", sum.n_files)?;
+            let gigabytes = units::gigabytes(usage.size);
+            writeln!(self.out, "{} files  {gigabytes}{partial}", usage.n_files)?;
         }
         self.out.flush()
     }
 }
 
-/// A line on a terminal while it takes long.
+/// The progress line on a terminal.
 struct Progress {
     bar: ProgressBar,
     unit: Unit,
@@ -210,16 +223,16 @@ impl Progress {
         Progress { bar: ProgressBar::hidden().with_style(style), unit, n_ticks: 0 }
     }
 
-    fn show(&mut self, found: &[Sum]) {
-        let mut sum = Sum::default();
-        for root in found {
-            sum += *root;
+    fn show(&mut self, usages: &[Usage]) {
+        let mut total = Usage::default();
+        for usage in usages {
+            total += *usage;
         }
         self.n_ticks += 1;
-        if self.n_ticks == PROGRESS_FROM {
+        if self.n_ticks == PROGRESS_DELAY {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        self.bar.set_message(format!("{} files, {}", sum.n_files, self.unit.format(sum.size)));
+        self.bar.set_message(format!("{} files, {}", total.n_files, self.unit.format(total.size)));
         self.bar.tick();
     }
 }

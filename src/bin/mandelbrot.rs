@@ -1,4 +1,4 @@
-//! Exercise 8.5 mandelbrot: the book's picture as PNG, and how much faster more threads draw it.
+//! Exercise 8.5 mandelbrot: the book's picture as PNG, and the speed-up by more threads.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -14,19 +14,19 @@ use threadbare::engines::mandelbrot::{self, Error, Region, Strategy, View};
 use threadbare::fs::atomic;
 use threadbare::machine::cpu;
 
-/// Draws the Mandelbrot set on threads, pixel for pixel as gopl.io/ch3/mandelbrot does.
+/// Draws the Mandelbrot set on several threads, pixel for pixel as gopl.io/ch3/mandelbrot.
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
     picture: Picture,
-    /// How to share the rows out: sequential, rows (a thread each), chunks or
-    /// rayon [default: rayon]
+    /// How to distribute the rows: sequential, rows (one thread per row), chunks (one thread
+    /// per group of rows) or rayon [default: rayon]
     #[arg(long, value_name = "NAME", value_parser = Strategy::from_str)]
     strategy: Option<Strategy>,
-    /// Threads at once [default: the CPUs there are]
+    /// Maximum number of threads [default: number of CPUs]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Write the PNG to FILE instead of stdout, whole or not at all
+    /// Write the PNG to FILE instead of stdout; on failure FILE is unchanged
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(subcommand)]
@@ -35,22 +35,22 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measures every strategy with every thread count
+    /// Measure every strategy with several thread counts
     Sweep(Sweep),
 }
 
 #[derive(Args)]
 struct Sweep {
-    /// Thread counts to measure
+    /// Thread counts to measure, separated by commas
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8", value_name = "N,…")]
     threads: Vec<usize>,
-    /// Pictures drawn for each measurement; the median counts
+    /// Number of drawings per measurement, of which the median is reported
     #[arg(long, default_value_t = 9, value_parser = repetitions)]
     repetitions: usize,
-    /// Plot speed-up against threads into FILE
+    /// Write a plot of the speed-up to FILE as SVG
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Print JSON
+    /// Print the measurements as JSON
     #[arg(long)]
     json: bool,
 }
@@ -60,13 +60,13 @@ struct Picture {
     /// Width and height in pixels
     #[arg(long, global = true, default_value = "1024x1024", value_name = "WxH", value_parser = size)]
     size: (usize, usize),
-    /// Part of the plane, as XMIN,YMIN,XMAX,YMAX
+    /// Part of the complex plane, as XMIN,YMIN,XMAX,YMAX
     #[arg(long, global = true, default_value = "-2,-2,2,2", value_parser = region, allow_hyphen_values = true)]
     region: Region,
-    /// Steps after which a point is taken to stay in the set
+    /// Number of iterations after which a point counts as part of the set
     #[arg(long, global = true, default_value_t = 200, value_name = "N")]
     iterations: u32,
-    /// Skip points of the cardioid and the disc, mirror rows: the same picture with less work
+    /// Skip points known to be in the set and copy mirrored rows; the picture is the same
     #[arg(long, global = true)]
     shortcuts: bool,
 }
@@ -77,7 +77,7 @@ fn main() -> ExitCode {
             cli::warn(&err);
             Ok(ExitCode::from(2))
         }
-        done => done.map(|()| ExitCode::SUCCESS),
+        result => result.map(|()| ExitCode::SUCCESS),
     })
 }
 
@@ -85,39 +85,39 @@ fn is_usage(err: &anyhow::Error) -> bool {
     err.is::<Terminal>() || err.is::<Misplaced>() || err.downcast_ref().is_some_and(Error::is_usage)
 }
 
-/// A picture is not for reading.
+/// The picture would be written to a terminal.
 #[derive(Debug)]
 struct Terminal;
 
 impl fmt::Display for Terminal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("stdout is a terminal: name a file with -o, or redirect")
+        f.write_str("stdout is a terminal: use -o FILE or redirect it")
     }
 }
 
 impl std::error::Error for Terminal {}
 
-/// Before `sweep`, a flag of the single picture would be lost without a word.
+/// A flag for a single picture stands before `sweep`, where it has no effect.
 #[derive(Debug)]
 struct Misplaced;
 
 impl fmt::Display for Misplaced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("--strategy, --threads and -o before sweep have no meaning (try --help)")
+        f.write_str("--strategy, --threads and -o cannot be used before sweep (try --help)")
     }
 }
 
 impl std::error::Error for Misplaced {}
 
 impl Cli {
-    fn is_for_one_picture(&self) -> bool {
+    fn has_flags_for_one_picture(&self) -> bool {
         self.strategy.is_some() || self.threads.is_some() || self.output.is_some()
     }
 }
 
 fn run(args: &Cli) -> anyhow::Result<()> {
     match &args.command {
-        Some(Command::Sweep(_)) if args.is_for_one_picture() => Err(Misplaced.into()),
+        Some(Command::Sweep(_)) if args.has_flags_for_one_picture() => Err(Misplaced.into()),
         Some(Command::Sweep(sweep)) => measure(&args.picture.view(), sweep),
         None => draw(args),
     }
@@ -140,22 +140,22 @@ fn draw(args: &Cli) -> anyhow::Result<()> {
 }
 
 fn measure(view: &View, args: &Sweep) -> anyhow::Result<()> {
-    let measured = sweep::sweep(view, &args.threads, args.repetitions)?;
+    let measurements = sweep::sweep(view, &args.threads, args.repetitions)?;
     if let Some(path) = &args.svg {
-        atomic::write(path, mandelbrot::plot(&measured, cpu::n_cpus())?.as_bytes())?;
+        atomic::write(path, mandelbrot::plot(&measurements, cpu::n_cpus())?.as_bytes())?;
     }
     if args.json {
-        writeln!(cli::stdout(), "{}", serde_json::to_string_pretty(&measured)?)?;
+        writeln!(cli::stdout(), "{}", serde_json::to_string_pretty(&measurements)?)?;
         return Ok(());
     }
-    print(&measured)
+    print_table(&measurements)
 }
 
-fn print(measured: &[Measurement]) -> anyhow::Result<()> {
+fn print_table(measurements: &[Measurement]) -> anyhow::Result<()> {
     let mut out = cli::stdout();
     writeln!(out, "strategy    threads   time ms    CPU ms  speed-up  efficiency")?;
-    for m in measured {
-        let Measurement { strategy, threads, time_ms, cpu_ms, speed_up, efficiency } = m;
+    for measurement in measurements {
+        let &Measurement { strategy, threads, time_ms, cpu_ms, speed_up, efficiency } = measurement;
         writeln!(
             out,
             "{strategy:<10} {threads:>8} {time_ms:>9.2} {cpu_ms:>9.2} {speed_up:>9.2} {:>10.0}%",

@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all.
+//! Writes files atomically: a reader sees the old contents or the new, never a part.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -6,18 +6,20 @@ use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
 
-/// Puts `contents` under `path`. A reader finds the old file or the new one, never a part; on an
-/// error nothing changes. What is no regular file, such as `/dev/stdout`, is written to as it is.
+/// Replaces the file at `path` with one that holds `contents`. On an error nothing has changed.
+///
+/// Anything but a regular file, such as `/dev/stdout`, is not replaced but written to.
 ///
 /// # Errors
-/// Says which path, and what the system said.
+/// The system's error, with `path` in front of it.
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     let is_device = fs::metadata(path).is_ok_and(|info| !info.is_file() && !info.is_dir());
-    let done = if is_device { fs::write(path, contents) } else { put(path, contents) };
-    done.map_err(|err| io::Error::new(err.kind(), format!("{}: {err}", path.display())))
+    let result = if is_device { fs::write(path, contents) } else { replace(path, contents) };
+    result.map_err(|err| io::Error::new(err.kind(), format!("{}: {err}", path.display())))
 }
 
-fn put(path: &Path, contents: &[u8]) -> io::Result<()> {
+/// Writes a new file in the same directory and renames it to `path`.
+fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = new_file(dir)?;
     file.write_all(contents)?;
@@ -25,15 +27,16 @@ fn put(path: &Path, contents: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// tempfile's own files are private, and its errors name them instead of what they are for.
+/// Creates a temporary file with the permissions that the umask gives. Those that tempfile creates
+/// are readable by their owner only, and its errors name the temporary file.
 fn new_file(dir: &Path) -> io::Result<NamedTempFile> {
-    let mut code = None;
+    let mut os_error = None;
     let open = |path: &Path| {
         let opened = File::options().write(true).create_new(true).open(path);
-        opened.inspect_err(|err| code = err.raw_os_error())
+        opened.inspect_err(|err| os_error = err.raw_os_error())
     };
     let file = Builder::new().prefix(".threadbare").make_in(dir, open);
-    file.map_err(|err| code.map_or(err, io::Error::from_raw_os_error))
+    file.map_err(|err| os_error.map_or(err, io::Error::from_raw_os_error))
 }
 
 #[cfg(test)]
@@ -41,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_or_not_at_all() {
+    fn a_file_is_replaced_or_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         write(&path, b"one").unwrap();
@@ -56,8 +59,8 @@ mod tests {
     }
 
     #[test]
-    fn a_device_stays_one() {
-        write(Path::new("/dev/null"), b"gone").unwrap();
+    fn a_device_is_written_to_and_not_replaced() {
+        write(Path::new("/dev/null"), b"discarded").unwrap();
         let err = write(Path::new("/dev/full"), b"x").unwrap_err().to_string();
         assert_eq!(err, "/dev/full: No space left on device (os error 28)");
     }

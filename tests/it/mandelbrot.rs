@@ -1,4 +1,4 @@
-//! Exercise 8.5 mandelbrot: the picture, the sweep, and what is refused.
+//! Exercise 8.5 mandelbrot: the picture, the sweep and wrong usage.
 
 use std::fs;
 
@@ -16,16 +16,16 @@ fn every_strategy_writes_the_same_picture() {
         outcome(command).is(0, "", "");
         let image = image::open(&file).unwrap().into_luma8();
         assert_eq!(image.dimensions(), (64, 48));
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "something is left beside it");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "there is no temporary file");
         image.into_raw()
     };
-    let alone = check(&["--strategy", "sequential"]);
-    assert_eq!(alone[24 * 64 + 32], 0, "0 is in the set");
-    assert_eq!(alone[0], 255, "-2-2i is gone at once");
+    let sequential = check(&["--strategy", "sequential"]);
+    assert_eq!(sequential[24 * 64 + 32], 0, "0 is in the set");
+    assert_eq!(sequential[0], 255, "-2-2i escapes at once");
     for strategy in ["rows", "chunks", "rayon"] {
-        assert!(check(&["--strategy", strategy, "--threads", "3"]) == alone, "{strategy}");
+        assert!(check(&["--strategy", strategy, "--threads", "3"]) == sequential, "{strategy}");
     }
-    assert!(check(&["--shortcuts"]) == alone);
+    assert!(check(&["--shortcuts"]) == sequential);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn the_picture_goes_to_stdout() {
 }
 
 #[test]
-fn a_sweep_has_a_line_for_each_case_and_a_plot() {
+fn a_sweep_prints_one_line_per_case_and_writes_a_plot() {
     let dir = tempdir().unwrap();
     let svg = dir.path().join("speed.svg");
     let args = ["sweep", "--size", "32x32", "--threads", "1,2", "--repetitions", "1", "--svg"];
@@ -52,7 +52,7 @@ fn a_sweep_has_a_line_for_each_case_and_a_plot() {
 }
 
 #[test]
-fn nonsense_is_one_line_and_2() {
+fn wrong_usage_is_one_line_and_status_2() {
     let check = |line: &str| {
         let refused = run("mandelbrot", &line.split(' ').collect::<Vec<_>>());
         assert_eq!((refused.code(), refused.stdout.as_str()), (2, ""), "{line}");
@@ -74,7 +74,7 @@ fn nonsense_is_one_line_and_2() {
 }
 
 #[test]
-fn flags_of_the_picture_stand_before_sweep_or_after_it() {
+fn picture_flags_may_stand_before_sweep_or_after_it() {
     let check = |line: &str, code: i32| {
         let args: Vec<&str> = line.split_whitespace().collect();
         let outcome = run("mandelbrot", &args);
@@ -86,7 +86,7 @@ fn flags_of_the_picture_stand_before_sweep_or_after_it() {
 }
 
 #[test]
-fn a_file_is_whole_or_absent() {
+fn a_failed_write_leaves_no_file() {
     let dir = tempdir().unwrap();
     let file = dir.path().join("set.png");
     let small = limited("-f 1 && trap '' XFSZ", "mandelbrot", &["-o", file.to_str().unwrap()]);

@@ -1,6 +1,7 @@
 //! The house rules that can be proved by reading the sources.
 
 mod imports;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,4 @@
-//! du's arguments, and what they ask for.
+//! The command line of du.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,62 +8,62 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser};
 use rustix::termios::tcgetwinsize;
-use threadbare::engines::du::{self, Lines, Measure, Options, Pattern, Unit, View};
-use threadbare::fs::walk::{Follow, Walker};
+use threadbare::engines::du::{self, DrawOptions, LineOptions, Measure, Options, Pattern, Unit};
+use threadbare::fs::walk::{Backend, Follow};
 use threadbare::machine::limits::Limits;
 
-/// Says how much of the disk files and directories take up.
+/// Summarizes the disk usage of files and directories.
 ///
-/// On a terminal and without any of GNU du's flags it draws what is largest; otherwise it prints
-/// GNU du's lines, sorted by name.
+/// Without any of GNU du's flags and on a terminal, draws the largest entries as a tree; otherwise
+/// prints the lines of GNU du, sorted by name.
 #[derive(Parser)]
 #[command(disable_help_flag = true, args_override_self = true, infer_long_args = true)]
 pub(crate) struct Cli {
-    /// What to count
+    /// Files and directories to measure
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) roots: Vec<PathBuf>,
     #[command(flatten)]
-    face: FaceFlags,
-    #[command(flatten, next_help_heading = "GNU du's")]
+    output: OutputFlags,
+    #[command(flatten, next_help_heading = "GNU du flags")]
     gnu: Gnu,
-    /// Threads that walk
-    #[arg(long, value_name = "N", default_value_t = du::N_THREADS)]
+    /// Maximum number of threads
+    #[arg(long, value_name = "N", default_value_t = du::DEFAULT_THREADS)]
     threads: usize,
-    /// What walks: openat, ordered (one thread, std) or jwalk
+    /// How to walk the tree: openat, ordered (one thread, standard library) or jwalk
     #[arg(long, value_name = "NAME", default_value = "openat")]
-    walker: Walker,
+    walker: Backend,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
 }
 
-/// How the result is shown.
+/// Flags that choose the output.
 #[derive(Args)]
-#[allow(clippy::struct_excessive_bools)] // that is what flags are
-struct FaceFlags {
-    /// Draw the tree, into a pipe too
-    #[arg(long, conflicts_with_all = LINES_ALONE)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
+struct OutputFlags {
+    /// Draw a tree even if stdout is not a terminal
+    #[arg(long, conflicts_with_all = LINES_ONLY)]
     tree: bool,
-    /// Draw the N largest entries [default: what fits the terminal]
-    #[arg(short = 'n', long, value_name = "N", conflicts_with_all = LINES_ALONE)]
+    /// Draw a tree of the N largest entries [default: as many as fit the terminal]
+    #[arg(short = 'n', long, value_name = "N", conflicts_with_all = LINES_ONLY)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
-    /// Print lines, on a terminal too
+    /// Print lines even on a terminal
     #[arg(long, conflicts_with_all = ["tree", "top"])]
     flat: bool,
-    /// Print a JSON object a line: sizes in bytes, files, errors
+    /// Print one JSON object per line, with sizes in bytes and numbers of files and errors
     #[arg(long, conflicts_with_all = ["tree", "top", "flat"], conflicts_with_all = SIZES)]
     #[arg(conflicts_with_all = ["total", "null"])]
     json: bool,
-    /// Print the number of files and their lengths now and then, and at the end
+    /// Print the number and total length of files every 500 ms and at the end, as the book's du2
     #[arg(short, conflicts_with_all = ["tree", "top", "flat", "json"], conflicts_with_all = SIZES)]
-    #[arg(conflicts_with_all = LINES_ALONE, conflicts_with_all = ["all", "max_depth", "summarize"])]
+    #[arg(conflicts_with_all = LINES_ONLY, conflicts_with_all = ["all", "max_depth", "summarize"])]
     verbose: bool,
 }
 
-/// What makes no sense but in lines.
-const LINES_ALONE: [&str; 4] = ["total", "null", "separate_dirs", "threshold"];
-/// What chooses the sizes that are printed.
+/// Flags that apply to lines only.
+const LINES_ONLY: [&str; 4] = ["total", "null", "separate_dirs", "threshold"];
+/// Flags that choose which sizes are printed.
 const SIZES: [&str; 8] = [
     "apparent_size",
     "block-size",
@@ -76,91 +76,92 @@ const SIZES: [&str; 8] = [
 ];
 
 /// What is printed.
-pub(crate) enum Face {
-    /// GNU's lines; with a grand total.
-    Lines(Lines, bool),
-    /// The tree with bars.
-    Tree(View),
-    /// JSON.
-    Json(Lines),
-    /// The book's totals.
-    Book,
+pub(crate) enum OutputMode {
+    /// Lines as GNU du prints them.
+    Lines { options: LineOptions, grand_total: bool },
+    /// A tree with bars.
+    Tree(DrawOptions),
+    /// One JSON object per line.
+    Json(LineOptions),
+    /// Numbers of files and gigabytes, as the book's programs print them.
+    Totals,
 }
 
-/// GNU du's flags.
+/// Flags that GNU du has too.
 #[derive(Args, Default, PartialEq)]
-#[allow(clippy::struct_excessive_bools)] // that is what flags are
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Gnu {
-    /// A line for files too
+    /// Print files as well as directories
     #[arg(short, long)]
     all: bool,
-    /// Lengths of files instead of what they take up
+    /// Measure the lengths of files instead of their allocated disk space
     #[arg(long)]
     apparent_size: bool,
     #[command(flatten)]
     unit: UnitFlags,
-    /// A grand total at the end
+    /// Print a grand total at the end
     #[arg(short = 'c', long)]
     total: bool,
-    /// Follow links given as arguments
+    /// Follow symbolic links given as arguments
     #[arg(short = 'D', visible_short_alias = 'H', long, overrides_with_all = ["dereference", "no_dereference"])]
     dereference_args: bool,
-    /// Lines only so many steps below the arguments
+    /// Print only entries at most N levels below an argument
     #[arg(short = 'd', long, value_name = "N")]
     max_depth: Option<u32>,
-    /// Leave out what matches
+    /// Skip files whose path or name matches the pattern
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<OsString>,
     /// Count inodes instead of bytes
     #[arg(long)]
     inodes: bool,
-    /// Follow all links
+    /// Follow all symbolic links
     #[arg(short = 'L', long, overrides_with_all = ["dereference_args", "no_dereference"])]
     dereference: bool,
-    /// Count a file under each of its names
+    /// Count a file once for each of its hard links
     #[arg(short = 'l', long)]
     count_links: bool,
     /// End lines with NUL
     #[arg(short = '0', long)]
     null: bool,
-    /// Follow no links (the default)
+    /// Follow no symbolic links (default)
     #[arg(short = 'P', long)]
     no_dereference: bool,
-    /// Directories without their subdirectories
+    /// Leave subdirectories out of the size of a directory
     #[arg(short = 'S', long)]
     separate_dirs: bool,
-    /// A line for each argument only: --max-depth=0
+    /// Print only one line per argument; same as --max-depth=0
     #[arg(short, long, conflicts_with = "all")]
     summarize: bool,
-    /// Only what is at least SIZE, or at most -SIZE
+    /// Print only entries of at least SIZE, or of at most SIZE if given as -SIZE
     #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true, value_parser = threshold)]
     threshold: Option<i64>,
-    /// Stay on each argument's file system
+    /// Skip directories on other file systems than their argument
     #[arg(short = 'x', long)]
     one_file_system: bool,
 }
 
-/// The flags that choose what sizes are printed in: the last one counts.
+/// The flags that choose the unit of sizes; the last one given applies.
 #[derive(Default, PartialEq)]
 struct UnitFlags {
     unit: Option<Unit>,
     is_bytes: bool,
 }
 
-/// Short and long name, the unit, help.
+/// Short name, long name, unit and help text.
 const UNITS: [(Option<char>, &str, &str, &str); 5] = [
-    (Some('b'), "bytes", "1", "Lengths in bytes: --apparent-size -B1"),
-    (Some('k'), "kilobytes", "1K", "Sizes in KiB"),
-    (Some('m'), "megabytes", "1M", "Sizes in MiB"),
-    (Some('h'), "human-readable", "human", "Sizes like 4.0K, 13M, 2.5G"),
-    (None, "si", "si", "The same by powers of 1000"),
+    (Some('b'), "bytes", "1", "Print lengths in bytes; same as --apparent-size -B1"),
+    (Some('k'), "kilobytes", "1K", "Print sizes in KiB"),
+    (Some('m'), "megabytes", "1M", "Print sizes in MiB"),
+    (Some('h'), "human-readable", "human", "Print sizes with a unit, such as 4.0K, 13M or 2.5G"),
+    (None, "si", "si", "Print sizes with a unit in powers of 1000"),
 ];
 
 impl Args for UnitFlags {
     fn augment_args(command: Command) -> Command {
         let size = Arg::new("block-size").short('B').long("block-size").value_name("SIZE");
-        let size =
-            size.help("Sizes in units of SIZE, such as 512, K, MB").value_parser(Unit::parse);
+        let size = size
+            .help("Print sizes in multiples of SIZE, such as 512, K or MB")
+            .value_parser(Unit::parse);
         let switch = |(short, long, _, help): (Option<char>, &'static str, _, &'static str)| {
             let arg = Arg::new(long).long(long).help(help).action(ArgAction::SetTrue);
             short.map_or(arg.clone(), |short| arg.short(short))
@@ -192,11 +193,12 @@ impl FromArgMatches for UnitFlags {
 }
 
 fn threshold(text: &str) -> Result<i64, String> {
-    let size =
-        |text: &str| i64::try_from(du::bytes(text)?).map_err(|_| format!("{text} is too large"));
+    let size = |text: &str| {
+        i64::try_from(du::parse_size(text)?).map_err(|_| format!("{text} is too large"))
+    };
     match text.strip_prefix('-') {
         Some(text) => match size(text)? {
-            0 => Err("nothing is at most -0".to_owned()),
+            0 => Err("-0 would exclude every file".to_owned()),
             size => Ok(-size),
         },
         None => size(text),
@@ -204,42 +206,46 @@ fn threshold(text: &str) -> Result<i64, String> {
 }
 
 impl Cli {
-    /// What is wrong with flags that are right one by one.
+    /// Says which flags exclude each other, where clap cannot express it.
     pub(crate) fn contradiction(&self) -> Option<String> {
         let depth = self.gnu.max_depth.filter(|depth| self.gnu.summarize && *depth > 0)?;
-        Some(format!("-s is --max-depth=0 and cannot be used with --max-depth={depth}"))
+        Some(format!("-s means --max-depth=0 and cannot be used with --max-depth={depth}"))
     }
 
-    /// What some flags do not do, because of others.
+    /// Messages about flags that have no effect because of others.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = &'static str> {
         let Gnu { summarize, max_depth, inodes, .. } = self.gnu;
-        let is_twice = summarize && max_depth == Some(0);
-        let is_idle = inodes && self.is_apparent();
-        let twice = is_twice.then_some("-s is --max-depth=0 already");
-        let idle = is_idle.then_some("--apparent-size and -b change nothing with --inodes");
-        twice.into_iter().chain(idle)
+        let is_redundant = summarize && max_depth == Some(0);
+        let is_ignored = inodes && self.is_apparent();
+        let redundant = is_redundant.then_some("-s already means --max-depth=0");
+        let ignored = is_ignored.then_some("--apparent-size and -b have no effect with --inodes");
+        redundant.into_iter().chain(ignored)
     }
 
     fn is_apparent(&self) -> bool {
         self.gnu.apparent_size || self.gnu.unit.is_bytes
     }
 
-    pub(crate) fn face(&self) -> Face {
-        let FaceFlags { tree, top, flat, json, verbose } = self.face;
-        let is_bare = self.gnu == Gnu::default() && stdout().is_terminal();
+    pub(crate) fn output_mode(&self) -> OutputMode {
+        let OutputFlags { tree, top, flat, json, verbose } = self.output;
+        let is_interactive = self.gnu == Gnu::default() && stdout().is_terminal();
         match () {
-            () if verbose => Face::Book,
-            () if json => Face::Json(self.gnu.lines()),
-            () if tree || top.is_some() || is_bare && !flat => Face::Tree(self.view(top)),
-            () => Face::Lines(self.gnu.lines(), self.gnu.total),
+            () if verbose => OutputMode::Totals,
+            () if json => OutputMode::Json(self.gnu.line_options()),
+            () if tree || top.is_some() || is_interactive && !flat => {
+                OutputMode::Tree(self.draw_options(top))
+            }
+            () => {
+                OutputMode::Lines { options: self.gnu.line_options(), grand_total: self.gnu.total }
+            }
         }
     }
 
-    fn view(&self, top: Option<u32>) -> View {
-        let (width, height) = screen();
+    fn draw_options(&self, top: Option<u32>) -> DrawOptions {
+        let (width, height) = terminal_size();
         let no_color = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-        View {
+        DrawOptions {
             unit: self.gnu.unit(Unit::Human),
             depth_max: self.gnu.depth_max(),
             n_entries: top.map_or(height, |top| top as usize),
@@ -248,40 +254,40 @@ impl Cli {
         }
     }
 
-    pub(crate) fn options(&self, face: &Face) -> Options {
+    pub(crate) fn options(&self, mode: &OutputMode) -> Options {
         let gnu = &self.gnu;
-        let is_book = matches!(face, Face::Book);
+        let is_totals = matches!(mode, OutputMode::Totals);
         let limits = Limits::current();
         let exclude = gnu.exclude.iter().map(|glob| Pattern::new(glob.as_encoded_bytes()));
         Options {
             measure: match () {
-                () if is_book => Measure::Lengths,
+                () if is_totals => Measure::Lengths,
                 () if gnu.inodes => Measure::Inodes,
                 () if self.is_apparent() => Measure::Apparent,
                 () => Measure::Disk,
             },
-            depth_max: match face {
-                Face::Book => 0,
+            depth_max: match mode {
+                OutputMode::Totals => 0,
                 _ if gnu.separate_dirs => u32::MAX,
                 _ => gnu.depth_max(),
             },
             separate: gnu.separate_dirs,
-            n_files_told: match face {
-                Face::Tree(view) => view.n_entries,
+            n_largest_files: match mode {
+                OutputMode::Tree(options) => options.n_entries,
                 _ if gnu.all => usize::MAX,
                 _ => 0,
             },
-            count_links: gnu.count_links || is_book,
+            count_links: gnu.count_links || is_totals,
             one_file_system: gnu.one_file_system,
             follow: match () {
                 () if gnu.dereference => Follow::Always,
-                () if gnu.dereference_args || is_book && !gnu.no_dereference => Follow::Roots,
+                () if gnu.dereference_args || is_totals && !gnu.no_dereference => Follow::Roots,
                 () => Follow::Never,
             },
             exclude: exclude.collect(),
-            walker: self.walker,
+            backend: self.walker,
             n_threads: self.threads.min(limits.threads()),
-            n_files: limits.files_free(),
+            max_open_fds: limits.free_fds(),
         }
     }
 }
@@ -291,9 +297,9 @@ impl Gnu {
         if self.summarize { 0 } else { self.max_depth.unwrap_or(u32::MAX) }
     }
 
-    fn lines(&self) -> Lines {
-        Lines {
-            unit: self.unit(unit_of_environment()),
+    fn line_options(&self) -> LineOptions {
+        LineOptions {
+            unit: self.unit(unit_from_environment()),
             depth_max: self.depth_max(),
             threshold: self.threshold.unwrap_or(0),
             end: if self.null { '\0' } else { '\n' },
@@ -309,17 +315,18 @@ impl Gnu {
     }
 }
 
-/// GNU's: the first of these variables that is set; without, 1024 bytes, or 512 as POSIX has it.
-fn unit_of_environment() -> Unit {
+/// The unit that GNU du uses by default: the value of the first of these variables that is set,
+/// else 1024 bytes, or 512 bytes if POSIX behaviour is asked for.
+fn unit_from_environment() -> Unit {
     let names = ["DU_BLOCK_SIZE", "BLOCK_SIZE", "BLOCKSIZE"];
-    let set = names.iter().find_map(|name| env::var(name).ok());
+    let value = names.iter().find_map(|name| env::var(name).ok());
     let default = if env::var_os("POSIXLY_CORRECT").is_some() { 512 } else { 1024 };
-    let unit = set.and_then(|text| Unit::parse(&text).ok());
+    let unit = value.and_then(|text| Unit::parse(&text).ok());
     unit.unwrap_or(Unit::Bytes(default, String::new()))
 }
 
-/// Columns of the terminal, and its lines but those of the prompt before and after.
-fn screen() -> (usize, usize) {
+/// Columns of the terminal, and its lines without two for the prompts before and after.
+fn terminal_size() -> (usize, usize) {
     let variable = |name| env::var(name).ok().and_then(|value| value.parse().ok());
     let size = tcgetwinsize(stdout()).ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
     let (width, height) = match size {

@@ -1,10 +1,10 @@
-//! Shell patterns, as `--exclude` takes them.
+//! Shell patterns for `--exclude`.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// A pattern with `*`, `?`, `[…]` and `\`, matched against a path or any tail of it that follows
-/// a slash. As in GNU du, `*` and `?` match slashes too.
+/// A shell pattern with `*`, `?`, `[…]` and `\`. As in GNU du, it is matched against the path and
+/// against every part of it after a slash, and `*` and `?` match slashes too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(Vec<Token>);
 
@@ -12,30 +12,29 @@ pub struct Pattern(Vec<Token>);
 enum Token {
     /// Any number of characters.
     Star,
-    /// One character.
+    /// Any one character.
     Any,
-    /// One of these, or none of these.
-    Set {
-        ranges: Vec<(char, char)>,
-        negated: bool,
-    },
-    Is(char),
-    /// A byte that is no UTF-8.
+    /// One character that is in one of the ranges, or, if negated, in none.
+    Set { ranges: Vec<(char, char)>, negated: bool },
+    /// This character.
+    Char(char),
+    /// This byte, which is not part of valid UTF-8.
     Byte(u8),
 }
 
-/// A character, or a byte that is none.
-type Unit = Result<char, u8>;
+/// A character, or a byte that is not part of valid UTF-8.
+type Symbol = Result<char, u8>;
 
 impl Pattern {
-    /// Every text is a pattern: what is not closed stands for itself.
+    /// Compiles a pattern. Every text is one: a `[` without its `]` and a `\` at the end match
+    /// themselves.
     pub fn new(text: &[u8]) -> Self {
-        let text = units(text);
+        let text = symbols(text);
         let mut tokens = Vec::new();
         let mut at = 0;
-        while let Some(unit) = text.get(at) {
+        while let Some(symbol) = text.get(at) {
             at += 1;
-            tokens.push(match unit {
+            tokens.push(match symbol {
                 Ok('*') => Token::Star,
                 Ok('?') => Token::Any,
                 Ok('\\') if at < text.len() => {
@@ -47,43 +46,43 @@ impl Pattern {
                         at += len;
                         set
                     }
-                    None => Token::Is('['),
+                    None => Token::Char('['),
                 },
-                unit => literal(*unit),
+                symbol => literal(*symbol),
             });
         }
         Pattern(tokens)
     }
 
-    /// Whether `path`, or its part after some slash, is what the pattern describes.
+    /// Whether the pattern matches `path` or a part of it after a slash.
     pub fn matches(&self, path: &Path) -> bool {
-        let path = units(path.as_os_str().as_bytes());
+        let path = symbols(path.as_os_str().as_bytes());
         let after_slash = |at: &usize| *at == 0 || path[at - 1] == Ok('/') && path[*at] != Ok('/');
         (0..path.len()).filter(after_slash).any(|at| matches(&self.0, &path[at..]))
     }
 }
 
-fn units(bytes: &[u8]) -> Vec<Unit> {
+fn symbols(bytes: &[u8]) -> Vec<Symbol> {
     let chunk = |chunk: std::str::Utf8Chunk<'_>| {
-        let chars: Vec<Unit> = chunk.valid().chars().map(Ok).collect();
+        let chars: Vec<Symbol> = chunk.valid().chars().map(Ok).collect();
         chars.into_iter().chain(chunk.invalid().iter().map(|byte| Err(*byte))).collect::<Vec<_>>()
     };
     bytes.utf8_chunks().flat_map(chunk).collect()
 }
 
-fn literal(unit: Unit) -> Token {
-    unit.map_or_else(Token::Byte, Token::Is)
+fn literal(symbol: Symbol) -> Token {
+    symbol.map_or_else(Token::Byte, Token::Char)
 }
 
-/// Reads what follows a `[`; gives the set and how long it was.
-fn set(text: &[Unit]) -> Option<(Token, usize)> {
+/// Parses a set from behind its `[`. Returns it and its length with the `]`; `None` without one.
+fn set(text: &[Symbol]) -> Option<(Token, usize)> {
     let negated = matches!(text.first(), Some(Ok('!' | '^')));
     let start = usize::from(negated);
-    let close = text.iter().skip(start + 1).position(|unit| *unit == Ok(']'))? + start + 1;
-    let members: Option<Vec<char>> = text[start..close].iter().map(|unit| unit.ok()).collect();
+    let close = text.iter().skip(start + 1).position(|symbol| *symbol == Ok(']'))? + start + 1;
+    let members: Option<Vec<char>> = text[start..close].iter().map(|symbol| symbol.ok()).collect();
     let members = members?;
     let mut ranges = Vec::new();
-    let mut rest = &members[..];
+    let mut rest = members.as_slice();
     loop {
         match rest {
             [from, '-', to, tail @ ..] => {
@@ -99,8 +98,8 @@ fn set(text: &[Unit]) -> Option<(Token, usize)> {
     }
 }
 
-/// A star that fails is tried again one character later; only the last star needs to be.
-fn matches(pattern: &[Token], text: &[Unit]) -> bool {
+/// After a mismatch, the last star takes one character more; earlier stars need not be retried.
+fn matches(pattern: &[Token], text: &[Symbol]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut retry = None;
     while t < text.len() {
@@ -109,7 +108,7 @@ fn matches(pattern: &[Token], text: &[Unit]) -> bool {
                 p += 1;
                 retry = Some((p, t));
             }
-            Some(token) if is_one(token, text[t]) => {
+            Some(token) if matches_symbol(token, text[t]) => {
                 p += 1;
                 t += 1;
             }
@@ -124,24 +123,28 @@ fn matches(pattern: &[Token], text: &[Unit]) -> bool {
     pattern[p..].iter().all(|token| *token == Token::Star)
 }
 
-fn is_one(token: &Token, unit: Unit) -> bool {
+fn matches_symbol(token: &Token, symbol: Symbol) -> bool {
     match token {
         Token::Star => false,
         Token::Any => true,
-        Token::Is(c) => unit == Ok(*c),
-        Token::Byte(byte) => unit == Err(*byte),
-        Token::Set { ranges, negated } => unit
+        Token::Char(c) => symbol == Ok(*c),
+        Token::Byte(byte) => symbol == Err(*byte),
+        Token::Set { ranges, negated } => symbol
             .is_ok_and(|c| ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != *negated),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::ffi::OsStr;
+
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
+    use super::*;
+
     #[test]
-    fn patterns_are_the_shells() {
+    fn patterns_match_as_in_a_shell() {
         let check = |pattern: &str, path: &str, expected: bool| {
             let pattern = Pattern::new(pattern.as_bytes());
             assert_eq!(pattern.matches(Path::new(path)), expected, "{pattern:?} {path}");
@@ -163,17 +166,39 @@ mod tests {
         check("*", "", false);
     }
 
+    /// The definition of a match, which tries every length for every star.
+    fn matches_by_definition(pattern: &[Token], text: &[Symbol]) -> bool {
+        match pattern {
+            [] => text.is_empty(),
+            [Token::Star, rest @ ..] => {
+                (0..=text.len()).any(|n| matches_by_definition(rest, &text[n..]))
+            }
+            [token, rest @ ..] => {
+                text.first().is_some_and(|symbol| matches_symbol(token, *symbol))
+                    && matches_by_definition(rest, &text[1..])
+            }
+        }
+    }
+
     proptest! {
         #[test]
-        fn any_bytes_are_a_pattern(pattern: Vec<u8>, path: Vec<u8>) {
-            let path = std::ffi::OsStr::from_bytes(&path);
-            Pattern::new(&pattern).matches(Path::new(path));
+        fn stars_match_by_definition(
+            pattern in "[ab*?/!^\\\\\\[\\]-]{0,9}|\\PC*",
+            text in "[ab/]{0,9}|\\PC*",
+        ) {
+            let (tokens, text) = (Pattern::new(pattern.as_bytes()).0, symbols(text.as_bytes()));
+            prop_assert_eq!(matches(&tokens, &text), matches_by_definition(&tokens, &text));
         }
 
         #[test]
-        fn an_escaped_name_matches_itself(name in "[^/]+") {
-            let pattern: String = name.chars().flat_map(|c| ['\\', c]).collect();
-            prop_assert!(Pattern::new(pattern.as_bytes()).matches(Path::new(&name)));
+        fn an_escaped_name_matches_itself_only(mut name in vec(any::<u8>(), 1..20)) {
+            name.retain(|byte| *byte != b'/');
+            name.push(b'.');
+            let escape = |byte: &u8| if byte.is_ascii() { vec![b'\\', *byte] } else { vec![*byte] };
+            let pattern = Pattern::new(&name.iter().flat_map(escape).collect::<Vec<u8>>());
+            prop_assert!(pattern.matches(Path::new(OsStr::from_bytes(&name))));
+            name.push(b'.');
+            prop_assert!(!pattern.matches(Path::new(OsStr::from_bytes(&name))));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Lines of JSON, for programs.
+//! JSON Lines output: one JSON object per line, for other programs.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,11 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde::Serialize;
 
-use super::lines::Lines;
-use super::tree::{Kind, Line, Tree};
+use super::lines::LineOptions;
+use super::tree::{Kind, Tree, TreeEntry};
 use crate::fs::walk::Error;
 
-/// A path in JSON. One that is not UTF-8 has replacement characters there, and its bytes besides.
+/// A path in JSON. If it is not UTF-8, `path` has replacement characters and `path_bytes` has its
+/// bytes.
 #[derive(Serialize)]
 struct PathRecord<'a> {
     path: Cow<'a, str>,
@@ -20,7 +21,7 @@ struct PathRecord<'a> {
 }
 
 #[derive(Serialize)]
-struct LineRecord<'a> {
+struct EntryRecord<'a> {
     #[serde(flatten)]
     path: PathRecord<'a>,
     depth: u32,
@@ -48,40 +49,42 @@ impl<'a> PathRecord<'a> {
     }
 }
 
-/// Writes an object a line: first for every error, then for everything that the tree tells apart,
-/// sorted as [`write_lines`](super::write_lines) does. Sizes are what [`Measure::Disk`] counts.
+/// Writes one JSON object per line: first one per error, then one per listed entry of the tree, in
+/// the order of [`write_lines`](super::write_lines). `disk_bytes` is [`Usage::size`], so count with
+/// [`Measure::Disk`].
 ///
 /// [`Measure::Disk`]: super::Measure::Disk
+/// [`Usage::size`]: super::Usage::size
 ///
 /// # Errors
-/// Those of `out`.
+/// The errors of `out`.
 pub fn write_json(
     out: &mut impl Write,
     tree: Option<&Tree>,
     errors: &[Error],
-    lines: &Lines,
+    options: &LineOptions,
 ) -> io::Result<()> {
     for error in errors {
         let path = PathRecord::new(error.path.as_os_str().as_bytes());
         write(out, &ErrorRecord { path, error: error.cause.to_string() })?;
     }
     let Some(tree) = tree else { return Ok(()) };
-    let n_errors = below(errors, tree.root());
-    tree.lines(|line| {
-        if !lines.is_shown(line) {
+    let n_errors = count_by_dir(errors, tree.root());
+    tree.try_for_each(|entry| {
+        if !options.is_shown(entry) {
             return Ok(());
         }
-        let &Line { path, depth, kind, sum } = line;
+        let &TreeEntry { path, depth, kind, usage } = entry;
         let errors = n_errors.get(path).copied().unwrap_or(0);
         write(
             out,
-            &LineRecord {
+            &EntryRecord {
                 path: PathRecord::new(path),
                 depth,
                 dir: kind == Kind::Dir,
-                bytes: sum.n_bytes,
-                disk_bytes: sum.size,
-                files: sum.n_files,
+                bytes: usage.n_bytes,
+                disk_bytes: usage.size,
+                files: usage.n_files,
                 errors,
                 partial: tree.is_partial(),
             },
@@ -94,8 +97,8 @@ fn write(out: &mut impl Write, record: &impl Serialize) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// How many of the errors are in each directory, at any depth; only where there are any.
-fn below<'a>(errors: &'a [Error], root: &[u8]) -> HashMap<&'a [u8], u64> {
+/// The number of errors at or below each path from the root down, for paths that have any.
+fn count_by_dir<'a>(errors: &'a [Error], root: &[u8]) -> HashMap<&'a [u8], u64> {
     let mut n_errors = HashMap::new();
     for error in errors {
         let path = error.path.as_os_str().as_bytes();
@@ -117,7 +120,11 @@ mod tests {
             .map(|path| Error { path: path.into(), cause: io::Error::other("no") })
             .into();
         let check = |path: &str, expected: Option<u64>| {
-            assert_eq!(below(&errors, b"r").get(path.as_bytes()).copied(), expected, "{path}");
+            assert_eq!(
+                count_by_dir(&errors, b"r").get(path.as_bytes()).copied(),
+                expected,
+                "{path}"
+            );
         };
         check("r", Some(4));
         check("r/a", Some(2));
@@ -125,12 +132,12 @@ mod tests {
         check("r/x", Some(1));
         check("r/y", None);
         let root = [Error { path: "/x/y".into(), cause: io::Error::other("no") }];
-        assert_eq!(below(&root, b"/")[&b"/"[..]], 1);
-        assert_eq!(below(&root, b"/")[&b"/x"[..]], 1);
+        assert_eq!(count_by_dir(&root, b"/")[&b"/"[..]], 1);
+        assert_eq!(count_by_dir(&root, b"/")[&b"/x"[..]], 1);
     }
 
     #[test]
-    fn a_path_that_is_no_text_survives() {
+    fn a_path_that_is_not_utf8_keeps_its_bytes() {
         let json = |path: &[u8]| serde_json::to_string(&PathRecord::new(path)).unwrap();
         assert_eq!(json("ä\n\"".as_bytes()), r#"{"path":"ä\n\""}"#);
         assert_eq!(json(b"a\xff"), "{\"path\":\"a\u{fffd}\",\"path_bytes\":[97,255]}");

@@ -1,29 +1,29 @@
-//! GNU du's lines: a size, a tab, a path.
+//! Plain output as GNU du prints it: a size, a tab and a path.
 
 use std::io::{self, Write};
 
 use super::size::Unit;
-use super::tree::{Line, Tree};
+use super::tree::{Tree, TreeEntry};
 
-/// Which lines, and how.
+/// Which entries are printed, and how.
 #[derive(Clone, Debug)]
-pub struct Lines {
-    /// What sizes are printed in.
+pub struct LineOptions {
+    /// The unit of sizes.
     pub unit: Unit,
-    /// Steps below the root down to which there are lines.
+    /// Maximum number of steps between a root and an entry that is printed.
     pub depth_max: u32,
-    /// Only what is at least so large, or, if negative, at most.
+    /// The minimum size of an entry that is printed; if negative, minus the maximum size.
     pub threshold: i64,
-    /// What ends a line.
+    /// The character that ends a line.
     pub end: char,
 }
 
-impl Lines {
-    pub(super) fn is_shown(&self, line: &Line<'_>) -> bool {
-        let size = line.sum.size;
+impl LineOptions {
+    pub(super) fn is_shown(&self, entry: &TreeEntry<'_>) -> bool {
+        let size = entry.usage.size;
         let limit = self.threshold.unsigned_abs();
-        let is_counted = if self.threshold < 0 { size <= limit } else { size >= limit };
-        line.depth <= self.depth_max && is_counted
+        let is_in_range = if self.threshold < 0 { size <= limit } else { size >= limit };
+        entry.depth <= self.depth_max && is_in_range
     }
 
     fn write(&self, out: &mut impl Write, size: u64, path: &[u8]) -> io::Result<()> {
@@ -33,22 +33,27 @@ impl Lines {
     }
 }
 
-/// Writes a line for everything that the tree tells apart, sorted, what is in a directory before
-/// itself.
+/// Writes one line per listed entry of the tree that `options` let through, sorted by name, the
+/// entries of a directory before the directory itself.
 ///
 /// # Errors
-/// Those of `out`.
-pub fn write_lines(out: &mut impl Write, tree: &Tree, lines: &Lines) -> io::Result<()> {
-    tree.lines(|line| {
-        let is_shown = lines.is_shown(line);
-        if is_shown { lines.write(out, line.sum.size, line.path) } else { Ok(()) }
+/// The errors of `out`.
+pub fn write_lines(out: &mut impl Write, tree: &Tree, options: &LineOptions) -> io::Result<()> {
+    tree.try_for_each(|entry| {
+        let is_shown = options.is_shown(entry);
+        if is_shown { options.write(out, entry.usage.size, entry.path) } else { Ok(()) }
     })
 }
 
-/// Writes one line of a path's size, whatever the threshold.
+/// Writes one line with a size and a name, whatever the threshold.
 ///
 /// # Errors
-/// Those of `out`.
-pub fn write_total(out: &mut impl Write, size: u64, name: &[u8], lines: &Lines) -> io::Result<()> {
-    lines.write(out, size, name)
+/// The errors of `out`.
+pub fn write_total(
+    out: &mut impl Write,
+    size: u64,
+    name: &[u8],
+    options: &LineOptions,
+) -> io::Result<()> {
+    options.write(out, size, name)
 }

@@ -1,24 +1,25 @@
-//! Sizes as GNU du takes and prints them.
+//! Sizes as GNU du parses and prints them.
 
-/// How sizes are printed.
+/// The unit in which sizes are printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// In units of so many bytes, rounded up; the number is followed by the text.
+    /// Multiples of this many bytes, rounded up, with this text after the number.
     Bytes(u64, String),
-    /// Two digits at least and a letter, by powers of 1024: `4.0K`.
+    /// At least two digits and the letter of a power of 1024, such as `4.0K`.
     Human,
-    /// The same by powers of 1000: `4.1k`.
+    /// At least two digits and the letter of a power of 1000, such as `4.1k`.
     Si,
 }
 
-/// The letters of the powers.
+/// The letters of the powers of 1024 or 1000, from the first.
 const POWERS: [&str; 6] = ["K", "M", "G", "T", "P", "E"];
 
 impl Unit {
-    /// Reads what `-B` takes: `512`, `1K`, `M`, `kB`, `GiB`, `human-readable`, `si`.
+    /// Parses the argument of GNU du's `-B`: `512`, `1K`, `M`, `kB`, `GiB`, `human-readable` or
+    /// `si`.
     ///
     /// # Errors
-    /// Says that it is not one of these.
+    /// A message with examples, if the text is none of these or means 0 bytes.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "human" | "human-readable" => return Ok(Unit::Human),
@@ -28,42 +29,48 @@ impl Unit {
         let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, suffix) = text.split_at(digits);
         if number.is_empty() && matches!(suffix, "" | "B") {
-            return Err(format!("{text:?} is no size: {EXAMPLES}"));
+            return Err(invalid(text));
         }
-        let bytes = parse(text).filter(|bytes| *bytes > 0);
-        let bytes = bytes.ok_or_else(|| format!("{text:?} is no size: {EXAMPLES}"))?;
-        Ok(Unit::Bytes(bytes, if number.is_empty() { shown(suffix) } else { String::new() }))
+        let bytes = parse_bytes(text).filter(|bytes| *bytes > 0);
+        let bytes = bytes.ok_or_else(|| invalid(text))?;
+        Ok(Unit::Bytes(
+            bytes,
+            if number.is_empty() { printed_suffix(suffix) } else { String::new() },
+        ))
     }
 
-    /// `n` bytes in this unit, rounded up.
-    pub fn format(&self, n: u64) -> String {
+    /// Formats `n_bytes` bytes in this unit, rounded up.
+    pub fn format(&self, n_bytes: u64) -> String {
         match self {
-            Unit::Bytes(unit, suffix) => format!("{}{suffix}", n.div_ceil((*unit).max(1))),
-            Unit::Human => human(n, 1024),
-            Unit::Si => human(n, 1000).replace('K', "k"),
+            Unit::Bytes(unit, suffix) => format!("{}{suffix}", n_bytes.div_ceil((*unit).max(1))),
+            Unit::Human => human(n_bytes, 1024),
+            Unit::Si => human(n_bytes, 1000).replace('K', "k"),
         }
     }
 }
 
-const EXAMPLES: &str = "sizes are like 512, 1K, M, GB or MiB";
+fn invalid(text: &str) -> String {
+    format!("{text:?} is not a size: use a number and a unit, such as 512, 1K, M, GB or MiB")
+}
 
-/// A suffix alone is also what follows the numbers: powers of 1000 begin with a small k.
-fn shown(suffix: &str) -> String {
+/// The suffix printed after numbers when the unit was given as a suffix alone, as GNU du spells it:
+/// powers of 1000 have a small k.
+fn printed_suffix(suffix: &str) -> String {
     let (letter, rest) = suffix.split_at(1);
     let letter = if rest == "B" { letter.replace('K', "k") } else { letter.to_uppercase() };
     letter + rest
 }
 
-/// Bytes as a number with or without a suffix.
+/// Parses a number of bytes with or without a suffix, such as `512`, `4K` or `1MB`.
 ///
 /// # Errors
-/// Says that it is no size.
-pub fn bytes(text: &str) -> Result<u64, String> {
-    let starts_well = text.starts_with(|c: char| c.is_ascii_digit());
-    parse(text).filter(|_| starts_well).ok_or_else(|| format!("{text:?} is no size: {EXAMPLES}"))
+/// A message with examples, if the text is not a size or does not start with a digit.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let has_digits = text.starts_with(|c: char| c.is_ascii_digit());
+    parse_bytes(text).filter(|_| has_digits).ok_or_else(|| invalid(text))
 }
 
-fn parse(text: &str) -> Option<u64> {
+fn parse_bytes(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, suffix) = text.split_at(digits);
     let number: u64 = if number.is_empty() { 1 } else { number.parse().ok()? };
@@ -80,7 +87,7 @@ fn parse(text: &str) -> Option<u64> {
     base.checked_pow(u32::try_from(power).ok()?)?.checked_mul(number)
 }
 
-/// Always rounded up: a file of a byte takes up some of the disk.
+/// A number and the letter of a power, always rounded up, so that no file seems to take no space.
 fn human(n: u64, base: u64) -> String {
     if n < base {
         return n.to_string();
@@ -107,7 +114,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn units_are_gnus() {
+    fn units_are_those_of_gnu_du() {
         let check = |text: &str, n: u64, expected: &str| {
             assert_eq!(Unit::parse(text).unwrap().format(n), expected, "{text}");
         };
@@ -129,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn people_read_two_digits_rounded_up() {
+    fn human_sizes_have_two_digits_and_are_rounded_up() {
         let check = |n: u64, human: &str, si: &str| {
             assert_eq!((&*Unit::Human.format(n), &*Unit::Si.format(n)), (human, si), "{n}");
         };
@@ -145,12 +152,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_answered(text: String) {
-            _ = (Unit::parse(&text), bytes(&text));
+        fn a_size_is_a_unit_unless_it_is_0(text in "[0-9]{1,4}[kKMGTPE]?(B|iB|b)?|\\PC*") {
+            let unit = parse_size(&text).ok().filter(|n| *n > 0);
+            let unit = unit.map(|n| Unit::Bytes(n, String::new()));
+            if text.starts_with(|c: char| c.is_ascii_digit()) {
+                prop_assert_eq!(Unit::parse(&text).ok(), unit);
+            } else {
+                prop_assert_eq!(unit, None);
+            }
         }
 
         #[test]
-        fn people_never_read_less_than_there_is(n in 1024u64..1 << 50) {
+        fn a_human_size_is_at_least_the_size_and_at_most_a_tenth_more(n in 1024u64..1 << 50) {
             let text = Unit::Human.format(n);
             let value: f64 = text[..text.len() - 1].parse().unwrap();
             let power = "KMGTPE".find(&text[text.len() - 1..]).unwrap() + 1;

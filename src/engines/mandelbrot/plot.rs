@@ -1,19 +1,22 @@
-//! Speed-up against threads, as SVG.
+//! A plot of speed-up against number of threads, as SVG.
 
 use plotters::prelude::*;
 
+use super::error::Error;
+use super::strategy::Strategy;
 use super::sweep::Measurement;
-use super::{Error, Strategy};
 
 const SIZE: (u32, u32) = (800, 560);
-const COLOURS: [RGBColor; 3] = [RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115)]; // told apart by all eyes
+/// Colours that colour-blind readers can tell apart.
+const COLOURS: [RGBColor; 3] = [RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115)];
 const FONT: &str = "sans-serif";
 
-/// Draws the speed-up of each parallel strategy, and the line that no waste would give.
+/// Plots the speed-up of each parallel strategy as an SVG document, beside the ideal: as many times
+/// faster as there are threads, up to `n_cpus`.
 ///
 /// # Errors
-/// When there is nothing to draw.
-pub fn speed_up(measurements: &[Measurement], n_cpus: usize) -> Result<String, Error> {
+/// [`Error::Plot`] if there is nothing to draw.
+pub fn plot(measurements: &[Measurement], n_cpus: usize) -> Result<String, Error> {
     let mut svg = String::new();
     draw(measurements, n_cpus, &mut svg).map_err(|err| Error::Plot(err.to_string()))?;
     Ok(svg)
@@ -26,7 +29,8 @@ fn draw(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let threads_max = measurements.iter().map(|m| m.threads).max().unwrap_or(1);
     let fastest = measurements.iter().map(|m| m.speed_up).fold(1.0, f64::max);
-    let (x_max, y_max) = (threads_max as f64 * 1.05, fastest.max(n_cpus as f64) * 1.5); // room for the legend
+    // Half as much again at the top, for the legend.
+    let (x_max, y_max) = (threads_max as f64 * 1.05, fastest.max(n_cpus as f64) * 1.5);
     let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
@@ -55,8 +59,8 @@ fn draw(
         .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], grey));
     let parallel = Strategy::ALL.into_iter().filter(|&strategy| strategy != Strategy::Sequential);
     for (strategy, colour) in parallel.zip(COLOURS) {
-        let of_it = measurements.iter().filter(|m| m.strategy == strategy);
-        let points = of_it.map(|m| (m.threads as f64, m.speed_up));
+        let measured = measurements.iter().filter(|m| m.strategy == strategy);
+        let points = measured.map(|m| (m.threads as f64, m.speed_up));
         chart
             .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(4))?
             .label(strategy.name())

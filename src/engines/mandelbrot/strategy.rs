@@ -1,4 +1,4 @@
-//! Ways to share the rows of a picture among threads.
+//! Strategies for distributing the rows of a picture among threads.
 
 use std::str::FromStr;
 use std::{fmt, io, thread};
@@ -8,30 +8,31 @@ use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::Error;
+use super::error::Error;
 use super::scene::Scene;
 use crate::threads::{self, Semaphore};
 
-/// How the rows are shared out.
+/// How rows are distributed among threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
-    /// One thread draws all, the caller's.
+    /// The calling thread draws all rows.
     Sequential,
-    /// A new thread for each row, sent home over a channel; so many at once.
+    /// One new thread per row, which sends the row back over a channel; a semaphore limits how many
+    /// run at once.
     Rows,
-    /// A thread for each band of neighbouring rows; bands are equally high, not equally hard.
+    /// One thread per chunk of adjacent rows. Chunks have the same height, but some take longer.
     Chunks,
-    /// A task for each row in a rayon pool: whoever is done takes more.
+    /// One task per row in a rayon pool, where idle threads steal work.
     Rayon,
 }
 
 impl Strategy {
-    /// All of them.
+    /// All strategies, the sequential one first.
     pub const ALL: [Strategy; 4] =
         [Strategy::Sequential, Strategy::Rows, Strategy::Chunks, Strategy::Rayon];
 
-    /// Its name on the command line.
+    /// The name of the strategy on the command line, in tables and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Strategy::Sequential => "sequential",
@@ -52,11 +53,12 @@ impl FromStr for Strategy {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let found = Strategy::ALL.into_iter().find(|strategy| strategy.name() == name);
-        found.ok_or("use sequential, rows, chunks or rayon")
+        let strategy = Strategy::ALL.into_iter().find(|strategy| strategy.name() == name);
+        strategy.ok_or("use sequential, rows, chunks or rayon")
     }
 }
 
+/// Draws all rows of `scene` into `pixels`.
 pub(super) fn run(
     strategy: Strategy,
     scene: &Scene,
@@ -66,60 +68,60 @@ pub(super) fn run(
     if n_threads == 0 {
         return Err(Error::NoThreads);
     }
-    let n_threads = n_threads.min(scene.height); // a row is the least there is to do
+    let n_threads = n_threads.min(scene.height); // no thread can have less than a row
     threads::check_room(n_threads).map_err(Error::Threads)?;
     match strategy {
-        Strategy::Sequential => band(scene, 0, pixels),
-        Strategy::Rows => rows(scene, n_threads, pixels),
-        Strategy::Chunks => chunks(scene, n_threads, pixels),
-        Strategy::Rayon => rayon(scene, n_threads, pixels)?,
+        Strategy::Sequential => draw_rows(scene, 0, pixels),
+        Strategy::Rows => thread_per_row(scene, n_threads, pixels),
+        Strategy::Chunks => thread_per_chunk(scene, n_threads, pixels),
+        Strategy::Rayon => task_per_row(scene, n_threads, pixels)?,
     }
     Ok(())
 }
 
-/// Draws rows one after the other, from `first` on.
-fn band(scene: &Scene, first: usize, pixels: &mut [u8]) {
+/// Draws adjacent rows, of which `first` is the first, one after another.
+fn draw_rows(scene: &Scene, first: usize, pixels: &mut [u8]) {
     for (i, pixels) in pixels.chunks_mut(scene.width).enumerate() {
-        scene.row(first + i, pixels);
+        scene.draw_row(first + i, pixels);
     }
 }
 
-fn rows(scene: &Scene, n_threads: usize, pixels: &mut [u8]) {
+fn thread_per_row(scene: &Scene, n_threads: usize, pixels: &mut [u8]) {
     let permits = Semaphore::new(n_threads);
     thread::scope(|scope| {
-        let (drawn, finished) = channel::bounded(scene.height); // no row waits to be taken
+        let (rows_tx, rows_rx) = channel::bounded(scene.height); // sending never blocks
         for row in 0..scene.height {
             let permit = permits.acquire();
-            let drawn = drawn.clone();
+            let rows_tx = rows_tx.clone();
             threads::spawn(scope, move || {
                 let mut pixels = vec![0; scene.width];
-                scene.row(row, &mut pixels);
+                scene.draw_row(row, &mut pixels);
                 drop(permit);
-                drawn.send((row, pixels)).expect("the loop below takes every row");
+                rows_tx.send((row, pixels)).expect("the loop below receives every row");
             });
         }
-        drop(drawn); // the last row closes the channel
-        for (row, drawn) in finished {
-            pixels[row * scene.width..][..scene.width].copy_from_slice(&drawn);
+        drop(rows_tx); // the last row closes the channel
+        for (row, row_pixels) in rows_rx {
+            pixels[row * scene.width..][..scene.width].copy_from_slice(&row_pixels);
         }
     });
 }
 
-fn chunks(scene: &Scene, n_threads: usize, pixels: &mut [u8]) {
+fn thread_per_chunk(scene: &Scene, n_threads: usize, pixels: &mut [u8]) {
     let n_rows = scene.height.div_ceil(n_threads);
     thread::scope(|scope| {
         for (i, pixels) in pixels.chunks_mut(n_rows * scene.width).enumerate() {
-            threads::spawn(scope, move || band(scene, i * n_rows, pixels));
+            threads::spawn(scope, move || draw_rows(scene, i * n_rows, pixels));
         }
     });
 }
 
-fn rayon(scene: &Scene, n_threads: usize, pixels: &mut [u8]) -> Result<(), Error> {
+fn task_per_row(scene: &Scene, n_threads: usize, pixels: &mut [u8]) -> Result<(), Error> {
     let pool = ThreadPoolBuilder::new().num_threads(n_threads).build();
     let pool = pool.map_err(|err| Error::Threads(io::Error::other(err)))?;
     pool.install(|| {
         let rows = pixels.par_chunks_mut(scene.width).enumerate();
-        rows.for_each(|(row, pixels)| scene.row(row, pixels));
+        rows.for_each(|(row, pixels)| scene.draw_row(row, pixels));
     });
     Ok(())
 }

@@ -1,34 +1,40 @@
-//! How much faster with how many threads: every strategy with every thread count, measured.
+//! Measures the speed-up of every strategy with several thread counts.
 
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Error, Strategy, View, draw};
+use super::draw::draw;
+use super::error::Error;
+use super::strategy::Strategy;
+use super::view::View;
 use crate::machine::cpu;
 
-/// What one strategy achieved with one number of threads.
+/// The measured speed of one strategy with one number of threads.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Measurement {
-    /// How the rows were shared out.
+    /// The strategy that drew the picture.
     pub strategy: Strategy,
-    /// Threads at once.
+    /// Number of threads.
     pub threads: usize,
-    /// Time from start to end, the median of the repetitions, threads started and joined.
+    /// Wall time of a drawing in milliseconds, starting and joining threads included: the median of
+    /// the repetitions.
     pub time_ms: f64,
-    /// CPU time of all threads, the median.
+    /// CPU time of all threads in milliseconds, the median of the repetitions.
     pub cpu_ms: f64,
-    /// How many times faster than the sequential strategy.
+    /// Wall time of the sequential strategy divided by `time_ms`.
     pub speed_up: f64,
-    /// Speed-up for each thread.
+    /// Speed-up divided by the number of threads; 1 is ideal.
     pub efficiency: f64,
 }
 
-/// Draws `view` with each strategy and each of `threads`, `repetitions` times, in turn: a change
-/// in the machine's load then meets all alike. The first measurement is the sequential one.
+/// Draws `view` with each strategy and each thread count in `threads`, `repetitions` times.
+///
+/// The cases take turns, so that a change in the machine's load affects all of them. The first
+/// measurement is the sequential strategy's.
 ///
 /// # Errors
-/// As [`draw`].
+/// The errors of [`draw`].
 pub fn sweep(
     view: &View,
     threads: &[usize],
@@ -44,9 +50,9 @@ pub fn sweep(
         }
     }
     let medians: Vec<_> = times.into_iter().map(medians).collect();
-    let alone = medians[0].0.as_secs_f64();
+    let sequential = medians[0].0.as_secs_f64();
     let measurements = cases.into_iter().zip(medians).map(|((strategy, threads), (time, cpu))| {
-        let speed_up = alone / time.as_secs_f64();
+        let speed_up = sequential / time.as_secs_f64();
         Measurement {
             strategy,
             threads,
@@ -59,7 +65,7 @@ pub fn sweep(
     Ok(measurements.collect())
 }
 
-/// Time and CPU time of one drawing.
+/// Wall and CPU time of one drawing.
 fn measure(
     view: &View,
     strategy: Strategy,

@@ -1,13 +1,14 @@
-//! The picture against the book's arithmetic, written out once more.
+//! Compares pictures with those of a literal translation of the book's loop.
 
-use super::*;
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
 use proptest::strategy::Strategy as _;
 
-/// CRC-32 of the pixels that the book's loop gives in Go 1.26 on amd64.
+use super::*;
+
+/// CRC-32 of the pixels that the book's loop computes in Go 1.26 on amd64.
 const GO_CRC: u32 = 0x48e5_1531;
 
-/// The book's loop with a root in it, point by point.
+/// The book's loop with its square root, point by point.
 fn reference(view: &View) -> Vec<u8> {
     let Region { x_min, y_min, x_max, y_max } = view.region;
     let mut pixels = Vec::new();
@@ -39,7 +40,7 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn the_books_picture_by_every_strategy() {
+fn every_strategy_draws_the_books_picture() {
     let book = View::default();
     let expected = reference(&book);
     assert_eq!(crc(&expected), GO_CRC, "the reference is not Go's picture");
@@ -56,7 +57,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_part_of_the_plane(
+    fn any_view_is_drawn_as_in_the_book(
         (width, height) in (1_usize..70, 1_usize..40),
         (x_min, y_min) in (-2.5..1.0, -2.5..1.0),
         (across, down) in (1e-3..4.0, 1e-3..4.0),
@@ -74,9 +75,9 @@ proptest! {
 }
 
 #[test]
-fn nonsense_is_refused() {
+fn an_invalid_view_is_a_usage_error() {
     let check = |view: View, n_threads: usize| {
-        let err = draw(&view, Strategy::Chunks, n_threads).expect_err("was drawn");
+        let err = draw(&view, Strategy::Chunks, n_threads).expect_err("it is invalid");
         assert!(err.is_usage(), "{err}");
         assert!(!err.to_string().contains('\n'));
     };
@@ -97,7 +98,7 @@ fn nonsense_is_refused() {
 }
 
 #[test]
-fn a_picture_survives_png() {
+fn a_png_has_the_pixels() {
     let view = View { width: 50, height: 30, ..View::default() };
     let pixels = draw(&view, Strategy::Sequential, 1).unwrap();
     let mut png = Vec::new();
@@ -109,10 +110,10 @@ fn a_picture_survives_png() {
 #[test]
 fn a_sweep_measures_every_case_and_can_be_drawn() {
     let view = View { width: 40, height: 40, ..View::default() };
-    let measured = sweep::sweep(&view, &[1, 3], 2).unwrap();
-    let cases: Vec<_> = measured.iter().map(|m| (m.strategy.name(), m.threads)).collect();
+    let measurements = sweep::sweep(&view, &[1, 3], 2).unwrap();
+    let cases: Vec<_> = measurements.iter().map(|m| (m.strategy.name(), m.threads)).collect();
     let pairs = ["rows", "chunks", "rayon"].map(|name| [(name, 1), (name, 3)]);
     assert_eq!(cases, [&[("sequential", 1)], pairs.as_flattened()].concat());
-    let svg = plot(&measured, 2).unwrap();
+    let svg = plot(&measurements, 2).unwrap();
     assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
 }

@@ -1,5 +1,5 @@
-//! The `jwalk` crate as a walker. Its threads read and stat directories; they hand the results to
-//! one thread in the order of the paths.
+//! The `jwalk` crate as a backend. Its threads read directories and metadata and hand the results
+//! to one thread in the order of the paths.
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -10,71 +10,69 @@ use std::sync::Arc;
 
 use jwalk::{Parallelism, WalkDirGeneric};
 
-use super::{Dir, Entry, Error, Meta, Visit, Walk, bytes};
+use super::entry::{Dir, Entry, Meta, path_in};
+use super::error::Error;
+use super::root::Root;
+use super::visitor::Visitor;
 
-/// What jwalk keeps with an entry: what its threads learnt of it.
+/// The metadata that jwalk's threads read, stored in its entry.
 #[derive(Debug, Default)]
 struct Stat(Option<io::Result<Metadata>>);
 
-type Found = jwalk::DirEntry<((), Stat)>;
+type JwalkEntry = jwalk::DirEntry<((), Stat)>;
 
-pub(super) fn run(walk: &Walk, root: &Path, visitor: &mut impl Visit) {
-    let entry = match walk.root_meta(root) {
-        Ok(meta) => Entry { dir: None, name: bytes(root), meta },
-        Err(cause) => return visitor.failed(Error { path: root.to_owned(), cause }),
-    };
-    let Some(id) = visitor.entry(&entry) else { return };
-    let mut dirs = vec![Dir::new(&entry, id)];
-    for found in walk_dir(walk, root) {
-        match found {
-            Ok(found) => take(found, &mut dirs, visitor),
+pub(super) fn run(root: &Root<'_>, n_threads: usize, visitor: &mut impl Visitor) {
+    let mut dirs = vec![Arc::clone(&root.dir)];
+    for entry in walk_dir(root.path, n_threads) {
+        match entry {
+            Ok(entry) => visit(entry, &mut dirs, visitor),
             Err(err) => {
-                let path = err.path().unwrap_or(root).to_owned();
-                visitor.failed(Error { path, cause: err.into() });
+                let path = err.path().unwrap_or(root.path).to_owned();
+                visitor.visit_error(Error { path, cause: err.into() });
             }
         }
-        if !visitor.goes_on() {
+        if visitor.after_batch().is_break() {
             return;
         }
     }
 }
 
-/// Its own pool: on a shared one whose threads all wait for it, jwalk waits for ever.
-fn walk_dir(walk: &Walk, root: &Path) -> WalkDirGeneric<((), Stat)> {
+/// Uses a pool of its own: on a shared one whose threads all wait for jwalk, it waits forever.
+fn walk_dir(root: &Path, n_threads: usize) -> WalkDirGeneric<((), Stat)> {
     WalkDirGeneric::new(root)
         .sort(true)
         .skip_hidden(false)
-        .parallelism(Parallelism::RayonNewPool(walk.n_threads))
-        .process_read_dir(|_, _, (), found| {
-            for entry in found.iter_mut().flatten() {
+        .parallelism(Parallelism::RayonNewPool(n_threads))
+        .process_read_dir(|_, _, (), entries| {
+            for entry in entries.iter_mut().flatten() {
                 entry.client_state = Stat(Some(entry.path().symlink_metadata()));
             }
         })
 }
 
-/// Visits an entry; `dirs` are the directories it is in, from the root.
-fn take(found: Found, dirs: &mut Vec<Arc<Dir>>, visitor: &mut impl Visit) {
-    if let Some(err) = found.read_children.as_ref().and_then(|children| children.error()) {
-        let number = err.io_error().and_then(io::Error::raw_os_error);
+/// Visits an entry; `dirs` holds the directories from the root down to the one it is in.
+fn visit(jwalk_entry: JwalkEntry, dirs: &mut Vec<Arc<Dir>>, visitor: &mut impl Visitor) {
+    if let Some(err) = jwalk_entry.read_children.as_ref().and_then(|children| children.error()) {
+        let code = err.io_error().and_then(io::Error::raw_os_error);
         let cause =
-            number.map_or_else(|| io::Error::other(err.to_string()), io::Error::from_raw_os_error);
-        visitor.failed(Error { path: found.path(), cause });
+            code.map_or_else(|| io::Error::other(err.to_string()), io::Error::from_raw_os_error);
+        visitor.visit_error(Error { path: jwalk_entry.path(), cause });
     }
-    if found.depth == 0 || found.depth > dirs.len() {
-        return; // the root, which has been visited, or inside a directory not to be entered
+    if jwalk_entry.depth == 0 || jwalk_entry.depth > dirs.len() {
+        return; // the root, which has been visited, or below a directory that is not entered
     }
-    dirs.truncate(found.depth);
+    dirs.truncate(jwalk_entry.depth);
     let dir = dirs.last();
-    let name = OsStr::as_bytes(&found.file_name);
-    match found.client_state.0 {
+    let name = OsStr::as_bytes(&jwalk_entry.file_name);
+    match jwalk_entry.client_state.0 {
         Some(Ok(meta)) => {
             let entry = Entry { dir, name, meta: Meta::from(meta) };
-            if let Some(id) = visitor.entry(&entry) {
+            if let Some(id) = visitor.visit_entry(&entry) {
                 let dir = Dir::new(&entry, id);
                 dirs.push(dir);
             }
         }
-        Some(Err(cause)) => visitor.failed(Error { path: super::path_in(dir, name), cause }),
+        Some(Err(cause)) => visitor.visit_error(Error { path: path_in(dir, name), cause }),
         None => {}
     }
 }

@@ -1,28 +1,33 @@
-//! A task a directory on rayon's pool; every system call is relative to an open directory.
+//! Walks on a thread pool, one task per directory; every system call is relative to an open
+//! directory.
 
 use std::ffi::CStr;
 use std::mem;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rayon::{Scope, current_thread_index};
+use rayon::{Scope, ThreadPool, current_thread_index};
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, RawDir, Statx, StatxFlags, makedev, openat, statx,
 };
 
-use super::{Dir, Entry, Error, Follow, Meta, Visit, Walk, bytes, path_in};
+use super::entry::{Dir, Entry, Meta, path_in};
+use super::error::Error;
+use super::options::Follow;
+use super::root::Root;
+use super::visitor::Visitor;
 use crate::threads::lock;
 
-/// Bytes of names one call brings from the kernel.
+/// Size of the buffer that one `getdents64` fills with names.
 const BUFFER_BYTES: usize = 64 << 10;
-/// A directory with more entries is shared out in parts of as many.
-const NAMES_PER_PART: usize = 512;
-/// Parts of one directory that wait at once; then whoever reads it visits the next one itself.
-const PARTS_PER_THREAD: usize = 2;
-/// What the kernel takes as one path, with its NUL.
-const PATH_MAX: usize = 4096;
+/// A directory with more entries than this is shared among the threads in batches of this size.
+pub(super) const NAMES_PER_BATCH: usize = 512;
+/// Batches of one directory that may be queued per thread; beyond that, the thread that reads the
+/// directory visits the next batch itself.
+const QUEUED_BATCHES_PER_THREAD: usize = 2;
+/// The longest path that the kernel accepts in one call, with its NUL.
+pub(super) const PATH_MAX: usize = 4096;
 const DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const STAT: AtFlags = AtFlags::SYMLINK_NOFOLLOW.union(AtFlags::NO_AUTOMOUNT);
 const FIELDS: StatxFlags = StatxFlags::TYPE
@@ -31,83 +36,87 @@ const FIELDS: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::SIZE)
     .union(StatxFlags::BLOCKS);
 
-/// What all workers of one walk share.
+/// What all threads of one walk share.
 struct Shared<'v, V> {
     workers: Vec<Mutex<Worker<'v, V>>>,
-    /// What paths are opened from when the parent is not kept open.
+    /// Where paths start when a directory's parent is not kept open.
     root: OwnedFd,
-    n_open: AtomicUsize,
-    n_kept: usize,
+    n_open_fds: AtomicUsize,
+    max_kept_fds: usize,
     is_stopped: AtomicBool,
 }
 
+/// The state of one thread.
 struct Worker<'v, V> {
     visitor: &'v mut V,
     buffer: Vec<u8>,
+    /// Directories found in the current batch, to be entered after it.
     subdirs: Vec<Arc<Dir>>,
 }
 
-/// An open directory, counted as long as it is open.
-struct Open<'s> {
+/// An open directory, counted in `n_open_fds` for as long as it is open.
+struct OpenDir<'s> {
     dir: Arc<Dir>,
     fd: OwnedFd,
-    counter: &'s AtomicUsize,
-    n_parts_waiting: AtomicUsize,
+    n_open_fds: &'s AtomicUsize,
+    n_queued_batches: AtomicUsize,
 }
 
-impl<'s> Open<'s> {
-    fn new(dir: Arc<Dir>, fd: OwnedFd, counter: &'s AtomicUsize) -> Arc<Self> {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Open { dir, fd, counter, n_parts_waiting: AtomicUsize::new(0) })
+impl<'s> OpenDir<'s> {
+    fn new(dir: Arc<Dir>, fd: OwnedFd, n_open_fds: &'s AtomicUsize) -> Arc<Self> {
+        n_open_fds.fetch_add(1, Ordering::Relaxed);
+        Arc::new(OpenDir { dir, fd, n_open_fds, n_queued_batches: AtomicUsize::new(0) })
     }
 }
 
-impl Open<'_> {
-    /// Visits an entry of this directory; one to be entered joins `subdirs`.
-    fn visit<V: Visit>(&self, name: &CStr, visitor: &mut V, subdirs: &mut Vec<Arc<Dir>>) {
+impl OpenDir<'_> {
+    /// Visits the entry `name`; if it is a directory to enter, it is added to `subdirs`.
+    fn visit<V: Visitor>(&self, name: &CStr, visitor: &mut V, subdirs: &mut Vec<Arc<Dir>>) {
         let dir = Some(&self.dir);
         match statx(&self.fd, name, STAT, FIELDS) {
             Ok(stat) => {
                 let entry = Entry { dir, name: name.to_bytes(), meta: meta(&stat) };
-                let id = visitor.entry(&entry);
+                let id = visitor.visit_entry(&entry);
                 subdirs.extend(id.map(|id| Dir::new(&entry, id)));
             }
             Err(err) => {
                 let path = path_in(dir, name.to_bytes());
-                visitor.failed(Error { path, cause: err.into() });
+                visitor.visit_error(Error { path, cause: err.into() });
             }
         }
     }
 }
 
-impl Drop for Open<'_> {
+impl Drop for OpenDir<'_> {
     fn drop(&mut self) {
-        self.counter.fetch_sub(1, Ordering::Relaxed);
+        self.n_open_fds.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-pub(super) fn run<V: Visit>(walk: &Walk, root: &Path, visitors: &mut [V]) {
-    let first = visitors.first_mut().expect("a walk has a thread");
-    let meta = match walk.root_meta(root) {
-        Ok(meta) => meta,
-        Err(cause) => return first.failed(Error { path: root.to_owned(), cause }),
-    };
-    let entry = Entry { dir: None, name: bytes(root), meta };
-    let Some(id) = first.entry(&entry) else { return };
-    let nofollow = if walk.follow == Follow::Never { OFlags::NOFOLLOW } else { OFlags::empty() };
-    let root = match openat(CWD, root, DIR | nofollow, Mode::empty()) {
+/// Walks below `root`; thread number `i` of the pool calls `visitors[i]`.
+pub(super) fn run<V: Visitor>(
+    root: Root<'_>,
+    follow: Follow,
+    pool: &ThreadPool,
+    max_kept_fds: usize,
+    visitors: &mut [V],
+) {
+    let nofollow = if follow == Follow::Never { OFlags::NOFOLLOW } else { OFlags::empty() };
+    let fd = match openat(CWD, root.path, DIR | nofollow, Mode::empty()) {
         Ok(fd) => fd,
-        Err(err) => return first.failed(Error { path: root.to_owned(), cause: err.into() }),
+        Err(err) => {
+            let path = root.path.to_owned();
+            return visitors[0].visit_error(Error { path, cause: err.into() });
+        }
     };
-    let dir = Dir::new(&entry, id);
     let shared = Shared {
         workers: visitors.iter_mut().map(|visitor| Mutex::new(Worker::new(visitor))).collect(),
-        root,
-        n_open: AtomicUsize::new(1),
-        n_kept: walk.n_files_kept,
+        root: fd,
+        n_open_fds: AtomicUsize::new(1),
+        max_kept_fds,
         is_stopped: AtomicBool::new(false),
     };
-    walk.pool.scope(|scope| shared.enter(scope, dir, None));
+    pool.scope(|scope| shared.enter(scope, root.dir, None));
 }
 
 impl<'v, V> Worker<'v, V> {
@@ -116,9 +125,9 @@ impl<'v, V> Worker<'v, V> {
     }
 }
 
-impl<'v, V: Visit> Shared<'v, V> {
-    /// Visits what is in `dir`, whose parent may still be open.
-    fn enter<'s>(&'s self, scope: &Scope<'s>, dir: Arc<Dir>, parent: Option<Arc<Open<'s>>>) {
+impl<'v, V: Visitor> Shared<'v, V> {
+    /// Opens and reads `dir`, relative to `parent` if that is still open.
+    fn enter<'s>(&'s self, scope: &Scope<'s>, dir: Arc<Dir>, parent: Option<Arc<OpenDir<'s>>>) {
         if self.is_stopped.load(Ordering::Relaxed) {
             return;
         }
@@ -128,18 +137,18 @@ impl<'v, V: Visit> Shared<'v, V> {
             None => self.open_by_path(&dir),
         };
         match opened {
-            Ok(fd) => self.read(scope, &mut worker, &Open::new(dir, fd, &self.n_open)),
-            Err(err) => worker.visitor.failed(Error { path: dir.path(), cause: err.into() }),
+            Ok(fd) => self.read(scope, &mut worker, &OpenDir::new(dir, fd, &self.n_open_fds)),
+            Err(err) => worker.visitor.visit_error(Error { path: dir.path(), cause: err.into() }),
         }
     }
 
-    /// The state of the thread we are on. Only its own tasks lock it, and they do not nest.
+    /// The state of the current thread. Only its own tasks lock it, and they do not nest.
     fn worker(&self) -> MutexGuard<'_, Worker<'v, V>> {
         let index = current_thread_index().expect("tasks run on the pool");
         lock(&self.workers[index])
     }
 
-    /// Opens `dir` from the root, in steps of as many names as the kernel takes at once.
+    /// Opens `dir` by its path from the root, in steps of at most [`PATH_MAX`] bytes.
     fn open_by_path(&self, dir: &Dir) -> rustix::io::Result<OwnedFd> {
         let mut chain = Vec::new();
         let mut next = Some(dir);
@@ -161,18 +170,18 @@ impl<'v, V: Visit> Shared<'v, V> {
         Ok(fd)
     }
 
-    /// Visits what is in a directory as its names are read; of many names some in parts, on
-    /// whatever thread is free.
-    fn read<'s>(&'s self, scope: &Scope<'s>, worker: &mut Worker<'v, V>, open: &Arc<Open<'s>>) {
+    /// Visits the entries of a directory while it is read. Of a large directory, batches of names
+    /// are queued for other threads.
+    fn read<'s>(&'s self, scope: &Scope<'s>, worker: &mut Worker<'v, V>, open: &Arc<OpenDir<'s>>) {
         let Worker { visitor, buffer, subdirs } = worker;
-        let (mut names, mut n_names, mut is_shared) = (Vec::new(), 0, false);
+        let (mut batch, mut n_names, mut is_shared) = (Vec::new(), 0, false);
         buffer.reserve_exact(BUFFER_BYTES);
-        let mut found = RawDir::new(&open.fd, buffer.spare_capacity_mut());
-        while let Some(next) = found.next() {
-            let name = match &next {
+        let mut entries = RawDir::new(&open.fd, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let name = match &entry {
                 Ok(entry) => entry.file_name(),
                 Err(err) => {
-                    visitor.failed(Error { path: open.dir.path(), cause: (*err).into() });
+                    visitor.visit_error(Error { path: open.dir.path(), cause: (*err).into() });
                     break;
                 }
             };
@@ -180,51 +189,52 @@ impl<'v, V: Visit> Shared<'v, V> {
                 continue;
             }
             if is_shared {
-                names.extend_from_slice(name.to_bytes_with_nul());
+                batch.extend_from_slice(name.to_bytes_with_nul());
             } else {
                 open.visit(name, *visitor, subdirs);
             }
             n_names += 1;
-            if n_names % NAMES_PER_PART == 0 {
+            if n_names % NAMES_PER_BATCH == 0 {
                 if is_shared {
-                    self.spawn_part(scope, mem::take(&mut names), Arc::clone(open));
+                    self.queue_batch(scope, mem::take(&mut batch), Arc::clone(open));
                 }
-                if !visitor.goes_on() {
+                if visitor.after_batch().is_break() {
                     break;
                 }
-                let n_waiting = open.n_parts_waiting.load(Ordering::Relaxed);
-                is_shared = n_waiting < self.workers.len() * PARTS_PER_THREAD;
+                let n_queued = open.n_queued_batches.load(Ordering::Relaxed);
+                is_shared = n_queued < self.workers.len() * QUEUED_BATCHES_PER_THREAD;
             }
         }
-        self.visit_part(scope, worker, &names, open);
+        self.visit_batch(scope, worker, &batch, open);
     }
 
-    fn spawn_part<'s>(&'s self, scope: &Scope<'s>, names: Vec<u8>, open: Arc<Open<'s>>) {
-        open.n_parts_waiting.fetch_add(1, Ordering::Relaxed);
+    fn queue_batch<'s>(&'s self, scope: &Scope<'s>, batch: Vec<u8>, open: Arc<OpenDir<'s>>) {
+        open.n_queued_batches.fetch_add(1, Ordering::Relaxed);
         scope.spawn(move |scope| {
-            open.n_parts_waiting.fetch_sub(1, Ordering::Relaxed);
+            open.n_queued_batches.fetch_sub(1, Ordering::Relaxed);
             if !self.is_stopped.load(Ordering::Relaxed) {
-                self.visit_part(scope, &mut self.worker(), &names, &open);
+                self.visit_batch(scope, &mut self.worker(), &batch, &open);
             }
         });
     }
 
-    /// Visits the entries of these names, then sees to it that the directories found are entered.
-    fn visit_part<'s>(
+    /// Visits the entries of `batch`, NUL-terminated names, then queues the directories among all
+    /// entries that this thread has visited since the last batch.
+    fn visit_batch<'s>(
         &'s self,
         scope: &Scope<'s>,
         worker: &mut Worker<'v, V>,
-        mut names: &[u8],
-        open: &Arc<Open<'s>>,
+        mut batch: &[u8],
+        open: &Arc<OpenDir<'s>>,
     ) {
-        while let Ok(name) = CStr::from_bytes_until_nul(names) {
-            names = &names[name.count_bytes() + 1..];
+        while let Ok(name) = CStr::from_bytes_until_nul(batch) {
+            batch = &batch[name.count_bytes() + 1..];
             open.visit(name, worker.visitor, &mut worker.subdirs);
         }
-        if !worker.visitor.goes_on() {
+        if worker.visitor.after_batch().is_break() {
             self.is_stopped.store(true, Ordering::Relaxed);
         }
-        let is_kept = self.n_open.load(Ordering::Relaxed) <= self.n_kept;
+        let is_kept = self.n_open_fds.load(Ordering::Relaxed) <= self.max_kept_fds;
         for subdir in worker.subdirs.drain(..) {
             let parent = is_kept.then(|| Arc::clone(open));
             scope.spawn(move |scope| self.enter(scope, subdir, parent));

@@ -1,70 +1,69 @@
-//! One thread and std alone, in the order of the names: what is reached twice is reached at the
-//! same path first in every run.
+//! Walks on one thread with std alone, in the order of the names, so that a file with several paths
+//! is reached by the same one first in every run.
 
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
 use std::sync::Arc;
 
-use super::{Dir, Entry, Error, Follow, Meta, Visit, Walk, bytes, meta, path_in};
+use super::entry::{Dir, Entry, FileId, Meta, path_in};
+use super::error::Error;
+use super::options::Follow;
+use super::root::Root;
+use super::visitor::Visitor;
 
-/// A directory whose names are not all visited yet.
+/// A directory whose entries have not all been visited yet.
 struct Level {
     dir: Arc<Dir>,
-    id: (u64, u64),
-    /// From the last to the first.
+    id: FileId,
+    /// Names still to be visited, from the last to the first.
     names: Vec<Vec<u8>>,
 }
 
-pub(super) fn run(walk: &Walk, root: &Path, visitor: &mut impl Visit) {
-    let mut levels = Vec::new();
-    match walk.root_meta(root) {
-        Ok(meta) => levels.extend(visit(None, bytes(root), meta, visitor)),
-        Err(cause) => visitor.failed(Error { path: root.to_owned(), cause }),
-    }
+pub(super) fn run(root: Root<'_>, follow: Follow, visitor: &mut impl Visitor) {
+    let mut levels = vec![Level::read(root.dir, root.id, visitor)];
     while let Some(level) = levels.last_mut() {
         let Some(name) = level.names.pop() else {
             levels.pop();
-            if visitor.goes_on() {
-                continue;
+            if visitor.after_batch().is_break() {
+                return;
             }
-            return;
+            continue;
         };
         let dir = Arc::clone(&level.dir);
         let path = path_in(Some(&dir), &name);
-        match meta(&path, walk.follow == Follow::Always) {
-            Ok(meta) if meta.is_dir && levels.iter().any(|above| above.id == id(&meta)) => {}
-            Ok(meta) => levels.extend(visit(Some(&dir), &name, meta, visitor)),
-            Err(cause) => visitor.failed(Error { path, cause }),
+        match Meta::read(&path, follow == Follow::Always) {
+            Ok(meta) if leads_back(&meta, &levels) => {}
+            Ok(meta) => {
+                let entry = Entry { dir: Some(&dir), name: &name, meta };
+                let dir = visitor.visit_entry(&entry).map(|id| Dir::new(&entry, id));
+                levels.extend(dir.map(|dir| Level::read(dir, meta.file_id(), visitor)));
+            }
+            Err(cause) => visitor.visit_error(Error { path, cause }),
         }
     }
 }
 
-fn id(meta: &Meta) -> (u64, u64) {
-    (meta.dev, meta.ino)
+/// Whether a followed link leads to a directory that it is in.
+fn leads_back(meta: &Meta, levels: &[Level]) -> bool {
+    meta.is_dir && levels.iter().any(|level| level.id == meta.file_id())
 }
 
-fn visit(
-    dir: Option<&Arc<Dir>>,
-    name: &[u8],
-    meta: Meta,
-    visitor: &mut impl Visit,
-) -> Option<Level> {
-    let entry = Entry { dir, name, meta };
-    let dir = Dir::new(&entry, visitor.entry(&entry)?);
-    let path = entry.path();
-    let mut names = Vec::new();
-    match fs::read_dir(&path) {
-        Ok(found) => {
-            for name in found {
-                match name {
-                    Ok(name) => names.push(name.file_name().into_vec()),
-                    Err(cause) => visitor.failed(Error { path: path.clone(), cause }),
+impl Level {
+    fn read(dir: Arc<Dir>, id: FileId, visitor: &mut impl Visitor) -> Self {
+        let path = dir.path();
+        let mut names = Vec::new();
+        match fs::read_dir(&path) {
+            Ok(entries) => {
+                for entry in entries {
+                    match entry {
+                        Ok(entry) => names.push(entry.file_name().into_vec()),
+                        Err(cause) => visitor.visit_error(Error { path: path.clone(), cause }),
+                    }
                 }
             }
+            Err(cause) => visitor.visit_error(Error { path, cause }),
         }
-        Err(cause) => visitor.failed(Error { path, cause }),
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        Level { dir, id, names }
     }
-    names.sort_unstable_by(|a, b| b.cmp(a));
-    Some(Level { dir, id: id(&meta), names })
 }

@@ -1,0 +1,157 @@
+//! du's output: the tree on a terminal, JSON, the book's totals, partial results on an interrupt.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Stdio;
+
+use rustix::process::Signal;
+use rustix::termios::{Winsize, tcsetwinsize};
+use serde_json::{Value, json};
+use tempfile::{TempDir, tempdir};
+
+use crate::support::{Process, command, outcome, pseudo_terminal, run};
+
+fn tree() -> TempDir {
+    let dir = tempdir().unwrap();
+    for (name, len) in [("big/one", 400_000), ("big/two", 90_000), ("small/three", 10_000)] {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, vec![1; len]).unwrap();
+    }
+    for i in 0..600 {
+        fs::create_dir_all(dir.path().join(format!("many/{}", i % 40))).unwrap();
+        fs::write(dir.path().join(format!("many/{}/{i}", i % 40)), "x").unwrap();
+    }
+    dir
+}
+
+/// What du prints in `dir` on a terminal of the given size.
+fn on_terminal(dir: &Path, args: &[&str], (columns, rows): (u16, u16), no_color: &str) -> String {
+    let (mut master, terminal) = pseudo_terminal();
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&master, size).unwrap();
+    let mut command = command("du", args);
+    command.current_dir(dir).env("NO_COLOR", no_color).env("TERM", "xterm");
+    let mut child = command.stdout(Stdio::from(terminal)).spawn().unwrap();
+    drop(command); // closes our copy of the terminal
+    let mut output = Vec::new();
+    _ = master.read_to_end(&mut output); // ends with EIO when du has closed the terminal
+    assert!(child.wait().unwrap().success());
+    String::from_utf8(output).unwrap().replace("\r\n", "\n")
+}
+
+#[test]
+fn a_terminal_gets_a_tree_of_its_size() {
+    let dir = tree();
+    for (columns, rows) in [(40, 10), (80, 24), (200, 60), (1, 1)] {
+        let text = on_terminal(dir.path(), &["--threads", "4"], (columns, rows), "1");
+        let lines: Vec<&str> = text.lines().collect();
+        let expected = usize::from(rows.saturating_sub(2).max(1)).min(650);
+        assert_eq!(lines.len(), expected, "{text}");
+        assert!(!text.contains('\x1b'), "{text:?}");
+        let is_narrow = |line: &&str| line.chars().count() <= usize::from(columns);
+        assert!(columns < 40 || lines.iter().all(is_narrow), "{text}");
+        assert!(lines[0].contains("100%") && lines[0].contains('.'), "{text}");
+    }
+    let colored = on_terminal(dir.path(), &["-n", "3"], (80, 24), "");
+    assert!(colored.contains("\x1b[1;34m") && colored.lines().count() == 3, "{colored:?}");
+}
+
+#[test]
+fn a_terminal_gets_lines_with_flags_of_gnu_du() {
+    let dir = tree();
+    for args in [&["-s"][..], &["--flat", "-d0"], &["-hs"], &["-d", "0", "-k"]] {
+        let text = on_terminal(dir.path(), args, (80, 24), "");
+        assert!(text.ends_with("\t.\n") && text.lines().count() == 1, "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn every_walker_and_every_run_draws_the_same_tree() {
+    let dir = tree();
+    let stdout = |args: &[&str]| {
+        let mut command = command("du", &["--tree", "-n", "30", "--apparent-size"]);
+        let outcome = outcome({
+            command.args(args).current_dir(&dir);
+            command
+        });
+        assert_eq!((outcome.code(), &*outcome.stderr), (0, ""));
+        outcome.stdout
+    };
+    let first = stdout(&[]);
+    assert!(first.contains("├─ one\n") && first.contains("big/\n"), "{first}");
+    for _ in 0..10 {
+        assert_eq!(stdout(&[]), first);
+    }
+    for args in [["--walker", "ordered"], ["--walker", "jwalk"], ["--threads", "1"]] {
+        assert_eq!(stdout(&args), first, "{args:?}");
+    }
+}
+
+#[test]
+fn json_has_errors_and_the_bytes_of_names_that_are_not_utf8() {
+    let dir = tempdir().unwrap();
+    fs::create_dir(dir.path().join("a")).unwrap();
+    fs::write(dir.path().join(OsStr::from_bytes(b"a/\xffx")), [1; 5]).unwrap();
+    let mut command = command("du", &["--json", "-a", "a", "missing"]);
+    command.current_dir(&dir);
+    let outcome = outcome(command);
+    assert_eq!(outcome.code(), 1);
+    let objects: Vec<Value> =
+        outcome.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects[0]["path"], "a/\u{fffd}x");
+    assert_eq!(objects[0]["path_bytes"], json!([97, 47, 255, 120]));
+    let fields = |i: usize, names: &[&str]| -> Vec<Value> {
+        names.iter().map(|name| objects[i][name].clone()).collect()
+    };
+    assert_eq!(fields(0, &["bytes", "dir", "depth"]), [json!(5), json!(false), json!(1)]);
+    assert_eq!(fields(1, &["path", "files", "errors"]), [json!("a"), json!(1), json!(0)]);
+    assert!(objects[1]["disk_bytes"].is_u64() && objects[1].get("partial").is_none());
+    assert_eq!(
+        fields(2, &["path", "error"]),
+        [json!("missing"), json!("No such file or directory (os error 2)")]
+    );
+    assert_eq!(objects.len(), 3);
+}
+
+#[test]
+fn totals_are_those_of_the_lesson_du1() {
+    let dir = tree();
+    fs::hard_link(dir.path().join("big/one"), dir.path().join("small/one")).unwrap();
+    let root = dir.path().to_str().unwrap();
+    let lesson = run("du1", &[root]);
+    assert_eq!(lesson.stdout, "604 files  0.0 GB\n");
+    run("du", &["-v", root]).is(0, &lesson.stdout, "");
+    let roots = ["big", "small", "big"].map(|name| format!("{root}/{name}"));
+    let expected = roots.each_ref().map(|root| format!("{root}: 2 files  0.0 GB\n")).concat();
+    run("du", &[&["-v".to_owned()], &roots[..]].concat()).is(0, &expected, "");
+}
+
+#[test]
+fn an_interrupt_leaves_partial_sums() {
+    let check = |args: &[&str], is_marked: fn(&str) -> bool| {
+        // The whole file system a hundred times: counting is not finished when the signal arrives.
+        // The error of the first root shows that counting has begun.
+        let mut command = command("du", args);
+        command.args(["-l", "--threads", "2", "/missing"]).args(vec!["/"; 100]);
+        let mut process = Process::start(&mut command);
+        assert!(process.stderr_line().unwrap().contains("/missing"));
+        process.signal(Signal::INT);
+        let outcome = process.wait();
+        assert_eq!(outcome.status.signal(), Some(Signal::INT.as_raw()), "{args:?}");
+        assert!(
+            outcome.stdout.is_empty() || is_marked(&outcome.stdout),
+            "{args:?}: {}",
+            outcome.stdout
+        );
+    };
+    check(&["-v"], |stdout| stdout.ends_with("/: 0 files  0.0 GB (partial)\n"));
+    check(&["-s"], |stdout| stdout.ends_with("\t/ (partial)\n"));
+    check(&["-sc"], |stdout| stdout.ends_with("\ttotal (partial)\n"));
+    check(&["--tree", "-n", "1"], |stdout| stdout.ends_with(" / (partial)\n"));
+    check(&["--json", "-d0"], |stdout| stdout.ends_with(",\"partial\":true}\n"));
+}
