@@ -1,10 +1,10 @@
-//! The arguments of a crawler.
+//! URLs as arguments.
 
 use clap::Parser;
 
 use crate::web::urls;
 
-/// The URLs that a crawl starts from.
+/// One or more absolute web URLs: where a crawl starts.
 #[derive(Parser, Clone, Debug)]
 pub struct Urls {
     /// http:// or https:// URLs to start from

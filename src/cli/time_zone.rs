@@ -1,11 +1,11 @@
-//! The local time zone.
+//! The time zone that the environment asks for.
 
 use std::env;
 
 use anyhow::Context;
 use jiff::tz::TimeZone;
 
-/// The local time zone: TZ if set, else the system's, else UTC.
+/// Returns the local time zone: TZ if it is set, else the system's, else UTC.
 ///
 /// # Errors
 /// When TZ names a zone that neither the system nor the bundled database knows.
