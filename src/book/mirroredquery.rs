@@ -17,7 +17,7 @@ use threadbare::cli;
 use threadbare::demo::mirror::{self, Mirror};
 use url::Url;
 
-/// Prints the page of the mirror that answers first
+/// Print the page of the mirror that answers first
 #[derive(Parser)]
 struct Args {
     /// http:// URLs of three mirrors [default: three small servers of the program itself]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// The flags of a server: which address and port to listen on.
+/// Serve clients on an address and port.
 #[derive(Parser, Clone, Debug)]
 pub struct Listen {
     /// Port to listen on; 0 lets the system choose a free one
@@ -25,7 +25,7 @@ impl Listen {
     }
 }
 
-/// The argument of a client: the server to connect to.
+/// Connect to a server.
 #[derive(Parser, Clone, Debug)]
 pub struct Dial {
     /// HOST:PORT to connect to
@@ -33,7 +33,7 @@ pub struct Dial {
     pub addr: String,
 }
 
-/// One or more files to read.
+/// Make thumbnails of image files.
 #[derive(Parser, Clone, Debug)]
 pub struct Files {
     /// Files to read
@@ -41,7 +41,7 @@ pub struct Files {
     pub files: Vec<PathBuf>,
 }
 
-/// A lesson without arguments of its own.
+/// Run a lesson that takes no arguments of its own.
 #[derive(Parser, Clone, Copy, Debug)]
 pub struct NoArgs {}
 
