@@ -11,7 +11,7 @@ const TOO_LONG: &[u8] = b"line too long\n";
 
 /// Reads until the end of the input, or until the client is idle for too long.
 ///
-/// At the end of the input, outstanding echoes keep the connection; whoever drops it last closes
+/// At the end of the input, outstanding echoes keep the connection; the thread that drops it last closes
 /// it.
 pub(super) fn read(client: &Arc<Client>, timer: &Timer, options: &Options) {
     let conn = client.conn();
