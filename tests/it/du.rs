@@ -12,7 +12,7 @@ use tempfile::{TempDir, tempdir};
 
 mod output;
 
-use crate::support::{as_user, command, limited, outcome, program, run};
+use crate::support::{as_user, command, limited, outcome, program, report_skipped, run};
 
 /// A directory with hard links, a sparse file, symbolic links and names that are not UTF-8.
 fn tree() -> TempDir {
@@ -58,7 +58,7 @@ fn gnu_du_is_missing(dir: &Path) -> Option<&'static str> {
 fn lines_are_those_of_gnu_du() {
     let dir = tree();
     if let Some(reason) = gnu_du_is_missing(dir.path()) {
-        eprintln!("skipped: {reason}");
+        report_skipped(reason);
         return;
     }
     let check = |args: &str, roots: &[&str]| {
@@ -201,7 +201,7 @@ fn one_file_system_stops_at_mount_points() {
     let paths = mounts.lines().filter_map(|line| line.split(' ').nth(1));
     let below_dev: Vec<&str> = paths.filter(|path| path.starts_with("/dev/")).collect();
     if below_dev.is_empty() {
-        eprintln!("skipped: nothing is mounted below /dev");
+        report_skipped("nothing is mounted below /dev");
     }
     for mount in below_dev {
         assert!(!outcome.lines().iter().any(|line| line.ends_with(mount)), "{mount}");

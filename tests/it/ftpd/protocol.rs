@@ -5,7 +5,9 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 
-use super::{Ftp, Site, skipped};
+use super::{Ftp, Site};
+use crate::support::has_ipv6;
+use crate::support::has_ipv6;
 
 #[test]
 #[allow(clippy::too_many_lines, reason = "a table")]
@@ -300,8 +302,8 @@ fn active_mode_connects_to_the_client_only() {
 
 #[test]
 fn ipv6() {
-    if TcpListener::bind("[::1]:0").is_err() {
-        return skipped("ipv6", "this machine has no IPv6");
+    if !has_ipv6() {
+        return;
     }
     let site = Site::new(&["-bind", "::1"]);
     let mut ftp = site.login();
