@@ -9,7 +9,8 @@ use threadbare::engines::clock::{self, Pattern, TimeFormat};
 
 /// Serve the time over TCP, one line per second
 ///
-/// Each client gets its first line at once. SIGINT and SIGTERM close all connections gracefully and end the server.
+/// Each client gets its first line at once. SIGINT and SIGTERM close all connections gracefully and
+/// end the server.
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]

@@ -23,7 +23,7 @@ use threadbare::machine::cpu;
 /// Outcomes waiting to be printed.
 const OUTCOMES_IN_FLIGHT: usize = 64;
 
-/// Makes thumbnails of images, by default as NAME.thumb.EXT beside them, and prints their names.
+/// Make thumbnails of images and print their names
 ///
 /// Reads JPEG, PNG, GIF, WebP, TIFF and BMP. Rotates pictures upright, converts them to sRGB and
 /// removes metadata; never enlarges. Thumbnails are written atomically.

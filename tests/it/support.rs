@@ -23,8 +23,8 @@ use signal_hook::consts::SIGINT;
 /// Far longer than anything here takes; then the test has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Says that a test, or a part of it, cannot run here, and why. It bypasses the capture of outputs, so
-/// that it is seen even though the test passes.
+/// Says that a test, or a part of it, cannot run here, and why. It bypasses the capture of outputs,
+/// so that it is seen even though the test passes.
 pub(crate) fn report_skipped(reason: &str) {
     let name = thread::current().name().unwrap_or("a test").to_owned();
     _ = std::io::stderr().write_all(format!("skipped: {name}: {reason}\n").as_bytes());

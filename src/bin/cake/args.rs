@@ -136,7 +136,8 @@ pub(crate) struct MethodArgs {
 #[derive(Args)]
 pub(crate) struct OutputArgs {
     /// Number of times to repeat each measurement, each time with other random times
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) repetitions: u64,
     /// Print JSON instead of a table
     #[arg(long)]

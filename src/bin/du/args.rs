@@ -12,7 +12,7 @@ use threadbare::engines::du::{self, DrawOptions, LineOptions, Measure, Options, 
 use threadbare::fs::walk::{Backend, Follow};
 use threadbare::machine::limits::Limits;
 
-/// Summarizes the disk usage of files and directories.
+/// Summarize the disk usage of files and directories
 ///
 /// Without any of GNU du's flags and on a terminal, draws the largest entries as a tree; otherwise
 /// prints the lines of GNU du, sorted by name.
