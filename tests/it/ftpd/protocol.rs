@@ -7,7 +7,6 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::{Ftp, Site};
 use crate::support::has_ipv6;
-use crate::support::has_ipv6;
 
 #[test]
 #[allow(clippy::too_many_lines, reason = "a table")]
