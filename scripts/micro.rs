@@ -38,7 +38,7 @@ struct Args {
 type Run = (u64, Duration);
 
 fn main() -> ExitCode {
-    cli::run(&[], |args: Args| {
+    cli::run(|args: Args| {
         let long = Duration::from_millis(args.milliseconds);
         if args.shape == "cake" {
             return bake(&args.size);

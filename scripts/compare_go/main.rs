@@ -57,7 +57,7 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         });
     }
-    cli::run(&[], |args: Cli| {
+    cli::run(|args: Cli| {
         if args.list {
             for row in rows::ALL {
                 writeln!(cli::stdout(), "{:<11} {}", row.name, row.title)?;
