@@ -30,8 +30,8 @@ struct Cli {
     /// Port to listen on (0 = chosen by the system)
     #[arg(long, default_value_t = 2121)]
     port: u16,
-    /// Address to listen on (0.0.0.0 or :: = every interface)
-    #[arg(long, default_value = "127.0.0.1")]
+    /// Host name, all of whose addresses are listened on, or address (0.0.0.0 or :: = every interface)
+    #[arg(long, default_value = "localhost")]
     bind: String,
     /// Allow clients to upload, rename and delete files
     #[arg(long)]

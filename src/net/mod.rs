@@ -18,6 +18,7 @@ mod lines;
 mod listener;
 mod outbox;
 mod send_file;
+mod sockets;
 mod stream;
 
 pub use close::close_gracefully;
@@ -30,7 +31,8 @@ pub use ip_limit::{IpPermit, PerIpLimit};
 pub use line_reader::{LineBatch, LineReader};
 pub use line_splitter::{InputLine, LINE_MAX, LineSplitter};
 pub use lines::Lines;
-pub use listener::{Listener, NOTICE, listen};
+pub use listener::{Listener, listen};
 pub use outbox::Outbox;
 pub use send_file::{SEND_SIZE, send_file};
+pub use sockets::NOTICE;
 pub use stream::{Endpoint, Family, Stream, StreamListener};

@@ -11,6 +11,7 @@ mod crawl;
 mod du;
 mod ftpd;
 mod mandelbrot;
+mod names;
 mod netcat;
 mod reverb;
 mod support;
