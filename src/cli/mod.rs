@@ -15,14 +15,18 @@ mod parse;
 mod serve;
 mod signals;
 mod stdio;
+#[cfg(feature = "time")]
 mod time_zone;
+#[cfg(feature = "urls")]
 mod urls;
 
 pub use args::{Dial, Files, Listen, NoArgs};
 pub use serve::serve;
 pub use signals::signals;
 pub use stdio::{Stdout, Unbuffered, is_stdout_closed, program, stdout, wait_for_byte, warn};
+#[cfg(feature = "time")]
 pub use time_zone::time_zone;
+#[cfg(feature = "urls")]
 pub use urls::Urls;
 
 pub use crate::text::units::duration;
