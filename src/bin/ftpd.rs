@@ -1,7 +1,7 @@
 //! 8.2 ftpd: a concurrent FTP server with TLS (ex. 8.2).
 
 use std::fs;
-use std::io::{self, BufRead, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -130,7 +130,7 @@ fn main() -> ExitCode {
 
 fn print_hash() -> anyhow::Result<()> {
     let mut password = String::new();
-    io::stdin().lock().read_line(&mut password).context("stdin")?;
+    BufReader::new(cli::stdin()).read_line(&mut password).context("stdin")?;
     let password = password.trim_end_matches(['\n', '\r']);
     if password.is_empty() {
         bail!("no password on stdin");

@@ -13,6 +13,7 @@ mod ftpd;
 mod mandelbrot;
 mod names;
 mod netcat;
+mod nonblocking;
 mod reverb;
 mod support;
 mod thumbnail;
