@@ -20,6 +20,7 @@ mod outbox;
 mod send_file;
 mod sockets;
 mod stream;
+mod unacknowledged;
 
 pub use close::close_gracefully;
 pub use close_all::{ConnRegistry, close_all_gracefully};

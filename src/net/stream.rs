@@ -17,6 +17,7 @@ use socket2::Socket;
 use super::conn::tune;
 use super::errors::{Error, NO_ADDRESS, is_transient};
 use super::sockets::{ListeningSockets, NOTICE};
+use super::unacknowledged::n_unacknowledged;
 
 /// Bytes moved by one splice(2).
 const SPLICE_MAX: usize = 1 << 20;
@@ -226,6 +227,25 @@ impl Stream {
     /// Shuts down one half or both; blocked reads and writes return.
     pub fn shutdown(&self, how: Shutdown) {
         _ = self.socket.shutdown(how); // it may have ended already
+    }
+
+    /// Returns the number of bytes that were sent and that the peer's kernel has not acknowledged;
+    /// after a shutdown of the write half, the end of the stream counts as one. 0 where the system
+    /// does not tell, as for a Unix-domain socket.
+    #[must_use]
+    pub fn n_unacknowledged(&self) -> u64 {
+        let local = self.socket.local_addr().ok().and_then(|addr| addr.as_socket());
+        match (local, self.peer.parse()) {
+            (Some(local), Ok(peer)) => n_unacknowledged(local, peer),
+            _ => 0,
+        }
+    }
+
+    /// Takes the error that the kernel has noted and that no read or write has returned, such as a
+    /// reset after the end of the stream.
+    pub fn take_error(&self) -> Option<io::Error> {
+        let err = self.socket.take_error().ok().flatten()?;
+        Some(self.with_peer(&err))
     }
 
     /// Sets the timeout of the reads that follow.
