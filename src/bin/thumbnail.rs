@@ -124,7 +124,7 @@ fn main() -> ExitCode {
 
 fn names_on_stdin() -> io::Result<Vec<PathBuf>> {
     let mut text = Vec::new();
-    io::stdin().lock().read_to_end(&mut text)?;
+    cli::stdin().read_to_end(&mut text)?;
     let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     Ok(lines.map(|line| PathBuf::from(OsString::from_vec(line.to_vec()))).collect())
 }

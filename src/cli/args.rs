@@ -10,8 +10,9 @@ pub struct Listen {
     /// Port to listen on; 0 lets the system choose a free one
     #[arg(long, default_value_t = 8000)]
     pub port: u16,
-    /// Address to listen on; 0.0.0.0 or :: for every interface
-    #[arg(long, default_value = "127.0.0.1")]
+    /// Host name, all of whose addresses are listened on, or address; 0.0.0.0 or :: for every
+    /// interface
+    #[arg(long, default_value = "localhost")]
     pub bind: String,
 }
 

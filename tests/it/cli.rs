@@ -143,6 +143,19 @@ fn the_last_of_a_repeated_flag_wins() {
     assert!(!lines.contains("./a") && !lines.contains("./b") && lines.contains("./c"), "{lines}");
 }
 
+#[test]
+fn a_negative_duration_is_refused_by_name() {
+    // Go's flag package takes `-delay -1s` and `-delay=-1s` as one.
+    for (name, flag) in [("countdown1", "-delay"), ("reverb", "--delay"), ("netcat", "-w")] {
+        for args in [vec![flag.to_owned(), "-1s".to_owned()], vec![format!("{flag}=-1s")]] {
+            let refused = run(name, &args);
+            let is_named = refused.stderr.contains("a duration cannot be negative");
+            assert!(refused.code() == 2 && is_named, "{name} {args:?}: {refused:?}");
+            assert_eq!(refused.stderr.lines().count(), 1, "{refused:?}");
+        }
+    }
+}
+
 /// The program under a shell that ignores SIGINT, as a script's `PROGRAM &` has it.
 fn ignoring_interrupts(name: &str, args: &[&str]) -> Command {
     let mut command = Command::new("sh");

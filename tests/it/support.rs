@@ -299,9 +299,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Returns once it has announced its address.
+    /// Returns once it has announced its address, which is 127.0.0.1 unless `args` say otherwise.
     pub(crate) fn start(name: &str, args: &[&str]) -> Self {
-        Server::of(command(name, &[&["-port", "0"], args].concat()))
+        Server::of(command(name, &[&["-port", "0", "-bind", "127.0.0.1"], args].concat()))
     }
 
     pub(crate) fn of(mut command: Command) -> Self {

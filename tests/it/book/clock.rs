@@ -60,10 +60,11 @@ fn an_unknown_zone_is_one_line() {
 #[test]
 fn a_port_in_use_is_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = taken.local_addr().unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
     for name in ["clock1", "clock2", "reverb1", "reverb2", "chat1"] {
-        let outcome = run(name, &["-port", &addr.port().to_string()]);
-        let error = format!("{name}: listen on {addr}: Address already in use (os error 98)\n");
+        let outcome = run(name, &["-port", &port]);
+        let error =
+            format!("{name}: listen on localhost:{port}: Address already in use (os error 98)\n");
         outcome.is(1, "", &error);
     }
     assert_eq!(run("clock2", &["-port", "0", "-bind", "203.0.113.1"]).code(), 1, "not ours");
