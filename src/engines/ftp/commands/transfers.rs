@@ -180,6 +180,7 @@ fn opener(
         session: resumable.id,
         config: tls.for_data(resumable, is_upload),
         must_resume: tls.must_resume,
+        is_upload,
     });
     Ok(Opener { endpoint, peer, local, timeout: options.data_timeout, tls })
 }
