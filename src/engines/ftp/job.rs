@@ -230,7 +230,8 @@ impl Job<'_> {
         if is_complete {
             return Ok(reply);
         }
-        Ok(Reply::new(226, format!("Listing truncated after {} entries.", listing.n_max)))
+        // Not 226: a client that mirrors the directory would delete the files that are missing.
+        Err(ReplyError::new(451, format!("Listing truncated after {} entries.", listing.n_max)))
     }
 }
 
@@ -418,6 +419,6 @@ mod tests {
             connect(port).read_to_string(&mut text).unwrap();
             assert_eq!(text.lines().count(), 2);
         });
-        assert_eq!(reply, "226 Listing truncated after 2 entries.");
+        assert_eq!(reply, "451 Listing truncated after 2 entries.");
     }
 }
