@@ -44,7 +44,13 @@ impl Handshake {
     pub(super) fn new(socket: Arc<Socket>, protection: Protection) -> io::Result<Self> {
         let Protection { config, session, must_resume, is_upload } = protection;
         let tls = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
-        Ok(Handshake { socket, tls: Box::new(tls), session, must_resume, delays_tickets: is_upload })
+        Ok(Handshake {
+            socket,
+            tls: Box::new(tls),
+            session,
+            must_resume,
+            delays_tickets: is_upload,
+        })
     }
 
     /// Does what is possible of a handshake that the client has begun before the transfer is
