@@ -16,6 +16,7 @@ mod protocol;
 mod random;
 mod robustness;
 mod secure;
+mod secure_clients;
 
 /// A writable server of a temporary directory with a few files.
 struct Site {
