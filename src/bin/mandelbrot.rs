@@ -45,7 +45,7 @@ struct Sweep {
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8", value_name = "N,…")]
     threads: Vec<usize>,
     /// Number of drawings per measurement, of which the median is reported
-    #[arg(long, default_value_t = 9, value_parser = repetitions)]
+    #[arg(long, default_value_t = 9, value_name = "N", value_parser = repetitions)]
     repetitions: usize,
     /// Write a plot of the speed-up to FILE as SVG
     #[arg(long, value_name = "FILE")]

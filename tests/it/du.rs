@@ -55,6 +55,7 @@ fn gnu_du_is_missing(dir: &Path) -> Option<&'static str> {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 fn lines_are_those_of_gnu_du() {
     let dir = tree();
     if let Some(reason) = gnu_du_is_missing(dir.path()) {
@@ -195,6 +196,7 @@ fn files_may_be_removed_during_the_walk() {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 fn one_file_system_stops_at_mount_points() {
     let outcome = run("du", &["-x", "/dev"]);
     let mounts = fs::read_to_string("/proc/mounts").unwrap();
