@@ -1,6 +1,6 @@
-//! The cake shop: the book's settings by their Go names, sweeps, and the virtual clock's speed.
+//! The cake shop: the book's settings by their Go names, sweeps, and the speed of the simulation.
 //!
-//! `THREADBARE_FULL=1` sweeps every buffer and number of icers; without it, the telling ones.
+//! `THREADBARE_FULL=1` sweeps all buffer capacities and numbers of icers; without it, a few.
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
@@ -12,19 +12,19 @@ use threadbare::engines::cake::{Setting, Shop, settings, virtual_time};
 
 mod support;
 
-fn by_threads(shop: &Shop) -> Duration {
-    threads::run(shop, Work::Sleep, None).expect("the shop can open").makespan
+fn run_on_threads(shop: &Shop) -> Duration {
+    threads::run(shop, Work::Sleep, None).expect("the shop is valid").makespan
 }
 
-fn by_virtual_clock(shop: &Shop) -> Duration {
+fn simulate(shop: &Shop) -> Duration {
     let run = virtual_time::run(shop, |_| ControlFlow::Continue(()));
-    run.expect("the shop can open").makespan
+    run.expect("the shop is valid").makespan
 }
 
 fn book(c: &mut Criterion) {
     let mut group = c.benchmark_group("cake");
     for Setting { name, shop, .. } in settings(1) {
-        group.bench_function(name, |b| b.iter(|| by_threads(black_box(&shop))));
+        group.bench_function(name, |b| b.iter(|| run_on_threads(black_box(&shop))));
     }
 }
 
@@ -32,8 +32,8 @@ fn sweep_buffers(c: &mut Criterion) {
     let mut group = c.benchmark_group("cake/sweep_buffers");
     let buffers = support::either::<[usize]>(&[0, 1, 10], &[0, 1, 2, 5, 10, 20, 50, 100]);
     for &buffer in buffers {
-        let shop = Shop::book().with_spread(0.25).with_buffers(buffer);
-        group.bench_function(buffer.to_string(), |b| b.iter(|| by_threads(black_box(&shop))));
+        let shop = Shop::book().with_std_dev(0.25).with_buffers(buffer);
+        group.bench_function(buffer.to_string(), |b| b.iter(|| run_on_threads(black_box(&shop))));
     }
 }
 
@@ -42,20 +42,20 @@ fn sweep_icers(c: &mut Criterion) {
     let icers = support::either::<[usize]>(&[2, 4, 8], &[1, 2, 3, 4, 5, 6, 7, 8]);
     for &icers in icers {
         let shop = Shop::book().with_icing(Duration::from_millis(50)).with_icers(icers);
-        group.bench_function(icers.to_string(), |b| b.iter(|| by_threads(black_box(&shop))));
+        group.bench_function(icers.to_string(), |b| b.iter(|| run_on_threads(black_box(&shop))));
     }
 }
 
-/// An element is an event: a cake taken, completed or passed on.
+/// An element is an event: a cake started, finished or passed on.
 fn virtual_clock(c: &mut Criterion) {
     let mut group = c.benchmark_group("cake/virtual");
     for Setting { name, shop, .. } in settings(1) {
         group.throughput(Throughput::Elements(3 * 3 * shop.cakes));
-        group.bench_function(name, |b| b.iter(|| by_virtual_clock(black_box(&shop))));
+        group.bench_function(name, |b| b.iter(|| simulate(black_box(&shop))));
     }
-    let day = Shop { cakes: 100_000, ..Shop::book().with_spread(0.25).with_buffers(10) };
-    group.throughput(Throughput::Elements(3 * 3 * day.cakes));
-    group.bench_function("100000_cakes", |b| b.iter(|| by_virtual_clock(black_box(&day))));
+    let shop = Shop { cakes: 100_000, ..Shop::book().with_std_dev(0.25).with_buffers(10) };
+    group.throughput(Throughput::Elements(3 * 3 * shop.cakes));
+    group.bench_function("100000_cakes", |b| b.iter(|| simulate(black_box(&shop))));
 }
 
 criterion_group!(name = benches; config = support::short();

@@ -38,7 +38,7 @@ fn options(n_workers: usize) -> Options {
         rate: None,
         per_host: n_workers,
         retries: 0,
-        remember: false,
+        keep_links: false,
         spool: None,
         scope: ScopeOptions::default(),
         fetch: fetch::Options {
@@ -100,8 +100,9 @@ fn fetch_all(site: &Site, path: &str, n_pages: usize) {
                     if i >= n_pages {
                         return;
                     }
-                    let mut answer = client.get(&site.url(&format!("{path}{i}"))).expect("a page");
-                    while answer.read(&mut buf).expect("a whole page") > 0 {}
+                    let mut response =
+                        client.get(&site.url(&format!("{path}{i}"))).expect("a page");
+                    while response.read(&mut buf).expect("a whole page") > 0 {}
                 }
             });
         }

@@ -83,21 +83,7 @@ impl Client {
 }
 
 fn options() -> Options {
-    let minute = Duration::from_mins(1);
-    Options {
-        tls: None,
-        passive_ports: None,
-        public_address: None,
-        n_sessions: 0,
-        per_address: 0,
-        line_max: 8192,
-        n_tries: 3,
-        login_delay: minute,
-        idle: minute,
-        data: minute,
-        list_max: 1000,
-        drain: minute,
-    }
+    Options { sessions_per_ip_max: 0, ..Options::default() }
 }
 
 /// What a thread a session costs at least: the same commands without a check, the same system calls.

@@ -15,7 +15,8 @@ use threadbare::engines::thumbnail::{self, Job, Options};
 const N_IMAGES: usize = 16;
 const SIDE: u16 = 1_600;
 
-/// Texture and noise, so that a block has as many coefficients as one of a photograph.
+/// A picture with texture and noise, so that its blocks have as many coefficients as in a
+/// photograph.
 fn photo(is_progressive: bool) -> Vec<u8> {
     let mut state = 1u32;
     let image = RgbImage::from_fn(SIDE.into(), SIDE.into(), |x, y| {
@@ -68,10 +69,10 @@ fn thumbnails(c: &mut Criterion) {
             };
             group.bench_with_input(BenchmarkId::new(name, n_threads), &batch, |b, batch| {
                 b.iter(|| {
-                    let (ended, outcomes) = channel::bounded(N_IMAGES);
-                    batch::run(&jobs, batch, &ended).expect("threads");
-                    drop(ended);
-                    outcomes.iter().count()
+                    let (outcomes_tx, outcomes_rx) = channel::bounded(N_IMAGES);
+                    batch::run(&jobs, batch, &outcomes_tx).expect("threads can be started");
+                    drop(outcomes_tx);
+                    outcomes_rx.iter().count()
                 });
             });
         }
@@ -79,7 +80,7 @@ fn thumbnails(c: &mut Criterion) {
     group.finish();
 }
 
-/// One image, from file to file; what is no decoding in it is the same for both.
+/// One image, from file to file; everything but decoding is the same for both formats.
 fn decode(c: &mut Criterion) {
     let mut group = c.benchmark_group("jpeg");
     for (name, is_progressive) in [("baseline", false), ("progressive", true)] {

@@ -1,4 +1,4 @@
-"""What Python's ftplib does with our ftpd; started by scripts/ftp-clients."""
+"""Tests of ftpd with Python's ftplib; started by scripts/ftp-clients."""
 
 import ftplib
 import io
@@ -10,7 +10,7 @@ import threading
 
 
 class Resuming(ftplib.FTP_TLS):
-    """ftplib opens data connections with a TLS session of their own; this resumes the login's."""
+    """Resumes the TLS session of the control connection on data connections; ftplib starts new ones."""
 
     resumes = True
 
@@ -42,7 +42,7 @@ def tls(port, certificate):
     ftp.resumes = False
     try:
         get(ftp, "hundred")
-        raise AssertionError("a data connection that does not resume was taken")
+        raise AssertionError("a data connection that does not resume the session was accepted")
     except (ssl.SSLError, ConnectionError, ftplib.Error) as err:
         print("refused:", err)
 
@@ -61,14 +61,14 @@ def plain(port):
     conn = ftp.transfercmd("RETR tree/a/large")
     conn.recv(10)
     if ftp.abort().startswith("426"):
-        ftp.voidresp()  # ABOR's own reply
+        ftp.voidresp()  # the reply to ABOR itself
     conn.close()
     assert ftp.size("tree/a/large") == 5000000
     ftp.quit()
 
 
 def swap(port, site, n_retrs):
-    """RETRs of a name that is a directory's now and a link's to /etc then."""
+    """Downloads from a directory that is replaced by a link to /etc again and again."""
     real, link, name = (os.path.join(site, n) for n in ("real", "link", "swapped"))
     os.mkdir(real)
     with open(os.path.join(real, "passwd"), "w") as file:
@@ -87,17 +87,17 @@ def swap(port, site, n_retrs):
     control = socket.create_connection(("127.0.0.1", port))
     replies = control.makefile("rb")
 
-    def says(line):
+    def command(line):
         control.sendall(line + b"\r\n")
         return replies.readline()
 
     counts = {"read": 0, "refused": 0}
     try:
         replies.readline()
-        says(b"USER anonymous"), says(b"PASS x"), says(b"TYPE I")
+        command(b"USER anonymous"), command(b"PASS x"), command(b"TYPE I")
         for _ in range(n_retrs):
-            data = socket.create_connection(("127.0.0.1", int(says(b"EPSV").split(b"|")[3])))
-            if says(b"RETR swapped/passwd").startswith(b"150"):
+            data = socket.create_connection(("127.0.0.1", int(command(b"EPSV").split(b"|")[3])))
+            if command(b"RETR swapped/passwd").startswith(b"150"):
                 text = data.makefile("rb").read()
                 assert text == b"inside", text
                 assert replies.readline().startswith(b"226")
@@ -112,10 +112,10 @@ def swap(port, site, n_retrs):
 
 
 if __name__ == "__main__":
-    what, port, *rest = sys.argv[1:]
-    if what == "tls":
+    test, port, *rest = sys.argv[1:]
+    if test == "tls":
         tls(int(port), *rest)
-    elif what == "plain":
+    elif test == "plain":
         plain(int(port))
     else:
         swap(int(port), rest[0], int(rest[1]))

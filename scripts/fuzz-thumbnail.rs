@@ -1,6 +1,6 @@
-//! Makes thumbnails of damaged JPEGs: none may panic, and none may take long.
+//! Makes thumbnails of damaged JPEGs and checks that none panics or takes long.
 //!
-//! `fuzz-thumbnail [N [SEED]]`; the first file that fails is kept and named.
+//! Usage: `fuzz-thumbnail [N [SEED]]`. The first file that fails is saved as `fuzz-thumbnail.jpg`.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -13,12 +13,15 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use threadbare::engines::thumbnail::{self, Job, Options, Size};
 
-/// Nothing this small may take so long.
-const LIMIT: Duration = Duration::from_secs(5);
+/// The longest time that a thumbnail of such a small file may take.
+const TIME_MAX: Duration = Duration::from_secs(5);
 
 fn main() -> anyhow::Result<()> {
     let number = |i: usize, default: u64| {
-        env::args().nth(i).map_or(Ok(default), |text| text.parse()).context("N and SEED: numbers")
+        env::args()
+            .nth(i)
+            .map_or(Ok(default), |text| text.parse())
+            .context("N and SEED must be numbers")
     };
     let (n, seed) = (number(1, 100_000)?, number(2, 1)?);
     let dir = tempfile::tempdir()?;
@@ -40,10 +43,10 @@ fn main() -> anyhow::Result<()> {
         let made = panic::catch_unwind(|| thumbnail::make(&job, &options).is_ok());
         longest = longest.max(start.elapsed());
         match made {
-            Ok(is_made) if start.elapsed() < LIMIT => n_made += u64::from(is_made),
+            Ok(is_made) if start.elapsed() < TIME_MAX => n_made += u64::from(is_made),
             _ => {
                 fs::write("fuzz-thumbnail.jpg", &file)?;
-                anyhow::bail!("file {i} of seed {seed}, kept as fuzz-thumbnail.jpg");
+                anyhow::bail!("file {i} of seed {seed}, saved as fuzz-thumbnail.jpg");
             }
         }
     }

@@ -1,7 +1,7 @@
-//! Load for our servers and for their Go originals, with every line accounted for.
+//! A load generator for our servers and their Go originals that checks every line it receives.
 //!
-//! One thread on poll(2) plays all the clients, so that the instrument costs less than what it
-//! measures. Everything stays on 127.0.0.0/8.
+//! One thread with poll(2) runs all clients, so that the generator uses less CPU than the server it
+//! measures. All traffic stays on 127.0.0.0/8.
 
 use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -16,8 +16,8 @@ use threadbare::cli;
 mod chat;
 #[path = "load_parts/churn.rs"]
 mod churn;
-#[path = "load_parts/crowd.rs"]
-mod crowd;
+#[path = "load_parts/clients.rs"]
+mod clients;
 #[path = "load_parts/report.rs"]
 mod report;
 #[path = "load_parts/server.rs"]
@@ -28,73 +28,73 @@ mod steady;
 use report::Report;
 use server::Server;
 
-/// Puts a server of this project, or a Go original, under load and prints what came of it.
+/// Put a server under load and print what the clients measured
 ///
-/// The server is started from the words after `--` and stopped at the end; or it runs already, then
-/// --addr says where and --pid which process to watch.
+/// Either starts the command after `--` and stops it at the end, or measures a server that is
+/// already running at --addr, and its process --pid.
 #[derive(Parser)]
 pub(crate) struct Cli {
-    /// What the clients do
+    /// Select what the clients do
     mode: Mode,
-    /// Where the server listens, if it does not say `listening on ADDR`
+    /// Connect to this address instead of the one in the server's line `listening on ADDR`
     #[arg(long)]
     addr: Option<String>,
-    /// The running server's process
+    /// Measure this process, for a server that is already running
     #[arg(long)]
     pid: Option<u32>,
-    /// Connections
+    /// Number of connections
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     clients: u32,
-    /// Addresses 127.0.0.2 and up that the connections come from
+    /// Number of source addresses, from 127.0.0.2 up
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=200))]
     sources: u8,
-    /// How long to send (chat), listen (clock) or connect (churn)
+    /// Send (chat), receive (clock) or connect (churn) for this long
     #[arg(long, default_value = "5s", value_parser = cli::duration)]
     duration: Duration,
-    /// How long to wait for what is still missing
+    /// Wait at most this long for missing lines
     #[arg(long, default_value = "30s", value_parser = cli::duration)]
-    patience: Duration,
-    /// chat: clients that also send
+    timeout: Duration,
+    /// chat: number of clients that also send
     #[arg(long, default_value_t = 10)]
     senders: u32,
-    /// chat: lines a second of all senders together; churn: connections a second; 0 is flat out
+    /// chat: lines per second of all senders; churn: connections per second (0 = unlimited)
     #[arg(long, default_value_t = 0)]
     rate: u32,
-    /// chat: one client in so many never reads; 0 is none
+    /// chat: let one client in this many never read (0 = none)
     #[arg(long, default_value_t = 0)]
     stalled: u32,
-    /// chat: the server asks for a name
+    /// chat: send a name first
     #[arg(long)]
     names: bool,
-    /// reverb: shouts of each client
+    /// reverb: number of lines from each client
     #[arg(long, default_value_t = 3)]
     shouts: u32,
-    /// reverb: the server's time between echoes
+    /// reverb: expect this time between echoes
     #[arg(long, default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
-    /// reverb: close when all echoes have come, and not after the last shout
+    /// reverb: close after the last echo instead of half-closing after the last line
     #[arg(long)]
     keep: bool,
-    /// reverb: one more client, that shouts so many MiB and never reads
+    /// reverb: add a client that sends this many MiB and never reads
     #[arg(long, default_value_t = 0)]
     flood: u8,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Server to start, with its arguments
+    /// Start this server, with its arguments
     #[arg(last = true)]
     command: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// Join, then talk: order, loss and latency of every line at every client
+    /// Connect, then send: order, loss and latency of every line at every client
     Chat,
-    /// Read lines that come once a second
+    /// Receive one line per second
     Clock,
-    /// Shout, close the write half, time the echoes
+    /// Send, half-close, measure when each echo arrives
     Reverb,
-    /// Connect, wait for the first byte, close
+    /// Connect, wait for the first byte, disconnect
     Churn,
 }
 
@@ -109,8 +109,7 @@ fn main() -> ExitCode {
             Mode::Reverb => steady::reverb(&args, addr, &mut report)?,
             Mode::Churn => churn::run(&args, addr, &mut report)?,
         }
-        let ended = server.stop()?;
-        report.text("server_end", ended);
+        report.text("server_end", server.stop()?);
         if args.json {
             writeln!(cli::stdout(), "{}", report.json()?)?;
         } else {
@@ -132,7 +131,7 @@ impl Mode {
 }
 
 fn resolve(addr: &str) -> anyhow::Result<SocketAddr> {
-    let mut found = addr.to_socket_addrs().with_context(|| addr.to_owned())?;
-    let loopback = found.find(|addr| addr.ip().is_loopback() && addr.is_ipv4());
-    loopback.with_context(|| format!("{addr}: only 127.0.0.0/8 is put under load"))
+    let mut addrs = addr.to_socket_addrs().with_context(|| addr.to_owned())?;
+    let loopback = addrs.find(|addr| addr.ip().is_loopback() && addr.is_ipv4());
+    loopback.with_context(|| format!("{addr}: not in 127.0.0.0/8"))
 }

@@ -1,8 +1,7 @@
-//! How fast a netcat pours: each program in turn sends to a sink, or receives from a source.
+//! Measures the throughput of netcat programs: each sends to a sink, or receives from a source.
 //!
-//! Both ends are here, so that they are the same for every program. What is sent comes through a
-//! pipe, and what is received goes into one, as in a shell; or with --file from a file and into
-//! /dev/null.
+//! The peers are part of this program, so they are the same for every netcat. Input comes through a
+//! pipe and output goes into one, as in a shell; with --file they are a file and /dev/null.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -20,32 +19,32 @@ use threadbare::cli;
 #[expect(dead_code, reason = "of the instruments for servers only the sample is used here")]
 mod server;
 
-/// What is moved at once here.
+/// Bytes read or written at once.
 const BUF: usize = 256 << 10;
 
-/// Runs the programs in turn, each as `PROGRAM HOST PORT`, and prints what came of it.
+/// Run the programs in turn, each as `PROGRAM HOST PORT`, and print the median of each.
 ///
-/// An argument with `{}` in it gets HOST:PORT there instead.
+/// In a program that contains `{}`, HOST:PORT is put there instead.
 #[derive(Parser)]
 struct Cli {
-    /// Which way
-    way: Way,
-    /// MiB a run
+    /// Direction of the transfer
+    direction: Direction,
+    /// Number of MiB per run
     #[arg(long, default_value_t = 256)]
     mib: usize,
-    /// Runs of each
+    /// Number of runs per program
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// A file instead of a pipe
+    /// Use a file instead of a pipe
     #[arg(long)]
     file: bool,
-    /// Programs, each a word with its arguments: "nc -N" "netcat"
+    /// Programs with their arguments, each in one word: "nc -N" "netcat"
     #[arg(required = true)]
     programs: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Way {
+enum Direction {
     /// From stdin to a sink
     Send,
     /// From a source to stdout
@@ -75,10 +74,10 @@ fn main() -> ExitCode {
             runs.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
             let Run { seconds, cpu } = runs[runs.len() / 2];
             let rate = args.mib as f64 * 1.048_576 / seconds;
-            let way = if args.way == Way::Send { "send" } else { "receive" };
+            let direction = if args.direction == Direction::Send { "send" } else { "receive" };
             writeln!(
                 cli::stdout(),
-                "{way} mb_a_s={rate:.0} median_s={seconds:.3} cpu_s={:.2} {program}",
+                "{direction} mb_a_s={rate:.0} median_s={seconds:.3} cpu_s={:.2} {program}",
                 cpu.as_secs_f64()
             )?;
         }
@@ -89,27 +88,27 @@ fn main() -> ExitCode {
 fn run(args: &Cli, program: &str, file: &File) -> anyhow::Result<Run> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let n_bytes = args.mib << 20;
-    let (stdin, stdout) = match (args.way, args.file) {
-        (Way::Send, true) => (file.try_clone()?.into(), Stdio::null()),
-        (Way::Send, false) => (Stdio::piped(), Stdio::null()),
-        (Way::Receive, true) => (Stdio::null(), Stdio::null()),
-        (Way::Receive, false) => (Stdio::null(), Stdio::piped()),
+    let (stdin, stdout) = match (args.direction, args.file) {
+        (Direction::Send, true) => (file.try_clone()?.into(), Stdio::null()),
+        (Direction::Send, false) => (Stdio::piped(), Stdio::null()),
+        (Direction::Receive, true) => (Stdio::null(), Stdio::null()),
+        (Direction::Receive, false) => (Stdio::null(), Stdio::piped()),
     };
     let start = Instant::now();
     let mut child = command(program, listener.local_addr()?).stdin(stdin).stdout(stdout).spawn()?;
     let (peer, _) = listener.accept()?;
     let n_moved = thread::scope(|scope| {
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        scope.spawn(move || stdin.map(|pipe| pour(pipe, n_bytes)));
+        scope.spawn(move || stdin.map(|pipe| send_to(pipe, n_bytes)));
         let drained = scope.spawn(move || stdout.map(drain));
-        let n_here = match args.way {
-            Way::Send => drain(&peer),
-            Way::Receive => source(&peer, n_bytes),
+        let n_here = match args.direction {
+            Direction::Send => drain(&peer),
+            Direction::Receive => source(&peer, n_bytes),
         };
         _ = peer.shutdown(Shutdown::Write);
         drained.join().ok().flatten().unwrap_or(n_here)
     });
-    let cpu = ended(&mut child)?;
+    let cpu = wait_for_end(&mut child)?;
     ensure!(n_moved == n_bytes, "{n_moved} of {n_bytes} bytes arrived");
     Ok(Run { seconds: start.elapsed().as_secs_f64(), cpu })
 }
@@ -125,17 +124,17 @@ fn command(program: &str, addr: SocketAddr) -> Command {
     command
 }
 
-fn pour(mut to: impl Write, n_bytes: usize) {
+fn send_to(mut to: impl Write, n_bytes: usize) {
     let buf = vec![b'x'; BUF];
     for _ in 0..n_bytes / BUF {
         if to.write_all(&buf).is_err() {
-            return; // what arrived is counted
+            return; // the receiver counts what arrived
         }
     }
 }
 
 fn source(mut peer: &TcpStream, n_bytes: usize) -> usize {
-    pour(&mut peer, n_bytes);
+    send_to(&mut peer, n_bytes);
     n_bytes
 }
 
@@ -151,8 +150,8 @@ fn drain(mut from: impl Read) -> usize {
     }
 }
 
-/// Waits for the end; what the program took of the CPU is asked before it is buried.
-fn ended(child: &mut Child) -> anyhow::Result<Duration> {
+/// Waits for the end of the program. Its CPU time is read before the process is reaped.
+fn wait_for_end(child: &mut Child) -> anyhow::Result<Duration> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     waitid(WaitId::Pid(Pid::from_child(child)), options)?;
     let cpu = server::sample(child.id()).map_or(Duration::ZERO, |sample| sample.cpu);

@@ -1,5 +1,5 @@
-//! How like a picture is to its reference: SSIM of the luma and PSNR of the colours, for pairs of
-//! files given as arguments, and the means of both on the last line.
+//! Similarity of pictures to their references: SSIM of the luma and PSNR of the colours for each
+//! pair of files (reference, picture) given as arguments, and the means of both on the last line.
 
 use std::env;
 use std::io::{self, Write};

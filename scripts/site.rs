@@ -1,6 +1,6 @@
-//! A web site to crawl, on 127.0.0.1: everything in `site/web.rs`, until it is killed.
+//! Serves the web site of `site/web.rs` on 127.0.0.1 until the process is killed.
 //!
-//! `cargo run --release --example site -- [PORT]`; 0, the default, picks a free port.
+//! `cargo run --release --example site -- [PORT]`; 0, the default, is any free port.
 
 use std::io::Write;
 

@@ -1,5 +1,5 @@
-//! chat: who joins hears the others arrive; then some talk, and every line is looked for at every
-//! client: once, and in its sender's order.
+//! chat: each client waits until it has seen the later ones arrive; then some clients send, and every
+//! client checks that it receives every line once and in its sender's order.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -7,28 +7,28 @@ use std::time::{Duration, Instant};
 use memchr::{memchr, memmem};
 
 use super::Cli;
-use super::crowd::{Crowd, connect};
+use super::clients::{Clients, connect};
 use super::report::{Histogram, Report};
 
-/// How long to wait for an event before looking at the time again.
-const POLL: Duration = Duration::from_millis(20);
-/// Lines a sender makes at once, when its last ones are out.
+/// How long to wait for an event before checking the time.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Lines that a sender sends at once when the previous ones have been sent.
 const BURST: u32 = 64;
-/// Starts what a sender says; no name and no address has it.
+/// Begins the text of a sender; occurs in no name and no address.
 const MARK: u8 = b'~';
 
-/// What one client has heard.
-struct Ear {
-    /// The next number of each sender.
+/// The sequence numbers that one client has received.
+struct Received {
+    /// The next number expected from each sender.
     next: Vec<u32>,
-    /// Numbers jumped over, by sender.
+    /// Senders and numbers that have been skipped.
     missing: Vec<(usize, u32)>,
 }
 
-/// What all clients have heard.
-struct Tally {
+/// What all clients have received.
+struct Results {
     start: Instant,
-    ears: Vec<Ear>,
+    received: Vec<Received>,
     n_arrivals: u64,
     n_greetings: u64,
     n_delivered: u64,
@@ -40,121 +40,160 @@ struct Tally {
 pub(crate) fn run(args: &Cli, addr: SocketAddr, report: &mut Report) -> anyhow::Result<()> {
     let before = report.sample();
     let n_senders = args.senders.min(args.clients) as usize;
-    let mut tally = Tally::new(args.clients as usize, n_senders);
-    let mut crowd = Crowd::new();
-    join(args, addr, &mut crowd, &mut tally)?;
+    let mut results = Results::new(args.clients as usize, n_senders);
+    let mut clients = Clients::new();
+    connect_all(args, addr, &mut clients, &mut results)?;
     let joined = report.sample();
-    report.count("clients", crowd.len() as u64);
-    report.figure("join_s", tally.start.elapsed().as_secs_f64());
-    report.count("greetings", tally.n_greetings);
-    report.count("arrivals", tally.n_arrivals);
-    report.count("arrivals_missing", all_arrivals(crowd.len()).saturating_sub(tally.n_arrivals));
-    report.cpu("join", joined.cpu.saturating_sub(before.cpu), "arrival", tally.n_arrivals);
-    report.process(before, joined, crowd.len() as u64);
+    report.count("clients", clients.len() as u64);
+    report.figure("join_s", results.start.elapsed().as_secs_f64());
+    report.count("greetings", results.n_greetings);
+    report.count("arrivals", results.n_arrivals);
+    let n_missing = n_arrivals_expected(clients.len()).saturating_sub(results.n_arrivals);
+    report.count("arrivals_missing", n_missing);
+    report.cpu("join", joined.cpu.saturating_sub(before.cpu), "arrival", results.n_arrivals);
+    report.process(before, joined, clients.len() as u64);
     if args.duration.is_zero() {
         return Ok(());
     }
-    let deaf: Vec<usize> = (n_senders..crowd.len()).filter(|&i| is_deaf(args, i)).collect();
-    for &i in &deaf {
-        crowd.deafen(i);
+    let stalled: Vec<usize> = (n_senders..clients.len()).filter(|&i| is_stalled(args, i)).collect();
+    for &i in &stalled {
+        clients.stop_reading(i);
     }
-    talk(args, &mut crowd, &mut tally, &deaf, report)?;
+    measure_delivery(args, &mut clients, &mut results, &stalled, report)?;
     let after = report.sample();
-    report.cpu("talk", after.cpu.saturating_sub(joined.cpu), "delivery", tally.n_delivered);
-    report.count("talk_rss_kib", after.rss_kib);
-    report.count("talk_peak_kib", after.peak_kib);
-    report.count("talk_threads", after.n_threads);
+    report.cpu("send", after.cpu.saturating_sub(joined.cpu), "delivery", results.n_delivered);
+    report.count("send_rss_kib", after.rss_kib);
+    report.count("send_peak_kib", after.peak_kib);
+    report.count("send_threads", after.n_threads);
     Ok(())
 }
 
-fn is_deaf(args: &Cli, i: usize) -> bool {
+fn is_stalled(args: &Cli, i: usize) -> bool {
     args.stalled > 0 && i % args.stalled as usize == args.stalled as usize - 1
 }
 
-/// The first hears of all others, the last of nobody.
-fn all_arrivals(n: usize) -> u64 {
+/// Arrivals that `n` clients see in all: the first sees all others, the last none.
+fn n_arrivals_expected(n: usize) -> u64 {
     (n * n.saturating_sub(1) / 2) as u64
 }
 
-fn join(args: &Cli, addr: SocketAddr, crowd: &mut Crowd, tally: &mut Tally) -> anyhow::Result<()> {
+/// Connects all clients and waits until each has seen the later ones arrive.
+fn connect_all(
+    args: &Cli,
+    addr: SocketAddr,
+    clients: &mut Clients,
+    results: &mut Results,
+) -> anyhow::Result<()> {
     for i in 0..args.clients {
-        let member = crowd.join(connect(addr, u8::try_from(i % u32::from(args.sources))?)?)?;
+        let client = clients.add(connect(addr, u8::try_from(i % u32::from(args.sources))?)?)?;
         if args.names {
-            crowd.send(member, format!("client-{i}\n").as_bytes());
+            clients.send(client, format!("client-{i}\n").as_bytes());
         }
         if i % 64 == 0 {
-            crowd.poll(Duration::ZERO, |i, text, now| tally.hear(i, text, now))?;
+            clients.poll(Duration::ZERO, |i, text, now| results.receive(i, text, now))?;
         }
     }
-    let end = Instant::now() + args.patience;
-    while tally.n_arrivals < all_arrivals(crowd.len()) && Instant::now() < end {
-        crowd.poll(POLL, |i, text, now| tally.hear(i, text, now))?;
+    let end = Instant::now() + args.timeout;
+    while results.n_arrivals < n_arrivals_expected(clients.len()) && Instant::now() < end {
+        clients.poll(POLL_INTERVAL, |i, text, now| results.receive(i, text, now))?;
     }
     Ok(())
 }
 
-/// Sends for the given time, then waits for what is missing.
-fn talk(
-    args: &Cli,
-    crowd: &mut Crowd,
-    tally: &mut Tally,
-    deaf: &[usize],
-    report: &mut Report,
-) -> anyhow::Result<()> {
+/// What the senders have sent.
+struct Sent {
+    start: Instant,
+    n_rounds: u32,
+    /// Lines of each sender.
+    n_lines: Vec<u32>,
+}
+
+impl Sent {
+    fn n_total(&self) -> u64 {
+        self.n_lines.iter().map(|&n| u64::from(n)).sum()
+    }
+}
+
+/// Sends for the given time.
+fn send_lines(args: &Cli, clients: &mut Clients, results: &mut Results) -> anyhow::Result<Sent> {
     let n_senders = args.senders.min(args.clients) as usize;
-    let mut said = vec![0; n_senders];
-    let ears = crowd.len() - deaf.len();
-    let start = Instant::now();
-    let mut n_rounds = 0u32;
-    while start.elapsed() < args.duration {
-        let total: u32 = said.iter().sum();
-        let due = start.elapsed().as_secs_f64() * f64::from(args.rate);
-        let timeout = if args.rate > 0 { Duration::from_millis(1) } else { POLL };
-        if args.rate == 0 || f64::from(total) < due {
-            n_rounds += 1;
-            let n = if args.rate == 0 { BURST } else { 1 };
-            for (sender, said) in said.iter_mut().enumerate() {
-                if crowd.n_unsent(sender) == 0 {
-                    crowd.send(sender, &lines(sender, *said, n, tally.start));
-                    *said += n;
+    let mut sent = Sent { start: Instant::now(), n_rounds: 0, n_lines: vec![0; n_senders] };
+    let timeout = if args.rate > 0 { Duration::from_millis(1) } else { POLL_INTERVAL };
+    let n = if args.rate == 0 { BURST } else { 1 };
+    while sent.start.elapsed() < args.duration {
+        let due = sent.start.elapsed().as_secs_f64() * f64::from(args.rate);
+        if args.rate == 0 || (sent.n_total() as f64) < due {
+            sent.n_rounds += 1;
+            for (sender, n_lines) in sent.n_lines.iter_mut().enumerate() {
+                if clients.n_unsent(sender) == 0 {
+                    clients.send(sender, &lines(sender, *n_lines, n, results.start));
+                    *n_lines += n;
                 }
             }
         }
-        crowd.poll(timeout, |i, text, now| tally.hear(i, text, now))?;
+        clients.poll(timeout, |i, text, now| results.receive(i, text, now))?;
     }
-    let in_time = tally.n_delivered;
-    let seconds = start.elapsed().as_secs_f64();
-    let expected = said.iter().map(|&n| u64::from(n)).sum::<u64>() * ears as u64;
-    let end = Instant::now() + args.patience;
-    let mut last = (Instant::now(), tally.n_delivered);
-    while tally.n_delivered < expected && Instant::now() < end {
-        crowd.poll(POLL, |i, text, now| tally.hear(i, text, now))?;
-        if tally.n_delivered > last.1 {
-            last = (Instant::now(), tally.n_delivered);
+    Ok(sent)
+}
+
+/// Waits until `n_expected` lines have been delivered. Returns when the last of them was.
+fn wait_for_missing(
+    args: &Cli,
+    clients: &mut Clients,
+    results: &mut Results,
+    n_expected: u64,
+) -> anyhow::Result<Instant> {
+    let end = Instant::now() + args.timeout;
+    let mut last = (Instant::now(), results.n_delivered);
+    while results.n_delivered < n_expected && Instant::now() < end {
+        clients.poll(POLL_INTERVAL, |i, text, now| results.receive(i, text, now))?;
+        if results.n_delivered > last.1 {
+            last = (Instant::now(), results.n_delivered);
         }
     }
-    let until_last = last.0.duration_since(start).as_secs_f64();
-    report.count("rounds", u64::from(n_rounds));
-    report.count("sent", said.iter().map(|&n| u64::from(n)).sum());
-    report.count("delivered", tally.n_delivered);
-    report.figure("deliveries_a_s", tally.n_delivered as f64 / until_last);
-    report.figure("in_time_a_s", in_time as f64 / seconds);
-    let missing = expected.saturating_sub(tally.n_delivered);
-    report.count("missing", missing);
-    report.figure("missing_percent", 100.0 * missing as f64 / expected.max(1) as f64);
-    report.count("duplicates", tally.n_duplicates);
-    report.count("reordered", tally.n_reordered);
-    report.percentiles("latency", &tally.latency);
-    let hung_up = |i: &usize| crowd.closed(*i).is_some();
-    report.count("hung_up", (0..crowd.len()).filter(hung_up).count() as u64);
-    if !deaf.is_empty() {
-        report.count("deaf", deaf.len() as u64);
-        report.count("deaf_hung_up", deaf.iter().copied().filter(|i| hung_up(i)).count() as u64);
-        let gone = deaf.iter().filter_map(|&i| crowd.closed(i)).max();
-        let gone = gone.map(|at| at.duration_since(start).as_secs_f64());
-        report.figure("deaf_last_gone_s", gone.unwrap_or(f64::NAN));
-    }
+    Ok(last.0)
+}
+
+/// Sends, waits for missing lines, and adds what came of it to the report.
+fn measure_delivery(
+    args: &Cli,
+    clients: &mut Clients,
+    results: &mut Results,
+    stalled: &[usize],
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let sent = send_lines(args, clients, results)?;
+    let (n_in_time, seconds) = (results.n_delivered, sent.start.elapsed().as_secs_f64());
+    let n_expected = sent.n_total() * (clients.len() - stalled.len()) as u64;
+    let last = wait_for_missing(args, clients, results, n_expected)?;
+    let seconds_until_last = last.duration_since(sent.start).as_secs_f64();
+    report.count("rounds", u64::from(sent.n_rounds));
+    report.count("sent", sent.n_total());
+    report.count("delivered", results.n_delivered);
+    report.figure("deliveries_per_s", results.n_delivered as f64 / seconds_until_last);
+    report.figure("in_time_per_s", n_in_time as f64 / seconds);
+    let n_missing = n_expected.saturating_sub(results.n_delivered);
+    report.count("missing", n_missing);
+    report.figure("missing_percent", 100.0 * n_missing as f64 / n_expected.max(1) as f64);
+    report.count("duplicates", results.n_duplicates);
+    report.count("reordered", results.n_reordered);
+    report.percentiles("latency", &results.latency);
+    add_disconnected(clients, stalled, sent.start, report);
     Ok(())
+}
+
+fn add_disconnected(clients: &Clients, stalled: &[usize], start: Instant, report: &mut Report) {
+    let is_disconnected = |i: &usize| clients.closed(*i).is_some();
+    report.count("disconnected", (0..clients.len()).filter(is_disconnected).count() as u64);
+    if stalled.is_empty() {
+        return;
+    }
+    let n_disconnected = stalled.iter().copied().filter(is_disconnected).count();
+    report.count("stalled", stalled.len() as u64);
+    report.count("stalled_disconnected", n_disconnected as u64);
+    let last = stalled.iter().filter_map(|&i| clients.closed(i)).max();
+    let last = last.map(|at| at.duration_since(start).as_secs_f64());
+    report.figure("stalled_last_disconnected_s", last.unwrap_or(f64::NAN));
 }
 
 /// `~SENDER NUMBER MICROSECONDS` and a newline, `n` times.
@@ -163,12 +202,12 @@ fn lines(sender: usize, first: u32, n: u32, start: Instant) -> Vec<u8> {
     (first..first + n).flat_map(|seq| format!("~{sender} {seq} {us}\n").into_bytes()).collect()
 }
 
-impl Tally {
+impl Results {
     fn new(n_clients: usize, n_senders: usize) -> Self {
-        let ear = || Ear { next: vec![0; n_senders], missing: Vec::new() };
-        Tally {
+        let received = || Received { next: vec![0; n_senders], missing: Vec::new() };
+        Results {
             start: Instant::now(),
-            ears: (0..n_clients).map(|_| ear()).collect(),
+            received: (0..n_clients).map(|_| received()).collect(),
             n_arrivals: 0,
             n_greetings: 0,
             n_delivered: 0,
@@ -178,7 +217,7 @@ impl Tally {
         }
     }
 
-    fn hear(&mut self, i: usize, text: &[u8], now: Instant) {
+    fn receive(&mut self, i: usize, text: &[u8], now: Instant) {
         let Some(mark) = memchr(MARK, text) else {
             if text.ends_with(b" has arrived") {
                 self.n_arrivals += 1;
@@ -201,13 +240,13 @@ impl Tally {
     }
 
     fn count(&mut self, i: usize, sender: usize, seq: u32) {
-        let ear = &mut self.ears[i];
-        let Some(next) = ear.next.get_mut(sender) else { return };
+        let received = &mut self.received[i];
+        let Some(next) = received.next.get_mut(sender) else { return };
         if seq >= *next {
-            ear.missing.extend((*next..seq).map(|seq| (sender, seq)));
+            received.missing.extend((*next..seq).map(|seq| (sender, seq)));
             *next = seq + 1;
-        } else if let Some(at) = ear.missing.iter().position(|&late| late == (sender, seq)) {
-            ear.missing.swap_remove(at);
+        } else if let Some(at) = received.missing.iter().position(|&late| late == (sender, seq)) {
+            received.missing.swap_remove(at);
             self.n_reordered += 1;
         } else {
             self.n_duplicates += 1;

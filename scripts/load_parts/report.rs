@@ -1,4 +1,4 @@
-//! What is reported, in the order it was found, as one line or as JSON; and a histogram.
+//! Results in the order in which they were added, shown as one line or as JSON; and a histogram.
 
 use std::fmt;
 use std::time::Duration;
@@ -29,36 +29,36 @@ impl Report {
         self.text(name, value);
     }
 
-    /// A figure with as many digits as a measurement has.
+    /// Adds a measured value, rounded to four decimals.
     pub(crate) fn figure(&mut self, name: &str, value: f64) {
         self.text(name, (value * 1e4).round() / 1e4);
     }
 
-    /// CPU time of the server between two samples, and what that makes for each of `n`.
-    pub(crate) fn cpu(&mut self, phase: &str, spent: Duration, each: &str, n: u64) {
+    /// Adds the CPU time that the server spent in a phase, and the quotient by `n` items.
+    pub(crate) fn cpu(&mut self, phase: &str, spent: Duration, item: &str, n: u64) {
         self.figure(&format!("{phase}_cpu_s"), spent.as_secs_f64());
         if n > 0 {
             let us = spent.as_secs_f64() * 1e6 / n as f64;
-            self.figure(&format!("cpu_us_a_{each}"), us);
+            self.figure(&format!("cpu_us_per_{item}"), us);
         }
     }
 
     pub(crate) fn percentiles(&mut self, name: &str, histogram: &Histogram) {
-        for (label, share) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)] {
-            let ms = histogram.quantile(share).as_secs_f64() * 1e3;
+        for (label, q) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)] {
+            let ms = histogram.quantile(q).as_secs_f64() * 1e3;
             self.figure(&format!("{name}_{label}_ms"), ms);
         }
     }
 
-    /// Memory, threads and descriptors against a sample taken before there were clients.
+    /// Adds memory, threads and descriptors; memory also as growth per client since `before`.
     pub(crate) fn process(&mut self, before: Sample, now: Sample, n_clients: u64) {
         self.count("rss_kib", now.rss_kib);
         self.count("peak_kib", now.peak_kib);
         self.count("threads", now.n_threads);
-        self.count("files", now.n_files);
-        let grown = now.rss_kib.saturating_sub(before.rss_kib);
+        self.count("fds", now.n_fds);
+        let growth = now.rss_kib.saturating_sub(before.rss_kib);
         if n_clients > 0 {
-            self.figure("rss_kib_a_client", grown as f64 / n_clients as f64);
+            self.figure("rss_kib_per_client", growth as f64 / n_clients as f64);
         }
     }
 
@@ -77,18 +77,18 @@ impl fmt::Display for Report {
     }
 }
 
-/// Durations in buckets a sixteenth of a power of two wide, from a microsecond up.
+/// A histogram of durations from one microsecond up, with 16 buckets for each power of two.
 pub(crate) struct Histogram {
     buckets: Vec<u64>,
     n: u64,
-    longest: Duration,
+    max: Duration,
 }
 
 const STEPS: usize = 16;
 
 impl Histogram {
     pub(crate) fn new() -> Self {
-        Histogram { buckets: vec![0; 64 * STEPS], n: 0, longest: Duration::ZERO }
+        Histogram { buckets: vec![0; 64 * STEPS], n: 0, max: Duration::ZERO }
     }
 
     pub(crate) fn add(&mut self, time: Duration) {
@@ -97,21 +97,21 @@ impl Histogram {
         let step = ((u128::from(us) * STEPS as u128) >> power) as usize - STEPS;
         self.buckets[power * STEPS + step] += 1;
         self.n += 1;
-        self.longest = self.longest.max(time);
+        self.max = self.max.max(time);
     }
 
-    /// The upper edge of the bucket that holds this share of all.
-    pub(crate) fn quantile(&self, share: f64) -> Duration {
-        let mut left = (self.n as f64 * share).ceil();
+    /// Returns the upper edge of the bucket that contains this quantile (0 to 1).
+    pub(crate) fn quantile(&self, q: f64) -> Duration {
+        let mut left = (self.n as f64 * q).ceil();
         for (i, &n) in self.buckets.iter().enumerate() {
             left -= n as f64;
             if left <= 0.0 && n > 0 {
                 let (power, step) = (i / STEPS, i % STEPS);
                 let us = 2f64.powi(i32::try_from(power).unwrap_or(63))
                     * (1.0 + (step + 1) as f64 / STEPS as f64);
-                return Duration::from_secs_f64(us / 1e6).min(self.longest);
+                return Duration::from_secs_f64(us / 1e6).min(self.max);
             }
         }
-        self.longest
+        self.max
     }
 }

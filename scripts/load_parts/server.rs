@@ -1,4 +1,4 @@
-//! The server under load: started or found, watched through `/proc`, stopped.
+//! The server under load: starting or finding it, measuring it through `/proc`, stopping it.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -12,9 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use threadbare::cli;
 
 /// How long a server may take to listen, and to end.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long to wait between two looks at what announces itself by no event.
-const PAUSE: Duration = Duration::from_millis(5);
+const SERVER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause between two checks whether a server listens or has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 pub(crate) struct Server {
     pub(crate) addr: String,
@@ -22,14 +22,14 @@ pub(crate) struct Server {
     child: Option<Child>,
 }
 
-/// What the kernel says of a process at one moment.
+/// What the kernel reports about a process at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sample {
     pub(crate) cpu: Duration,
     pub(crate) rss_kib: u64,
     pub(crate) peak_kib: u64,
     pub(crate) n_threads: u64,
-    pub(crate) n_files: u64,
+    pub(crate) n_fds: u64,
 }
 
 impl Server {
@@ -53,15 +53,15 @@ impl Server {
         let addr = match addr {
             Some(addr) => {
                 thread::spawn(move || forward(stderr)); // ends with the server
-                until_it_accepts(addr)?;
+                wait_until_it_accepts(addr)?;
                 addr.to_owned()
             }
-            None => announced(stderr).with_context(|| program.clone())?,
+            None => read_addr(stderr).with_context(|| program.clone())?,
         };
         Ok(Server { addr, pid, child: Some(child) })
     }
 
-    /// Ends a server that was started here; says how it took it.
+    /// Stops a server that was started here; returns how it ended.
     pub(crate) fn stop(&mut self) -> anyhow::Result<String> {
         let Some(child) = &mut self.child else { return Ok("left running".to_owned()) };
         let start = Instant::now();
@@ -69,11 +69,11 @@ impl Server {
             return Ok(format!("ended by itself: {status}"));
         }
         kill_process(Pid::from_child(child), Signal::TERM)?;
-        while start.elapsed() < PATIENCE {
+        while start.elapsed() < SERVER_TIMEOUT {
             if let Some(status) = child.try_wait()? {
                 return Ok(format!("{status} after {:.1}s", start.elapsed().as_secs_f64()));
             }
-            thread::sleep(PAUSE);
+            thread::sleep(POLL_INTERVAL);
         }
         child.kill()?;
         child.wait()?;
@@ -83,11 +83,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        _ = self.stop(); // after an error; then nobody asks how it went
+        _ = self.stop(); // only after an error, which is reported already
     }
 }
 
-fn announced(mut stderr: BufReader<ChildStderr>) -> anyhow::Result<String> {
+/// Reads stderr up to the line that says where the server listens.
+fn read_addr(mut stderr: BufReader<ChildStderr>) -> anyhow::Result<String> {
     let mut line = String::new();
     while stderr.read_line(&mut line)? > 0 {
         if let Some(addr) = line.trim_end().rsplit_once("listening on ") {
@@ -98,7 +99,7 @@ fn announced(mut stderr: BufReader<ChildStderr>) -> anyhow::Result<String> {
         cli::warn(line.trim_end());
         line.clear();
     }
-    bail!("it ended before it said `listening on ADDR`")
+    bail!("ended without the line `listening on ADDR`")
 }
 
 fn forward(stderr: BufReader<ChildStderr>) {
@@ -107,13 +108,13 @@ fn forward(stderr: BufReader<ChildStderr>) {
     }
 }
 
-fn until_it_accepts(addr: &str) -> anyhow::Result<()> {
+fn wait_until_it_accepts(addr: &str) -> anyhow::Result<()> {
     let start = Instant::now();
     while let Err(err) = TcpStream::connect(addr) {
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > SERVER_TIMEOUT {
             return Err(err).with_context(|| addr.to_owned());
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
     Ok(())
 }
@@ -127,12 +128,12 @@ pub(crate) fn sample(pid: u32) -> Option<Sample> {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line?.trim().trim_end_matches(" kB").parse::<u64>().ok()
     };
-    let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let fds = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
     Some(Sample {
         cpu: Duration::from_millis((ticks(11)? + ticks(12)?) * 10), // USER_HZ is 100 on Linux
         rss_kib: number("VmRSS:").unwrap_or(0),
         peak_kib: number("VmHWM:").unwrap_or(0),
         n_threads: number("Threads:").unwrap_or(0),
-        n_files: files.count() as u64,
+        n_fds: fds.count() as u64,
     })
 }

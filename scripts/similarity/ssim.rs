@@ -3,11 +3,11 @@
 use image::imageops::crop_imm;
 use image::{GrayImage, RgbImage};
 
-/// Side of the windows that are compared, and how far each is from the last.
+/// Side of the windows that are compared, and distance from one to the next, in pixels.
 const WINDOW: u32 = 8;
 const STEP: u32 = 2;
 
-/// Mean over windows; 1 for equal pictures.
+/// The structural similarity of two pictures, averaged over windows; 1 for equal ones.
 pub(crate) fn ssim(a: &RgbImage, b: &RgbImage) -> f64 {
     let luma = |image: &RgbImage| image::imageops::grayscale(image);
     let (a, b) = (luma(a), luma(b));
@@ -36,7 +36,7 @@ fn window_ssim(a: &GrayImage, b: &GrayImage, (x, y): (u32, u32)) -> f64 {
         / ((mean_a.powi(2) + mean_b.powi(2) + c1) * (var_a + var_b + c2))
 }
 
-/// Of all colours together, in decibels.
+/// The peak signal-to-noise ratio over all colour channels, in decibels.
 pub(crate) fn psnr(a: &RgbImage, b: &RgbImage) -> f64 {
     let squares = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
     let mean = squares.sum::<f64>() / a.as_raw().len() as f64;

@@ -1,4 +1,4 @@
-//! What a crawler must survive.
+//! Responses that a crawler must survive.
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
@@ -13,8 +13,8 @@ use super::{Then, respond, respond_with};
 
 const HTML: &str = "text/html";
 
-/// `n_before`: how often the path was asked for before.
-pub(super) fn answer(
+/// Responds to a request for `path`, which was requested `n_before` times before.
+pub(super) fn respond_to(
     path: &str,
     n_before: usize,
     client: &TcpStream,
@@ -53,18 +53,18 @@ pub(super) fn answer(
     Ok(Then::GoOn)
 }
 
-/// A sitemap, or an index of one that is gzipped.
-fn sitemap(which: &str, out: &mut Vec<u8>) {
+/// A sitemap, or the index of a gzipped one.
+fn sitemap(name: &str, out: &mut Vec<u8>) {
     let map = b"<urlset><url><loc>/web/b/e</loc></url></urlset>";
-    match which {
+    match name {
         "index" => {
             let index = b"<sitemapindex><sitemap><loc>/sitemap.xml/map.xml.gz</loc></sitemap>";
             respond(out, 200, "text/xml", index);
         }
         "map.xml.gz" => {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-            encoder.write_all(map).expect("memory takes it");
-            respond(out, 200, "application/x-gzip", &encoder.finish().expect("so it does"));
+            encoder.write_all(map).expect("writing to memory");
+            respond(out, 200, "application/x-gzip", &encoder.finish().expect("writing to memory"));
         }
         _ => respond(out, 200, "application/xml", map),
     }
@@ -107,14 +107,14 @@ fn redirect(area: &str, rest: &str, client: &TcpStream, out: &mut Vec<u8>) -> io
         "hops" if n > 0 => format!("/hops/{}", n - 1),
         "hops" => "/web/b/e".to_owned(),
         "loop" => format!("/loop/{}", if rest == "a" { "b" } else { "a" }),
-        "away" => format!("http://localhost:{port}/web/b/{rest}"), // another name, another host
+        "away" => format!("http://localhost:{port}/web/b/{rest}"), // another name counts as another host
         _ => format!("/{rest}"),
     };
     respond_with(out, 302, &format!("Location: {to}\r\n"), b"moved");
     Ok(())
 }
 
-/// Answers that are wrong on the wire.
+/// Responses that are malformed, endless or cut short.
 fn wire(area: &str, mut client: &TcpStream, out: &mut Vec<u8>) -> io::Result<Then> {
     let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n";
     match area {
@@ -135,7 +135,7 @@ fn wire(area: &str, mut client: &TcpStream, out: &mut Vec<u8>) -> io::Result<The
         "bomb" => {
             let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
             let piece = vec![b' '; 1 << 20];
-            (0..100).try_for_each(|_| bomb.write_all(&piece))?; // a thousandth of it on the wire
+            (0..100).try_for_each(|_| bomb.write_all(&piece))?; // compressed to a thousandth
             let headers = "Content-Encoding: gzip\r\nContent-Type: text/html\r\n";
             respond_with(out, 200, headers, &bomb.finish()?);
             return Ok(Then::GoOn);
@@ -151,7 +151,7 @@ fn wire(area: &str, mut client: &TcpStream, out: &mut Vec<u8>) -> io::Result<The
             )?;
             return Ok(Then::GoOn);
         }
-        "stale" => respond(out, 200, HTML, b"then it hangs up without a word"),
+        "stale" => respond(out, 200, HTML, b"the connection is closed without notice"),
         "garbage" => client.write_all(b"220 this is FTP\r\n")?,
         "headers" => {
             client.write_all(head)?;
@@ -166,7 +166,7 @@ fn wire(area: &str, mut client: &TcpStream, out: &mut Vec<u8>) -> io::Result<The
     Ok(Then::Close)
 }
 
-/// Each has one link, to `/web/b/e?` and a letter with an umlaut.
+/// Pages in several encodings, each with one link, to `/page/found?` and a letter with an umlaut.
 fn charset(name: &str, out: &mut Vec<u8>) {
     let page = |before: &str| format!("{before}<a href='/page/found?\u{fc}'>");
     let utf16 = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {
@@ -189,27 +189,27 @@ fn charset(name: &str, out: &mut Vec<u8>) {
 }
 
 fn page(name: &str, out: &mut Vec<u8>) {
-    let last = "<a href=/web/b/e>";
+    let link = "<a href=/web/b/e>";
     let page = match name {
-        "nested" => "<div>".repeat(200_000) + last,
-        "unclosed" => "<div>".repeat(30_000) + &"</p>".repeat(100_000) + last,
+        "nested" => "<div>".repeat(200_000) + link,
+        "unclosed" => "<div>".repeat(30_000) + &"</p>".repeat(100_000) + link,
         "attributes" => {
             let mut page = "<a ".to_owned();
             (0..60_000).for_each(|i| _ = write!(page, "x{i} "));
             page + "href=/web/b/e>"
         }
         "malformed" => {
-            format!("<!<<html><p <b></i><a href=><!-- -- ><a =\"'>\"' href=x{last}--!>{last}")
+            format!("<!<<html><p <b></i><a href=><!-- -- ><a =\"'>\"' href=x{link}--!>{link}")
         }
         "many-links" => {
             (0..200_000).fold(String::new(), |page, i| page + &format!("<a href=?{i}>"))
         }
-        "long-url" => format!("<a href=/{}>{last}", "x".repeat(100_000)),
+        "long-url" => format!("<a href=/{}>{link}", "x".repeat(100_000)),
         "assets" => "<link rel=stylesheet href=/asset/style.css><img src=/asset/a.png>\
                      <img srcset='/asset/b.png 2x'>"
             .to_owned(),
         "nofollow" => "<a rel=nofollow href=/web/b/e>".to_owned(),
-        "meta-nofollow" => format!("<meta name=robots content='noindex, nofollow'>{last}"),
+        "meta-nofollow" => format!("<meta name=robots content='noindex, nofollow'>{link}"),
         "deep/1" => "<a href=/page/deep/2>".to_owned(),
         "deep/2" => "<a href=/page/deep/3>".to_owned(),
         "deep/3" => "<a href=/page/deep/4>".to_owned(),

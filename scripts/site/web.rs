@@ -1,9 +1,9 @@
-//! A web site that is as bad as they come, for tests, benches and comparisons.
+//! A web site full of traps, for tests, benches and comparisons of crawlers.
 //!
-//! `/web/` is a small honest site, `/bench/N/SIZE/MS/I` page I of N, SIZE bytes each, MS
-//! milliseconds late; every other path is a trap. `/` names them all.
+//! `/web/` is a small ordinary site. `/bench/N/SIZE/MS/I` is page I of N pages of SIZE bytes each,
+//! sent after MS milliseconds. Every other path is a trap, and `/` links to all of them.
 
-#![allow(dead_code)] // each of those who include this file uses a part of it
+#![allow(dead_code)] // each program that includes this file uses a part of it
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
@@ -18,7 +18,7 @@ use socket2::SockRef;
 #[path = "traps.rs"]
 mod traps;
 
-/// What the site's robots.txt is.
+/// The response to a request for robots.txt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Robots {
     Missing,
@@ -26,20 +26,20 @@ pub(crate) enum Robots {
     Status(u16),
 }
 
-/// A running site; dropping it ends it.
+/// A running site; dropping it stops the server.
 pub(crate) struct Site {
     addr: SocketAddr,
     listener: TcpListener,
     server: Option<JoinHandle<()>>,
-    seen: Arc<Seen>,
+    statistics: Arc<Statistics>,
 }
 
-/// What was asked of it.
+/// Statistics about the requests.
 #[derive(Default)]
-struct Seen {
+struct Statistics {
     requests: Mutex<BTreeMap<String, usize>>,
-    n_now: AtomicUsize,
-    n_most: AtomicUsize,
+    n_in_flight: AtomicUsize,
+    n_in_flight_max: AtomicUsize,
 }
 
 impl Site {
@@ -55,17 +55,18 @@ impl Site {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("listen on 127.0.0.1");
         SockRef::from(&listener).listen(4096).expect("a longer backlog");
         let addr = listener.local_addr().expect("it listens");
-        let (serving, seen) = (listener.try_clone().expect("a descriptor"), Arc::default());
-        let counting: Arc<Seen> = Arc::clone(&seen);
+        let socket = listener.try_clone().expect("a descriptor");
+        let statistics = Arc::<Statistics>::default();
+        let shared = Arc::clone(&statistics);
         let server = thread::spawn(move || {
             thread::scope(|s| {
-                while let Ok((client, _)) = serving.accept() {
-                    let seen = &counting;
-                    s.spawn(move || _ = serve(&client, robots, seen)); // the client may hang up
+                while let Ok((client, _)) = socket.accept() {
+                    let statistics = &shared;
+                    s.spawn(move || _ = serve(&client, robots, statistics)); // the client may disconnect
                 }
             });
         });
-        Site { addr, listener, server: Some(server), seen }
+        Site { addr, listener, server: Some(server), statistics }
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -76,16 +77,16 @@ impl Site {
         format!("http://{}{path}", self.addr)
     }
 
-    /// How often each path was asked for, robots.txt apart.
+    /// How often each path was requested, without robots.txt.
     pub(crate) fn requests(&self) -> BTreeMap<String, usize> {
-        let mut requests = self.seen.requests.lock().expect("no holder panics").clone();
+        let mut requests = self.statistics.requests.lock().expect("no holder panics").clone();
         requests.remove("/robots.txt");
         requests
     }
 
-    /// The most requests that were in flight at once.
-    pub(crate) fn n_most(&self) -> usize {
-        self.seen.n_most.load(SeqCst)
+    /// The largest number of requests that were in flight at once.
+    pub(crate) fn n_in_flight_max(&self) -> usize {
+        self.statistics.n_in_flight_max.load(SeqCst)
     }
 }
 
@@ -98,15 +99,15 @@ impl Drop for Site {
     }
 }
 
-/// What to do with the connection after an answer.
+/// What to do with the connection after a response.
 pub(crate) enum Then {
     GoOn,
     Close,
     Reset,
 }
 
-/// Answers one request after the other.
-fn serve(client: &TcpStream, robots: Robots, seen: &Seen) -> io::Result<()> {
+/// Responds to one request after the other.
+fn serve(client: &TcpStream, robots: Robots, statistics: &Statistics) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut input = BufReader::with_capacity(4 << 10, client);
     let (mut line, mut out) = (String::new(), Vec::new());
@@ -117,11 +118,13 @@ fn serve(client: &TcpStream, robots: Robots, seen: &Seen) -> io::Result<()> {
         }
         let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
         while input.read_line(&mut line)? > 2 {} // to the empty line
-        seen.n_most.fetch_max(seen.n_now.fetch_add(1, SeqCst) + 1, SeqCst);
+        let n_in_flight = statistics.n_in_flight.fetch_add(1, SeqCst) + 1;
+        statistics.n_in_flight_max.fetch_max(n_in_flight, SeqCst);
         out.clear();
-        let then = answer(&path, robots, seen, client, &mut out);
-        seen.n_now.fetch_sub(1, SeqCst);
-        // Before the last byte is written the client cannot ask for more.
+        let then = respond_to(&path, robots, statistics, client, &mut out);
+        statistics.n_in_flight.fetch_sub(1, SeqCst);
+        // The request is counted as ended before its last byte is sent: only then can the client make
+        // the next one.
         (&*client).write_all(&out)?;
         match then? {
             Then::GoOn => (),
@@ -131,19 +134,20 @@ fn serve(client: &TcpStream, robots: Robots, seen: &Seen) -> io::Result<()> {
     }
 }
 
-fn answer(
+/// Appends the response to a request for `path` to `out`, or writes it to `client` itself.
+fn respond_to(
     path: &str,
     robots: Robots,
-    seen: &Seen,
+    statistics: &Statistics,
     client: &TcpStream,
     out: &mut Vec<u8>,
 ) -> io::Result<Then> {
-    if let Some(which) = path.strip_prefix("/bench/") {
-        bench(which, out);
+    if let Some(numbers) = path.strip_prefix("/bench/") {
+        bench(numbers, out);
         return Ok(Then::GoOn);
     }
     let n_before = {
-        let mut requests = seen.requests.lock().expect("no holder panics");
+        let mut requests = statistics.requests.lock().expect("no holder panics");
         let n = requests.entry(path.to_owned()).or_default();
         *n += 1;
         *n - 1
@@ -156,14 +160,14 @@ fn answer(
         }
         return Ok(Then::GoOn);
     }
-    if let Some(page) = honest(path) {
+    if let Some(page) = ordinary(path) {
         respond(out, 200, "text/html", page.as_bytes());
         return Ok(Then::GoOn);
     }
-    traps::answer(path, n_before, client, out)
+    traps::respond_to(path, n_before, client, out)
 }
 
-/// Puts a whole answer into `out`.
+/// Appends a whole response to `out`.
 pub(crate) fn respond(out: &mut Vec<u8>, status: u16, content_type: &str, body: &[u8]) {
     respond_with(out, status, &format!("Content-Type: {content_type}\r\n"), body);
 }
@@ -174,8 +178,8 @@ pub(crate) fn respond_with(out: &mut Vec<u8>, status: u16, headers: &str, body: 
     out.extend_from_slice(body);
 }
 
-/// Cycles, spellings of one URL, fragments, other schemes, a broken link.
-fn honest(path: &str) -> Option<String> {
+/// The pages below `/web/`: cycles, spellings of one URL, fragments, other schemes, a broken link.
+fn ordinary(path: &str) -> Option<String> {
     let page = match path {
         "/web/" => {
             "<a href=a>a</a> <a href='b/'>b</a> <a href='#top'>top</a> <a href='/web/a#x'>x</a>
@@ -195,8 +199,8 @@ fn honest(path: &str) -> Option<String> {
     Some(page.to_owned())
 }
 
-/// Every page of [`honest`], and the one it misses, by the links it takes to get there.
-pub(crate) const HONEST: [(u32, &str); 9] = [
+/// Every page of [`ordinary`] and the missing one, with the number of links from `/web/`.
+pub(crate) const ORDINARY: [(u32, &str); 9] = [
     (0, "/web/"),
     (1, "/web/a"),
     (1, "/web/b/"),
@@ -209,8 +213,8 @@ pub(crate) const HONEST: [(u32, &str); 9] = [
 ];
 
 /// A page of about SIZE bytes with ten links, which together reach all N pages.
-fn bench(which: &str, out: &mut Vec<u8>) {
-    let mut numbers = which.split('/').map(|n| n.parse().unwrap_or(0_usize));
+fn bench(numbers: &str, out: &mut Vec<u8>) {
+    let mut numbers = numbers.split('/').map(|n| n.parse().unwrap_or(0_usize));
     let mut number = || numbers.next().unwrap_or(0);
     let (n, size, ms, i) = (number().max(1), number(), number(), number());
     if ms > 0 {

@@ -1,4 +1,4 @@
-//! 8.4.4 cake: the assembly line, measured with real threads and compared with a virtual one.
+//! 8.4.4 cake: an assembly line of threads, measured and compared with a simulation.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,9 +8,9 @@ use std::{fs, mem, thread};
 use anyhow::Context;
 use crossbeam::channel::{self, Receiver};
 use threadbare::cli;
-use threadbare::engines::cake::lab::{self, Method, Trial};
+use threadbare::engines::cake::experiment::{self, Measurement, Method};
 use threadbare::engines::cake::record::{self, Record};
-use threadbare::engines::cake::{Act, Error, Event, Shop, draw, report, settings, table};
+use threadbare::engines::cake::{Error, Event, EventKind, Shop, draw, report, settings, table};
 use threadbare::fs::atomic;
 use threadbare::machine::cpu;
 
@@ -19,8 +19,8 @@ use args::{Cli, Command, GO_FLAGS, MethodArgs, ShopArgs};
 #[path = "cake/args.rs"]
 mod args;
 
-/// Events in flight between the cooks and whoever prints them.
-const EVENTS: usize = 1_024;
+/// Events in flight between the cooks and the thread that prints them.
+const EVENTS_IN_FLIGHT: usize = 1_024;
 
 fn main() -> ExitCode {
     cli::run(GO_FLAGS, |args: Cli| match run(&args) {
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
             cli::warn(&err);
             Ok(ExitCode::from(2))
         }
-        done => done.map(|()| ExitCode::SUCCESS),
+        result => result.map(|()| ExitCode::SUCCESS),
     })
 }
 
@@ -48,39 +48,39 @@ fn run(args: &Cli) -> anyhow::Result<()> {
 }
 
 fn one_shop(shop: &Shop, method: Method, args: &Cli) -> anyhow::Result<()> {
-    let trial = measure(shop, method, args.verbose)?;
+    let measured = measure(shop, method, args.verbose)?;
     if args.output.json {
-        return print_json(&[Record::new("shop", &trial)]);
+        return print_json(&[Record::new("shop", &measured)]);
     }
-    Ok(write!(cli::stdout(), "{}", table::details(&trial))?)
+    Ok(write!(cli::stdout(), "{}", table::details(&measured))?)
 }
 
 fn six_settings(method: Method, args: &Cli) -> anyhow::Result<()> {
     let settings = settings(args.method.seed);
-    settings.iter().try_for_each(|setting| lab::check(&setting.shop, method))?;
+    settings.iter().try_for_each(|setting| experiment::check(&setting.shop, method))?;
     let mut out = cli::stdout();
-    let stream = !args.verbose && !args.output.json;
-    let head = table::head(&settings[0].shop, method.days);
-    if stream {
-        write!(out, "{head}")?;
+    let prints_rows = !args.verbose && !args.output.json; // as soon as each is measured
+    let header = table::header(&settings[0].shop, method.repetitions);
+    if prints_rows {
+        write!(out, "{header}")?;
     }
-    let mut trials = Vec::new();
+    let mut measurements = Vec::new();
     for setting in &settings {
-        let trial = measure(&setting.shop, method, args.verbose)?;
-        if stream {
-            write!(out, "{}", table::row(setting, &trial))?;
+        let measured = measure(&setting.shop, method, args.verbose)?;
+        if prints_rows {
+            write!(out, "{}", table::row(setting, &measured))?;
         }
-        trials.push(trial);
+        measurements.push(measured);
     }
-    let done = || settings.iter().zip(&trials);
+    let results = || settings.iter().zip(&measurements);
     if args.output.json {
-        return print_json(&done().map(|(s, t)| Record::new(s.name, t)).collect::<Vec<_>>());
+        return print_json(&results().map(|(s, m)| Record::new(s.name, m)).collect::<Vec<_>>());
     }
-    if !stream {
-        let rows: String = done().map(|(setting, trial)| table::row(setting, trial)).collect();
-        write!(out, "{head}{rows}")?;
+    if !prints_rows {
+        let rows: String = results().map(|(s, m)| table::row(s, m)).collect();
+        write!(out, "{header}{rows}")?;
     }
-    Ok(write!(out, "{}", table::foot(cpu::n_cpus(), cpu::load_average()))?)
+    Ok(write!(out, "{}", table::footer(cpu::n_cpus(), cpu::load_average()))?)
 }
 
 fn print_json(records: &[Record]) -> anyhow::Result<()> {
@@ -95,9 +95,9 @@ fn sweep(
     json: bool,
 ) -> anyhow::Result<()> {
     let mut stdout = cli::stdout();
-    let mut head = table::sweep_head(shop);
-    let points = lab::sweep(shop, ranges, method, |point| {
-        let row = mem::take(&mut head) + &table::sweep_row(point);
+    let mut header = table::sweep_header(shop);
+    let points = experiment::sweep(shop, ranges, method, |point| {
+        let row = mem::take(&mut header) + &table::sweep_row(point);
         if !json {
             write!(stdout, "{row}")?;
         }
@@ -112,15 +112,16 @@ fn sweep(
 
 fn timeline(svg: &Path, shop: &ShopArgs, args: &MethodArgs) -> anyhow::Result<()> {
     let shop = shop.shop_or_book(args.seed);
-    let events = lab::events(&shop, Method { engine: args.engine, work: args.work, days: 1 })?;
-    let figure = draw::timeline(&table::describe(&shop), &shop, &events)?;
-    Ok(atomic::write(svg, figure.as_bytes())?)
+    let method = Method { engine: args.engine, work: args.work, repetitions: 1 };
+    let events = experiment::events(&shop, method)?;
+    let chart = draw::timeline(&table::describe(&shop), &shop, &events)?;
+    Ok(atomic::write(svg, chart.as_bytes())?)
 }
 
 fn report(dir: &Path, args: &MethodArgs) -> anyhow::Result<()> {
     fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
     let machine = report::Machine { n_cpus: cpu::n_cpus(), load: cpu::load_average() };
-    let progress = |what: &str| cli::warn(&format!("measuring {what}"));
+    let progress = |experiment: &str| cli::warn(&format!("measuring {experiment}"));
     for file in report::run(args.seed, args.engine, args.work, &machine, progress)? {
         save(dir, &file.name, &file.contents)?;
     }
@@ -131,26 +132,26 @@ fn save(dir: &Path, name: &str, contents: &str) -> anyhow::Result<()> {
     Ok(atomic::write(&dir.join(name), contents.as_bytes())?)
 }
 
-/// Runs an experiment; with `verbose`, prints its events while they happen.
-fn measure(shop: &Shop, method: Method, verbose: bool) -> anyhow::Result<Trial> {
+/// Runs an experiment; with `verbose`, prints its events as they happen.
+fn measure(shop: &Shop, method: Method, verbose: bool) -> anyhow::Result<Measurement> {
     if !verbose {
-        return Ok(lab::run(shop, method, None)?);
+        return Ok(experiment::run(shop, method, None)?);
     }
     thread::scope(|scope| {
-        let (events, happened) = channel::bounded(EVENTS);
-        let trial = scope.spawn(move || lab::run(shop, method, Some(&events)));
-        print(shop, happened)?; // with stdout gone this drops `happened`: the cooks stop
-        Ok(trial.join().expect("the laboratory panicked")?)
+        let (events_tx, events_rx) = channel::bounded(EVENTS_IN_FLIGHT);
+        let run = scope.spawn(move || experiment::run(shop, method, Some(&events_tx)));
+        print_events(shop, events_rx)?; // an error drops `events_rx`, which cancels the run
+        Ok(run.join().expect("the experiment panicked")?)
     })
 }
 
-fn print(shop: &Shop, happened: Receiver<Event>) -> anyhow::Result<()> {
+fn print_events(shop: &Shop, events: Receiver<Event>) -> anyhow::Result<()> {
     let last = shop.stages.len() - 1;
     let mut out = cli::stdout();
-    for Event { cook: (stage, _), cake, act, .. } in happened {
-        match act {
-            Act::Took => writeln!(out, "{} {cake}", shop.stages[stage].name)?,
-            Act::Completed if stage == last => writeln!(out, "finished {cake}")?,
+    for Event { cook: (stage, _), cake, kind, .. } in events {
+        match kind {
+            EventKind::Started => writeln!(out, "{} {cake}", shop.stages[stage].name)?,
+            EventKind::Finished if stage == last => writeln!(out, "finished {cake}")?,
             _ => (),
         }
     }

@@ -1,4 +1,4 @@
-//! 8.10 chat: a chat server for ten thousand clients, on threads.
+//! 8.10 chat: a chat server for ten thousand clients on threads.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -14,38 +14,38 @@ use jiff::Zoned;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use threadbare::cli;
-use threadbare::engines::chat::{self, Counters, Notice, Options};
-use threadbare::net;
-use threadbare::net::Listener;
+use threadbare::engines::chat::{self, Counters, LogEvent, Options};
+use threadbare::net::{self, Listener};
 use threadbare::threads;
 
-/// Notices on their way to the log file; a slow disk must not hold up the chat.
-const NOTICES: usize = 65_536;
+/// Capacity of the queue to the log file: a slow disk must not delay the chat.
+const LOG_EVENTS_MAX: usize = 65_536;
 
 const GO_FLAGS: &[&str] = &["port", "bind", "names", "idle", "flood", "per-address"];
 
-/// A chat server: who joins is asked for a name, then everyone hears everyone. /help lists the
-/// commands.
+/// Run a chat server
 ///
-/// SIGINT and SIGTERM tell everyone and end it; SIGUSR1 prints counters on stderr.
+/// Each client is asked for a name, and then receives every line that anyone in its room sends.
+/// Clients type /help for a list of commands. On SIGINT and SIGTERM the server notifies its clients
+/// and exits; on SIGUSR1 it prints counters to stderr.
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
     listen: cli::Listen,
-    /// Ask for names; =false lets clients go by their addresses, without commands
+    /// Ask clients for a name; with =false they are called by their addresses and have no commands
     #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
           default_missing_value = "true", require_equals = true)]
     names: bool,
-    /// Hang up on who says nothing for so long; 0 for never
+    /// Disconnect clients that send no line for this long (0 = never)
     #[arg(long, default_value = "5m", value_parser = cli::duration)]
     idle: Duration,
-    /// Lines a second a client may send in the long run, a thousand at once; 0 for any number
+    /// Maximum number of lines per second from one client, after a burst of 1000 (0 = unlimited)
     #[arg(long, default_value_t = 50)]
     flood: u32,
-    /// Connections from one address, loopback apart; 0 for any number
+    /// Maximum number of connections from one address except loopback (0 = unlimited)
     #[arg(long, default_value_t = 64)]
     per_address: usize,
-    /// Append to this file who came and went
+    /// Append arrivals, departures and changes of name to this file
     #[arg(long, value_name = "FILE")]
     log_file: Option<PathBuf>,
 }
@@ -57,15 +57,15 @@ fn main() -> ExitCode {
         let listener = net::listen(&args.listen.addr(), 1)?;
         let options = args.options();
         let counters = Counters::default();
-        let (notices, taken) = log.as_ref().map(|_| bounded(NOTICES)).unzip();
+        let (events_tx, events) = log.as_ref().map(|_| bounded(LOG_EVENTS_MAX)).unzip();
         let handle = signals.handle();
         thread::scope(|scope| {
-            scope.spawn(|| obey(&mut signals, &listener, &counters));
+            scope.spawn(|| handle_signals(&mut signals, &listener, &counters));
             let logger =
-                taken.zip(log).map(|(taken, log)| scope.spawn(move || write_log(&taken, log)));
-            chat::serve(&listener, &options, &counters, notices.as_ref());
+                events.zip(log).map(|(events, log)| scope.spawn(move || write_log(&events, log)));
+            chat::serve(&listener, &options, &counters, events_tx.as_ref());
             handle.close();
-            drop(notices); // the logger has written all
+            drop(events_tx); // ends the logger once it has written all events
             logger.map_or(Ok(()), |logger| logger.join().expect("the logger panicked"))
         })
     })
@@ -78,17 +78,17 @@ impl Cli {
     }
 }
 
-fn obey(signals: &mut Signals, listener: &Listener, counters: &Counters) {
+fn handle_signals(signals: &mut Signals, listener: &Listener, counters: &Counters) {
     for signal in signals.forever() {
         if signal == SIGUSR1 {
-            tell(counters);
+            print_counters(counters);
         } else {
             listener.shutdown();
         }
     }
 }
 
-fn tell(counters: &Counters) {
+fn print_counters(counters: &Counters) {
     let now = counters.now();
     cli::warn(&format!(
         "clients {}, delivered {}, dropped {}, evicted {}, threads {}",
@@ -101,13 +101,13 @@ fn open(path: &Path) -> anyhow::Result<File> {
     file.with_context(|| path.display().to_string())
 }
 
-fn write_log(notices: &Receiver<Notice>, mut file: File) -> anyhow::Result<()> {
-    while let Ok(notice) = threads::recv(notices) {
-        let line = match notice {
-            Notice::Arrived(name) => format!("{name} has arrived"),
-            Notice::Renamed(old, new) => format!("{old} is now {new}"),
-            Notice::Left(name) => format!("{name} has left"),
-            Notice::Evicted(addr) => format!("{addr} does not read and was hung up on"),
+fn write_log(events: &Receiver<LogEvent>, mut file: File) -> anyhow::Result<()> {
+    while let Ok(event) = threads::recv(events) {
+        let line = match event {
+            LogEvent::Arrived(name) => format!("{name} has arrived"),
+            LogEvent::Renamed(old, new) => format!("{old} is now {new}"),
+            LogEvent::Left(name) => format!("{name} has left"),
+            LogEvent::Evicted(addr) => format!("{addr} was disconnected because it did not read"),
         };
         let now = Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
         file.write_all(format!("{now} {line}\n").as_bytes()).context("log file")?;

@@ -1,32 +1,32 @@
-//! 8.2 clock: the time, once a second, for whoever connects.
+//! 8.2 clock: a server that sends the time to its clients once per second.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use jiff::tz::TimeZone;
 use threadbare::cli;
-use threadbare::engines::clock::{self, Face, Format};
+use threadbare::engines::clock::{self, Pattern, TimeFormat};
 
-/// A clock server: each client gets the time at once, and then every second.
+/// Serve the time over TCP: each client gets a line at once and then one per second.
 ///
-/// SIGINT and SIGTERM end it; its clients read the end of the stream.
+/// SIGINT and SIGTERM close all connections gracefully and end the server.
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
     listen: cli::Listen,
-    /// Time zone, as in Asia/Tokyo [default: TZ, or the system's]
+    /// Show the time in this zone, such as Asia/Tokyo [default: TZ, or the system's zone]
     #[arg(long, value_name = "NAME", value_parser = zone)]
     tz: Option<TimeZone>,
-    /// What a line looks like, as for strftime
-    #[arg(long, default_value = "%H:%M:%S", value_parser = Format::new)]
-    format: Format,
+    /// Format lines like strftime
+    #[arg(long, default_value = "%H:%M:%S", value_parser = Pattern::new)]
+    format: Pattern,
 }
 
 fn main() -> ExitCode {
     cli::run(&["port", "bind", "tz", "format"], |args: Cli| {
         let zone = args.tz.map_or_else(cli::time_zone, Ok)?;
-        let face = Face::new(zone, args.format);
-        cli::serve(&args.listen, 0, |listener| clock::serve(listener, &face))
+        let format = TimeFormat::new(zone, args.format);
+        cli::serve(&args.listen, 0, |listener| clock::serve(listener, &format))
     })
 }
 

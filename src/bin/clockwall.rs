@@ -1,4 +1,4 @@
-//! 8.2, exercise 8.1 clockwall: what time it is everywhere.
+//! 8.2, exercise 8.1 clockwall: shows the times of several clock servers.
 
 use std::io::{IsTerminal, Write, stdout};
 use std::process::ExitCode;
@@ -15,84 +15,88 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli::{self, Unbuffered};
-use threadbare::engines::clockwall::{self, Board, Event, News, Source};
+use threadbare::engines::clockwall::{self, ClockTable, Event, EventKind, Source};
 use threadbare::text::printable::Escaped;
 
-/// Ages are counted in seconds, so that is how often the table is drawn at least; and at most:
-const REDRAW: Duration = Duration::from_secs(1);
-const REDRAW_MIN: Duration = Duration::from_millis(50);
-/// Hides the cursor and does not wrap lines; and what undoes it.
+/// The table is redrawn at least this often, because it shows ages in seconds.
+const REDRAW_INTERVAL_MAX: Duration = Duration::from_secs(1);
+/// The table is redrawn at most this often, however many events there are.
+const REDRAW_INTERVAL_MIN: Duration = Duration::from_millis(50);
+/// Hides the cursor and turns line wrapping off.
 const ENTER: &str = "\x1b[?25l\x1b[?7l";
+/// Restores colours, line wrapping and the cursor.
 const LEAVE: &str = "\x1b[0m\x1b[?7h\x1b[?25h";
 
-/// Shows what several clock servers say: a live table on a terminal, plain lines into a pipe.
+/// Show the times of several clock servers: a live table on a terminal, plain lines in a pipe.
 ///
-/// Lost servers are dialled again and again; what is stale is dim. The offset is to this machine's
-/// time of day (TZ, or the system's zone). ^C ends it.
+/// Lost connections are retried for ever; stale times are dim. Offsets are relative to this
+/// machine's time of day (TZ, or the system's zone). Ctrl-C ends the program.
 #[derive(Parser)]
 struct Cli {
-    /// Clocks to follow, as in NewYork=localhost:8010 London=localhost:8020
+    /// Follow these clocks, for example NewYork=localhost:8010 London=localhost:8020
     #[arg(required = true, value_name = "NAME=HOST:PORT")]
     clocks: Vec<Source>,
 }
 
 fn main() -> ExitCode {
     cli::run(&[], |args: Cli| {
-        let news = clockwall::follow(&args.clocks, &cli::time_zone()?).context("threads")?;
-        if stdout().is_terminal() { table(&args.clocks, &news) } else { lines(&args.clocks, &news) }
+        let clocks = &args.clocks;
+        let events = clockwall::follow(clocks, &cli::time_zone()?).context("threads")?;
+        if stdout().is_terminal() { show_table(clocks, &events) } else { print(clocks, &events) }
     })
 }
 
-/// A line for every time; troubles go to stderr when they begin.
-fn lines(clocks: &[Source], news: &Receiver<Event>) -> anyhow::Result<()> {
-    let mut troubles = vec![None; clocks.len()];
-    for Event { nth, news } in news {
-        let name = Escaped(clocks[nth].name());
-        let trouble = match news {
-            News::Dialling | News::Connected => continue,
-            News::Time(time, offset) => {
+/// Prints one line per time to stdout. A problem of a clock goes to stderr when it begins.
+fn print(clocks: &[Source], events: &Receiver<Event>) -> anyhow::Result<()> {
+    let mut problems = vec![None; clocks.len()];
+    for Event { index, kind } in events {
+        let name = Escaped(clocks[index].name());
+        let problem = match kind {
+            EventKind::Connecting | EventKind::Connected => continue,
+            EventKind::Time(time, offset) => {
                 writeln!(cli::stdout(), "{name} {time} {offset}")?;
                 None
             }
-            News::Garbage(text) => Some(format!("no clock: {text}")),
-            News::Lost(why, _) => Some(why),
+            EventKind::NoTime(text) => Some(format!("no clock: {text}")),
+            EventKind::Lost(reason, _) => Some(reason),
         };
-        if let Some(trouble) = trouble.as_ref().filter(|_| troubles[nth] != trouble) {
-            cli::warn(&format!("{name}: {trouble}"));
+        if let Some(problem) = problem.as_ref().filter(|_| problems[index] != problem) {
+            cli::warn(&format!("{name}: {problem}"));
         }
-        troubles[nth] = trouble;
+        problems[index] = problem;
     }
     Ok(())
 }
 
-fn table(clocks: &[Source], news: &Receiver<Event>) -> anyhow::Result<()> {
-    let is_fresh = Arc::new(AtomicBool::new(true));
-    obey_signals(Arc::clone(&is_fresh))?;
-    let mut screen = Screen { n_lines: 0, is_fresh };
-    let mut board = Board::new(clocks);
+/// Shows a table and redraws it after events, and once per second.
+fn show_table(clocks: &[Source], events: &Receiver<Event>) -> anyhow::Result<()> {
+    let needs_setup = Arc::new(AtomicBool::new(true));
+    handle_signals(Arc::clone(&needs_setup))?;
+    let mut screen = Screen { n_lines: 0, needs_setup };
+    let mut table = ClockTable::new(clocks);
     loop {
-        screen.draw(&board)?;
-        let (drawn, mut wait) = (Instant::now(), REDRAW);
-        // The first news has the table drawn soon, and not more often however many there are.
+        screen.draw(&table)?;
+        let (drawn, mut wait) = (Instant::now(), REDRAW_INTERVAL_MAX);
+        // The first event shortens the wait; those that arrive until its end are drawn together.
         while !wait.is_zero() {
-            match news.recv_timeout(wait) {
-                Ok(event) => board.apply(event, Instant::now()),
+            match events.recv_timeout(wait) {
+                Ok(event) => table.apply(event, Instant::now()),
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
-            wait = REDRAW_MIN.saturating_sub(drawn.elapsed());
+            wait = REDRAW_INTERVAL_MIN.saturating_sub(drawn.elapsed());
         }
     }
 }
 
-/// The terminal is left as it was found, whatever ends or stops us.
-fn obey_signals(is_fresh: Arc<AtomicBool>) -> anyhow::Result<()> {
+/// Restores the terminal before a signal ends or stops the program.
+fn handle_signals(needs_setup: Arc<AtomicBool>) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGTSTP])?;
     thread::spawn(move || {
         for signal in signals.forever() {
-            _ = Unbuffered.write_all(LEAVE.as_bytes()); // it may be gone
-            _ = emulate_default_handler(signal); // returns when a stopped program goes on
-            is_fresh.store(true, Ordering::Release);
+            _ = Unbuffered.write_all(LEAVE.as_bytes()); // the terminal may be gone
+            _ = emulate_default_handler(signal); // returns when a stopped program is continued
+            needs_setup.store(true, Ordering::Release);
         }
     });
     Ok(())
@@ -100,18 +104,19 @@ fn obey_signals(is_fresh: Arc<AtomicBool>) -> anyhow::Result<()> {
 
 struct Screen {
     n_lines: usize,
-    /// The table is not there, or not where it was.
-    is_fresh: Arc<AtomicBool>,
+    /// Whether the terminal has to be set up and the table drawn on new lines: at the start, and
+    /// after the program was stopped and continued.
+    needs_setup: Arc<AtomicBool>,
 }
 
 impl Screen {
-    /// Draws over what was drawn before, in one write.
-    fn draw(&mut self, board: &Board) -> anyhow::Result<()> {
+    /// Draws the table over the last one, in one write.
+    fn draw(&mut self, table: &ClockTable) -> anyhow::Result<()> {
         let size = tcgetwinsize(stdout()).ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
         let (width, height) = size.map_or((80, 24), |size| (size.ws_col, size.ws_row));
-        let lines = board.draw(Instant::now(), width.into(), height.into());
+        let lines = table.draw(Instant::now(), width.into(), height.into());
         let mut frame = String::new();
-        if self.is_fresh.swap(false, Ordering::AcqRel) {
+        if self.needs_setup.swap(false, Ordering::AcqRel) {
             frame.push_str(ENTER);
         } else {
             frame += &up(self.n_lines);
@@ -125,13 +130,13 @@ impl Screen {
     }
 }
 
-/// Moves the cursor up so many lines.
+/// The control sequence that moves the cursor up by `n_lines`.
 fn up(n_lines: usize) -> String {
     format!("\x1b[{n_lines}A")
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        _ = Unbuffered.write_all(LEAVE.as_bytes()); // it may be gone
+        _ = Unbuffered.write_all(LEAVE.as_bytes()); // the terminal may be gone
     }
 }

@@ -1,4 +1,4 @@
-//! 8.6 crawl: prints a site's pages, checks its links, copies it.
+//! 8.6, 8.7 crawl: prints the pages of a web site, checks its links, or copies it.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli::{self, Urls};
-use threadbare::engines::crawl::check::{self, Broken};
+use threadbare::engines::crawl::check::{self, BrokenLink};
 use threadbare::engines::crawl::mirror::{self, File};
 use threadbare::engines::crawl::{self, Crawl, Options, Page, Summary};
 use threadbare::text::printable::Escaped;
@@ -23,7 +23,7 @@ mod args;
 mod records;
 
 use args::{Cli, Command, Flags};
-use records::{BrokenRecord, FileRecord, Record};
+use records::{BrokenRecord, FileRecord, PageRecord};
 
 const GO_FLAGS: &[&str] = &["depth"];
 
@@ -35,26 +35,26 @@ fn main() -> ExitCode {
     })
 }
 
-/// `crawl URL…`
+/// `crawl URL…`: prints the pages.
 fn pages(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
     let mut records = flags.records();
     let crawl = crawl(urls, &flags.options(), &mut |page| {
         let is_fetched = page.error.is_none() && page.redirect.is_none();
-        records.write(&Record::new(page), || is_fetched.then(|| page.url.to_string()))
+        records.write(&PageRecord::new(page), || is_fetched.then(|| page.url.to_string()))
     })?;
     records.flush()?;
     Ok(finish(flags, &crawl, crawl.summary.n_failed > 0))
 }
 
-/// `crawl check URL…`
+/// `crawl check URL…`: prints the broken links.
 fn check(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
-    let options = Options { remember: true, ..flags.options() };
+    let options = Options { keep_links: true, ..flags.options() };
     let crawl = crawl(urls, &options, &mut |_| Ok(()))?;
-    let broken = check::broken(&crawl);
+    let broken = check::broken_links(&crawl);
     let mut records = flags.records();
     for (page, links) in &broken {
-        let mut heading = format!("{}\n", page.as_deref().unwrap_or("given to start from"));
-        for Broken { url, reason } in links {
+        let mut heading = format!("{}\n", page.as_deref().unwrap_or("start URLs"));
+        for BrokenLink { url, reason } in links {
             let record = BrokenRecord { page: page.as_deref(), url, reason };
             let heading = std::mem::take(&mut heading);
             let text = || Some(format!("{heading}    {url}: {}", Escaped(reason)));
@@ -65,11 +65,12 @@ fn check(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
     Ok(finish(flags, &crawl, !broken.is_empty()))
 }
 
-/// `crawl mirror DIR URL…`
+/// `crawl mirror DIR URL…`: copies the pages.
 fn mirror(dir: &Path, urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
-    let (crawl, files) = watched(&flags.options(), &mut |_| Ok(()), |options, done, report| {
-        Ok(mirror::run(dir, &urls.urls, options, done, report)?)
-    })?;
+    let (crawl, files) =
+        with_progress(&flags.options(), &mut |_| Ok(()), |options, done, report| {
+            Ok(mirror::run(dir, &urls.urls, options, done, report)?)
+        })?;
     let mut records = flags.records();
     let mut failed = crawl.summary.n_failed > 0;
     for File { url, path, error } in &files {
@@ -85,21 +86,22 @@ fn mirror(dir: &Path, urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
     Ok(finish(flags, &crawl, failed))
 }
 
+/// Crawls and calls `each` with every page that is done.
 fn crawl(
     urls: &Urls,
     options: &Options,
     each: &mut dyn FnMut(&Page) -> anyhow::Result<()>,
 ) -> anyhow::Result<Crawl> {
-    watched(options, each, |options, done, report| {
+    with_progress(options, each, |options, done, report| {
         Ok(crawl::run(&urls.urls, options, done, report)?)
     })
 }
 
-/// Who is told of pages as they are done.
+/// Called with pages as they are done; false ends the crawl.
 type Report<'a> = &'a mut dyn FnMut(&[Page], &Summary) -> bool;
 
-/// Runs `work` with progress on a terminal and an end by signal.
-fn watched<T>(
+/// Runs `work` with a progress line on a terminal; a signal cancels it.
+fn with_progress<T>(
     options: &Options,
     each: &mut dyn FnMut(&Page) -> anyhow::Result<()>,
     work: impl FnOnce(&Options, &Receiver<()>, Report<'_>) -> anyhow::Result<T>,
@@ -109,10 +111,10 @@ fn watched<T>(
     let mut outcome = Ok(());
     let result = work(options, &done, &mut |pages, summary| {
         outcome = pages.iter().try_for_each(|page| {
-            tell(page, options, &progress);
+            warn(page, options, &progress);
             each(page)
         });
-        progress.set_message(line(summary));
+        progress.set_message(progress_line(summary));
         outcome.is_ok()
     });
     progress.finish_and_clear();
@@ -120,10 +122,10 @@ fn watched<T>(
     result
 }
 
-/// What went wrong, on stderr; `check` prints it later, with the pages that refer to it.
-fn tell(page: &Page, options: &Options, progress: &ProgressBar) {
+/// Prints what went wrong to stderr. `check` reports errors later, by the page with the link.
+fn warn(page: &Page, options: &Options, progress: &ProgressBar) {
     progress.suspend(|| {
-        if let Some(error) = page.error.as_ref().filter(|_| !options.remember) {
+        if let Some(error) = page.error.as_ref().filter(|_| !options.keep_links) {
             cli::warn(&format!("{}: {error}", page.url));
         }
         if page.n_too_long > 0 {
@@ -132,26 +134,26 @@ fn tell(page: &Page, options: &Options, progress: &ProgressBar) {
     });
 }
 
-/// A channel that is closed by the first SIGINT or SIGTERM. The second ends the process at once.
+/// A channel that the first SIGINT or SIGTERM closes. The second signal ends the process at once.
 fn signals() -> anyhow::Result<Receiver<()>> {
-    let (cancel, done) = channel::bounded(0);
+    let (cancel_tx, cancel_rx) = channel::bounded(0);
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     thread::spawn(move || {
-        let mut cancel = Some(cancel);
+        let mut cancel_tx = Some(cancel_tx);
         for signal in signals.forever() {
             SIGNAL.store(signal, Ordering::Relaxed);
-            if cancel.take().is_none() {
+            if cancel_tx.take().is_none() {
                 _ = emulate_default_handler(signal);
             }
         }
     });
-    Ok(done)
+    Ok(cancel_rx)
 }
 
-/// The signal that came, or 0.
+/// The number of the signal received, or 0.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
-/// A line of progress where someone is watching and the pages themselves go elsewhere.
+/// A progress line, if stderr is a terminal and stdout is not.
 fn progress() -> ProgressBar {
     if std::io::stdout().is_terminal() || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -160,16 +162,16 @@ fn progress() -> ProgressBar {
     ProgressBar::new_spinner().with_style(style)
 }
 
-fn line(summary: &Summary) -> String {
+fn progress_line(summary: &Summary) -> String {
     let Summary { n_pages, n_failed, n_waiting, .. } = summary;
     format!("{n_pages} pages, {n_waiting} waiting, {n_failed} failed")
 }
 
-/// The last words, and the exit status.
+/// Prints warnings and statistics. Returns the exit status, or dies by the signal received.
 fn finish(flags: &Flags, crawl: &Crawl, failed: bool) -> ExitCode {
     let summary = &crawl.summary;
     if summary.is_limited {
-        cli::warn(&format!("not all was fetched: --max-pages is {}", flags.what.max_pages));
+        cli::warn(&format!("stopped at the limit: --max-pages is {}", flags.selection.max_pages));
     }
     if flags.output.stats {
         let Summary { n_pages, n_failed, n_forbidden, n_bytes, time, .. } = *summary;

@@ -1,4 +1,4 @@
-//! 8.2 ftpd: a concurrent FTP server (ex. 8.2), on threads.
+//! 8.2 ftpd: a concurrent FTP server with TLS (ex. 8.2).
 
 use std::fs;
 use std::io::{self, BufRead, Write};
@@ -44,87 +44,88 @@ const GO_FLAGS: &[&str] = &[
     "drain",
 ];
 
-/// An FTP server: DIR, to be read by anyone on this machine, unless more is said.
+/// Serve a directory over FTP.
 ///
-/// SIGINT and SIGTERM end it: idle sessions at once, transfers when they are done or --drain is
-/// over. --log info gives a line a session and transfer.
+/// By default, anonymous users of this machine can read DIR. On SIGINT or SIGTERM, the server closes
+/// idle sessions, waits up to --drain for running transfers, and exits. `--log info` writes one line
+/// per session and transfer to stderr.
 #[derive(Parser)]
-#[allow(clippy::struct_excessive_bools, reason = "they are the switches there are")]
+#[allow(clippy::struct_excessive_bools, reason = "one per command-line switch")]
 struct Cli {
-    /// The directory to serve; nothing outside it can be reached
+    /// Directory to serve; clients cannot reach anything outside it
     #[arg(required_unless_present = "hash_password")]
     dir: Option<PathBuf>,
-    /// Port to listen on; 0 lets the system choose one
+    /// Port to listen on (0 = chosen by the system)
     #[arg(long, default_value_t = 2121)]
     port: u16,
-    /// Address to listen on; 0.0.0.0 or :: for every interface
+    /// Address to listen on (0.0.0.0 or :: = every interface)
     #[arg(long, default_value = "127.0.0.1")]
     bind: String,
-    /// Let clients change files
+    /// Allow clients to upload, rename and delete files
     #[arg(long)]
     writable: bool,
-    /// A user, whose password is in --password-file; then anonymous is off
+    /// Add a user with the password in --password-file, and disable anonymous logins
     #[arg(long, value_name = "NAME", requires = "password_file")]
     user: Option<String>,
-    /// File whose first line is the password of --user
+    /// Read the password of --user from the first line of FILE
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
-    /// Users, as lines NAME:HASH, NAME:HASH:ro or NAME:HASH:rw; then anonymous is off
+    /// Add the users in FILE, lines NAME:HASH[:ro|rw], and disable anonymous logins
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
-    /// Let anonymous in beside users
+    /// Allow anonymous logins in addition to users
     #[arg(long)]
     anonymous: bool,
-    /// Let anonymous write from other machines too, with --writable
+    /// Allow anonymous users on other machines to write too (with --writable)
     #[arg(long)]
     anonymous_writable: bool,
-    /// Print the HASH of the password on stdin, and do nothing else
+    /// Print the HASH of the password on stdin for --users, and exit
     #[arg(long)]
     hash_password: bool,
-    /// Offer TLS with this chain of certificates and this key, both PEM
+    /// Offer TLS with this certificate chain and private key, both in PEM
     #[arg(long, num_args = 2, value_names = ["CERT", "KEY"])]
     tls: Vec<PathBuf>,
-    /// Refuse what is not TLS
+    /// Refuse logins and transfers without TLS
     #[arg(long, requires = "tls")]
     require_tls: bool,
-    /// Take data connections that do not resume the session's TLS session: rclone's, where it logs
-    /// in more than once
+    /// Accept data connections that do not resume the TLS session of their control connection (rclone
+    /// with concurrent logins needs it)
     #[arg(long, requires = "tls")]
     no_tls_resume: bool,
-    /// First and last port for passive data connections, as in 40000-40100
+    /// Use only these ports for passive data connections, e.g. 40000-40100
     #[arg(long, value_name = "A-B", value_parser = ports)]
     passive_ports: Option<(u16, u16)>,
-    /// What PASV says in place of our address, for clients beyond NAT
+    /// Announce this address in replies to PASV, for servers behind NAT
     #[arg(long, value_name = "IPV4")]
     public_address: Option<Ipv4Addr>,
-    /// Sessions at once; 0 for as many as the machine has room for
+    /// Maximum number of concurrent sessions (0 = as many as the machine has room for)
     #[arg(long, default_value_t = 0)]
     sessions: usize,
-    /// Sessions from one address; 0 for any number
+    /// Maximum number of concurrent sessions from one IP address (0 = unlimited)
     #[arg(long, default_value_t = 1000)]
     per_address: usize,
-    /// Bytes of a command line
+    /// Maximum length of a command line, in bytes
     #[arg(long, default_value_t = 8192)]
     line_max: usize,
-    /// Wrong passwords before a session ends
+    /// Close a session after this many failed logins
     #[arg(long, default_value_t = 3)]
     tries: usize,
-    /// How long a wrong password takes
+    /// Delay the reply to a failed login by this long
     #[arg(long, default_value = "1s", value_parser = cli::duration)]
     login_delay: Duration,
-    /// Passwords checked at once, each with 19 MiB
+    /// Maximum number of passwords verified at the same time, 19 MiB each
     #[arg(long, default_value_t = 4)]
     hashing: usize,
-    /// How long a session may be without a command
+    /// Close sessions that send no command for this long
     #[arg(long, default_value = "5m", value_parser = cli::duration)]
     idle: Duration,
-    /// How long a data connection may take to come, or stand still
+    /// Abort transfers whose data connection does not open, or makes no progress, for this long
     #[arg(long, default_value = "1m", value_parser = cli::duration)]
     data_timeout: Duration,
-    /// Entries in one listing
+    /// Maximum number of entries in one listing
     #[arg(long, default_value_t = 100_000)]
     list_max: usize,
-    /// How long transfers may go on after SIGINT or SIGTERM
+    /// Let running transfers continue for this long after SIGINT or SIGTERM
     #[arg(long, default_value = "10s", value_parser = cli::duration)]
     drain: Duration,
 }
@@ -134,14 +135,16 @@ fn main() -> ExitCode {
         if args.hash_password {
             return print_hash();
         }
-        let dir = args.dir.as_deref().context("which directory?")?;
+        let dir = args.dir.as_deref().context("missing argument DIR")?;
         let jail = Jail::new(dir).with_context(|| dir.display().to_string())?;
         let (users, options) = (args.accounts()?, args.options()?);
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
         let listen = cli::Listen { port: args.port, bind: args.bind.clone() };
         let listener = net::listen(&listen.addr(), 2)?;
         if args.writable && args.anonymous_rights() == Some(Rights::Read) {
-            cli::warn("anonymous may only read: --anonymous-writable lets other machines write");
+            cli::warn(
+                "anonymous users can only read; --anonymous-writable allows writing from other machines",
+            );
         }
         let handle = signals.handle();
         thread::scope(|scope| {
@@ -180,13 +183,13 @@ impl Cli {
         Ok(users)
     }
 
-    /// What anonymous may do, if it may come in at all.
+    /// The rights of anonymous users; `None` if they cannot log in.
     fn anonymous_rights(&self) -> Option<Rights> {
         if !self.anonymous && (self.user.is_some() || self.users.is_some()) {
             return None;
         }
-        let is_home = matches!(self.bind.as_str(), "127.0.0.1" | "::1" | "[::1]" | "localhost");
-        let may_write = self.writable && (is_home || self.anonymous_writable);
+        let is_loopback = matches!(self.bind.as_str(), "127.0.0.1" | "::1" | "[::1]" | "localhost");
+        let may_write = self.writable && (is_loopback || self.anonymous_writable);
         Some(if may_write { Rights::Write } else { Rights::Read })
     }
 
@@ -203,15 +206,15 @@ impl Cli {
             tls,
             passive_ports: self.passive_ports,
             public_address: self.public_address,
-            n_sessions: self.sessions,
-            per_address: self.per_address,
+            sessions_max: self.sessions,
+            sessions_per_ip_max: self.per_address,
             line_max: self.line_max,
-            n_tries: self.tries,
+            login_tries_max: self.tries,
             login_delay: self.login_delay,
-            idle: self.idle,
-            data: self.data_timeout,
-            list_max: self.list_max,
-            drain: self.drain,
+            idle_timeout: self.idle,
+            data_timeout: self.data_timeout,
+            list_entries_max: self.list_max,
+            drain_timeout: self.drain,
         })
     }
 }
@@ -224,6 +227,6 @@ fn ports(text: &str) -> Result<(u16, u16), String> {
     let ends = text.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
     match ends {
         Some((first, last)) if 1 <= first && first <= last => Ok((first, last)),
-        _ => Err("two ports, the smaller first, as in 40000-40100".to_owned()),
+        _ => Err("expected two ports, the lower one first, as in 40000-40100".to_owned()),
     }
 }

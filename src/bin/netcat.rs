@@ -1,5 +1,4 @@
-//! 8.3, 8.4.1, exercise 8.3 netcat: what comes in goes out, both ways, over TCP or a Unix-domain
-//! socket.
+//! 8.3, 8.4.1, exercise 8.3 netcat: connects stdin and stdout with a TCP or Unix-domain socket.
 
 use std::io::{Stdin, stdin};
 use std::process::ExitCode;
@@ -13,57 +12,58 @@ use threadbare::net::{Endpoint, Family, Stream, StreamListener};
 
 const GO_FLAGS: &[&str] = &["send-only", "recv-only"];
 
-/// Connects stdin and stdout with a server, or with -l with a client.
+/// Connect stdin and stdout to a server, or with -l to a client.
 ///
-/// At the end of stdin the write half is closed, and what still comes is read. It ends when the
-/// peer does, though stdin may be open. The status is 0 if the peer ended in order, 1 if the
-/// connection could not be made or was reset.
+/// At the end of stdin the write half of the connection is closed, and reading goes on. The program
+/// ends when the peer closes the connection, even if stdin is still open. The exit status is 0 if
+/// the peer closed gracefully, 1 if the connection could not be made or was reset.
 #[derive(Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "nc's switches are switches")]
 struct Cli {
-    /// HOST PORT, or HOST:PORT; with -l also PORT alone; with -U the PATH of a socket
+    /// HOST PORT or HOST:PORT; with -l also PORT alone; with -U the PATH of a socket
     /// [default: localhost:8000]
-    #[arg(value_name = "WHERE", num_args = 0..=2)]
-    place: Vec<String>,
-    /// Listen instead, for one client; on localhost unless told otherwise
+    #[arg(value_name = "ADDRESS", num_args = 0..=2)]
+    address: Vec<String>,
+    /// Listen for one client instead of connecting; the default host is localhost
     #[arg(short = 'l')]
     listen: bool,
-    /// Listen again when a client has left
+    /// Keep listening after a client has disconnected
     #[arg(short = 'k', requires = "listen")]
     keep: bool,
-    /// A Unix-domain socket
+    /// Use a Unix-domain socket
     #[arg(short = 'U', conflicts_with_all = ["ipv4", "ipv6"])]
     unix: bool,
-    /// Only see whether somebody accepts
+    /// Only test whether a connection is accepted
     #[arg(short = 'z', conflicts_with = "listen")]
     probe: bool,
-    /// Give up connecting, or end, after so long without a byte either way: 5 or 300ms
+    /// Give up connecting after this long, and end when nothing was sent or received for this long:
+    /// seconds, or a duration such as 300ms
     #[arg(short = 'w', value_name = "TIME", value_parser = seconds)]
     wait: Option<Duration>,
-    /// Close the write half at the end of stdin: it is always done, this is for habit's sake
+    /// Close the write half at the end of stdin (always done; accepted for compatibility with nc)
     #[arg(short = 'N')]
     _half_close: bool,
-    /// Say on stderr who is connected, and which addresses failed
+    /// Report connections and failed addresses on stderr
     #[arg(short = 'v')]
     verbose: bool,
-    /// IPv4 alone
+    /// Use IPv4 only
     #[arg(short = '4', conflicts_with = "ipv6")]
     ipv4: bool,
-    /// IPv6 alone
+    /// Use IPv6 only
     #[arg(short = '6')]
     ipv6: bool,
-    /// Send stdin and throw away what comes; the peer's end is not awaited
+    /// Send stdin and discard what is received; do not wait for the peer to close
     #[arg(long, conflicts_with = "recv_only")]
     send_only: bool,
-    /// Leave stdin alone
+    /// Only receive; do not read stdin
     #[arg(long)]
     recv_only: bool,
 }
 
 fn main() -> ExitCode {
-    cli::run(GO_FLAGS, |args: Cli| match args.place() {
-        Ok(place) if args.listen => args.serve(&place),
-        Ok(place) => args.call(&place),
+    cli::run(GO_FLAGS, |args: Cli| match args.endpoint() {
+        Ok(endpoint) if args.listen => args.serve(&endpoint),
+        Ok(endpoint) => args.connect(&endpoint),
         Err(usage) => {
             cli::warn(&format!("{usage} (try --help)"));
             Ok(ExitCode::from(2))
@@ -72,40 +72,40 @@ fn main() -> ExitCode {
 }
 
 impl Cli {
-    fn call(&self, place: &Endpoint) -> anyhow::Result<ExitCode> {
-        let told = |err: &_| {
+    fn connect(&self, endpoint: &Endpoint) -> anyhow::Result<ExitCode> {
+        let report = |err: &_| {
             if self.verbose {
                 cli::warn(err);
             }
         };
-        let stream = place.dial(self.wait, told)?;
-        self.tell("connected to", &stream);
+        let stream = endpoint.dial(self.wait, report)?;
+        self.report("connected to", &stream);
         if !self.probe {
-            self.netcat().talk(stream).map_err(about)?;
+            self.netcat().relay(stream).map_err(with_context)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn serve(&self, place: &Endpoint) -> anyhow::Result<ExitCode> {
-        let door = place.listen()?;
+    fn serve(&self, endpoint: &Endpoint) -> anyhow::Result<ExitCode> {
+        let listener = endpoint.listen()?;
         let mut netcat = self.netcat();
         if !self.keep {
-            let stream = self.accept(&door)?;
-            drop(door); // nobody else is kept waiting
-            netcat.talk(stream).map_err(about)?;
+            let stream = self.accept(&listener)?;
+            drop(listener); // further clients are refused
+            netcat.relay(stream).map_err(with_context)?;
             return Ok(ExitCode::SUCCESS);
         }
         loop {
-            match netcat.talk(self.accept(&door)?) {
-                Err(Error::Peer(err)) => cli::warn(&err), // the next may do better
-                ended => ended.map_err(about)?,
+            match netcat.relay(self.accept(&listener)?) {
+                Err(Error::Peer(err)) => cli::warn(&err), // serve the next client
+                result => result.map_err(with_context)?,
             }
         }
     }
 
-    fn accept(&self, door: &StreamListener) -> anyhow::Result<Stream> {
-        let stream = door.accept().context("accept")?;
-        self.tell("connection from", &stream);
+    fn accept(&self, listener: &StreamListener) -> anyhow::Result<Stream> {
+        let stream = listener.accept().context("accept")?;
+        self.report("connection from", &stream);
         Ok(stream)
     }
 
@@ -114,21 +114,22 @@ impl Cli {
         Netcat::new(options, stdin(), Unbuffered)
     }
 
-    fn tell(&self, what: &str, stream: &Stream) {
+    fn report(&self, action: &str, stream: &Stream) {
         if self.verbose {
-            cli::warn(&format!("{what} {}", stream.peer()));
+            cli::warn(&format!("{action} {}", stream.peer()));
         }
     }
 
-    fn place(&self) -> Result<Endpoint, String> {
-        match &*self.place {
+    /// The address on the command line; the error says what is wrong with it.
+    fn endpoint(&self) -> Result<Endpoint, String> {
+        match &*self.address {
             [path] if self.unix => Ok(Endpoint::Unix(path.into())),
-            _ if self.unix => Err("-U wants one PATH".to_owned()),
+            _ if self.unix => Err("-U takes exactly one PATH".to_owned()),
             [host, port] => self.tcp(host, port),
             [port] if self.listen && !port.contains(':') => self.tcp("", port),
             [addr] => match addr.rsplit_once(':') {
                 Some((host, port)) => self.tcp(host, port),
-                None => Err(format!("{addr}: which port?")),
+                None => Err(format!("{addr}: missing port")),
             },
             _ => self.tcp("", "8000"),
         }
@@ -137,11 +138,11 @@ impl Cli {
     fn tcp(&self, host: &str, port: &str) -> Result<Endpoint, String> {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let host = match host {
-            "" if self.ipv6 => "::1", // not every machine's localhost has it
+            "" if self.ipv6 => "::1", // localhost has no IPv6 address on some machines
             "" => "localhost",
             host => host,
         };
-        let Ok(port) = port.parse() else { return Err(format!("{port}: no port number")) };
+        let Ok(port) = port.parse() else { return Err(format!("{port}: not a port number")) };
         let family = match (self.ipv4, self.ipv6) {
             (true, _) => Family::V4,
             (_, true) => Family::V6,
@@ -151,17 +152,17 @@ impl Cli {
     }
 }
 
-/// Peers and stdout are named already.
-fn about(err: Error) -> anyhow::Error {
+/// Names stdin; errors of the peer and of stdout are named already.
+fn with_context(err: Error) -> anyhow::Error {
     match err {
         Error::Input(err) => anyhow::Error::from(err).context("stdin"),
         Error::Peer(err) | Error::Output(err) => err.into(),
     }
 }
 
-/// A number of seconds, as nc has it, or a duration with its unit.
+/// Parses a number of seconds, as in nc, or a duration with a unit.
 fn seconds(text: &str) -> Result<Duration, String> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     let time = cli::duration(&if is_number { format!("{text}s") } else { text.to_owned() })?;
-    if time.is_zero() { Err("no time at all".to_owned()) } else { Ok(time) }
+    if time.is_zero() { Err("the time must be longer than 0".to_owned()) } else { Ok(time) }
 }

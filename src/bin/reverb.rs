@@ -1,4 +1,4 @@
-//! 8.3, exercises 8.4 and 8.8 reverb: an echo that fades.
+//! 8.3, exercises 8.4 and 8.8 reverb: an echo server whose echoes fade.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,25 +9,25 @@ use threadbare::engines::reverb::{self, Options};
 
 const GO_FLAGS: &[&str] = &["port", "bind", "delay", "sequential", "idle", "raw"];
 
-/// An echo server: each line comes back in upper case, as it is and in lower case, ever softer.
+/// Run an echo server that returns each line in upper case, unchanged and in lower case
 ///
-/// Upper and lower case are Go's (strings.ToUpper and ToLower): letter by letter, so ß stays ß, and
-/// in no particular language; bytes that are no UTF-8 become U+FFFD in both. SIGINT and SIGTERM end
-/// it when the echoes that are outstanding have been heard, after five seconds at the latest.
+/// Upper and lower case are Go's (strings.ToUpper and ToLower): each letter is mapped to one
+/// letter, so ß stays ß, whatever the language; bytes that are not UTF-8 become U+FFFD in both. On
+/// SIGINT and SIGTERM the server sends the outstanding echoes and exits after at most five seconds.
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
     listen: cli::Listen,
-    /// Time between two echoes of a shout
+    /// Time between two echoes of a line
     #[arg(long, default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
-    /// A client's shouts wait for each other, as in reverb1; otherwise they overlap
+    /// Echo the lines of a client one after the other, as reverb1 does, instead of overlapping
     #[arg(long)]
     sequential: bool,
-    /// Part from a client that shouts nothing for so long; 0 for never
+    /// Disconnect clients that send no line for this long (0 = never)
     #[arg(long, default_value = "0", value_parser = cli::duration)]
     idle: Duration,
-    /// Repeat bytes as they come, as RFC 862 has it
+    /// Send back all bytes at once and unchanged (RFC 862)
     #[arg(long, conflicts_with_all = ["delay", "sequential"])]
     raw: bool,
 }

@@ -1,4 +1,4 @@
-//! 8.5 thumbnail: thumbnails of files and folders of images, on every core.
+//! 8.5 thumbnail: makes thumbnails of image files and folders, on every core.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -20,33 +20,33 @@ use threadbare::engines::thumbnail::record::Record;
 use threadbare::engines::thumbnail::{Error, Job, Options, Size, find, plan};
 use threadbare::machine::cpu;
 
-/// Outcomes on their way to stdout.
-const OUTCOMES: usize = 64;
+/// Outcomes waiting to be printed.
+const OUTCOMES_IN_FLIGHT: usize = 64;
 
-/// Makes thumbnails, beside their images as NAME.thumb.EXT, and prints their names.
+/// Makes thumbnails of images, by default as NAME.thumb.EXT beside them, and prints their names.
 ///
-/// Reads JPEG, PNG, GIF, WebP, TIFF and BMP; turns pictures upright, converts them to sRGB and
-/// leaves out metadata. Never enlarges. A thumbnail is whole or not there.
+/// Reads JPEG, PNG, GIF, WebP, TIFF and BMP. Rotates pictures upright, converts them to sRGB and
+/// removes metadata; never enlarges. Thumbnails are written atomically.
 #[derive(Parser)]
 struct Cli {
-    /// Images, and folders of images; without any, one name a line from stdin
+    /// Images and folders of images; without any, names are read from stdin, one per line
     #[arg(value_name = "FILE|DIR")]
     names: Vec<PathBuf>,
-    /// Take the images in the whole tree below a folder
+    /// Search folders recursively
     #[arg(short, long)]
     recursive: bool,
     #[command(flatten)]
-    look: LookArgs,
-    /// Name of the thumbnail
+    appearance: AppearanceArgs,
+    /// Name of the thumbnails; {stem} is required
     #[arg(short, long, value_name = "TEMPLATE", default_value = "{dir}/{stem}.thumb.{ext}")]
     output: Template,
-    /// Leave out images whose thumbnail is there and not older
+    /// Skip images whose thumbnail exists and is not older
     #[arg(long)]
     skip_existing: bool,
-    /// Threads [default: one for each CPU]
+    /// Number of threads [default: one per CPU]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// How to share out the work: sequential, threads (one an image), channel or rayon
+    /// How to distribute the work: sequential, threads (one per image), channel or rayon
     #[arg(long, value_name = "NAME", default_value = "rayon")]
     strategy: Strategy,
     #[command(flatten)]
@@ -54,31 +54,31 @@ struct Cli {
 }
 
 #[derive(Args)]
-struct LookArgs {
-    /// Longest side in pixels, or a box to fit into, as 256x192
+struct AppearanceArgs {
+    /// Longest side in pixels, or a box to fit into such as 256x192
     #[arg(short, long, default_value = "128")]
     size: Size,
-    /// Fill the size and cut off what sticks out
+    /// Fill the box and cut off what does not fit
     #[arg(long)]
     crop: bool,
-    /// Quality of a JPEG, 1 to 100
+    /// JPEG quality, 1 to 100
     #[arg(short, long, value_name = "N", default_value_t = 75)]
     #[arg(value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
-    /// Format of the thumbnails
+    /// File format of the thumbnails
     #[arg(long, value_enum, default_value = "jpeg")]
     format: Format,
 }
 
 #[derive(Args)]
 struct ReportArgs {
-    /// Print names in the order of the images, not of completion
+    /// Print names in the order of the images instead of the order of completion
     #[arg(long)]
     ordered: bool,
-    /// Print a summary on stderr
+    /// Print a summary to stderr
     #[arg(short)]
     verbose: bool,
-    /// Print JSON, a line an image
+    /// Print one JSON object per image and line
     #[arg(long)]
     json: bool,
 }
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
         let started = Instant::now();
         let names = if args.names.is_empty() { names_on_stdin()? } else { args.names.clone() };
         let images = find::images(&names, args.recursive);
-        let format = match args.look.format {
+        let format = match args.appearance.format {
             Format::Jpeg => ImageFormat::Jpeg,
             Format::Png => ImageFormat::Png,
         };
@@ -103,21 +103,21 @@ fn main() -> ExitCode {
         for job in plan::jobs(images, &args.output, format) {
             match job {
                 Ok(job) => jobs.push(job),
-                Err(err) => report.failed(&err)?,
+                Err(err) => report.add_error(&err)?,
             }
         }
         let batch = Batch {
             options: Options {
-                size: args.look.size,
-                crop: args.look.crop,
-                quality: args.look.quality,
+                size: args.appearance.size,
+                crop: args.appearance.crop,
+                quality: args.appearance.quality,
             },
             skip_existing: args.skip_existing,
             n_threads: args.threads.map_or_else(cpu::n_cpus, usize::from),
             strategy: args.strategy,
         };
         run(&jobs, &batch, &mut report)?;
-        report.end(started.elapsed());
+        report.finish(started.elapsed());
         Ok(cli::status(report.count.failed + report.count.damaged > 0))
     })
 }
@@ -131,26 +131,26 @@ fn names_on_stdin() -> io::Result<Vec<PathBuf>> {
 
 fn run(jobs: &[Job], batch: &Batch, report: &mut Report) -> anyhow::Result<()> {
     thread::scope(|scope| {
-        let (ended, outcomes) = channel::bounded(OUTCOMES);
-        let work = scope.spawn(move || batch::run(jobs, batch, &ended));
+        let (outcomes_tx, outcomes_rx) = channel::bounded(OUTCOMES_IN_FLIGHT);
+        let batch = scope.spawn(move || batch::run(jobs, batch, &outcomes_tx));
         let mut waiting = BTreeMap::new();
         let mut next = 0;
-        for (i, outcome) in outcomes {
+        for (i, outcome) in outcomes_rx {
             if !report.args.ordered {
-                report.outcome(&jobs[i], &outcome)?; // stdout gone: dropping `outcomes` stops them
+                report.add(&jobs[i], &outcome)?; // an error drops `outcomes_rx`: the batch ends
                 continue;
             }
             waiting.insert(i, outcome);
             while let Some(outcome) = waiting.remove(&next) {
-                report.outcome(&jobs[next], &outcome)?;
+                report.add(&jobs[next], &outcome)?;
                 next += 1;
             }
         }
-        Ok(work.join().expect("a batch survives its images")?)
+        Ok(batch.join().expect("the batch panicked")?)
     })
 }
 
-/// What has happened so far, and where it is told.
+/// Prints outcomes and counts them.
 struct Report {
     args: ReportArgs,
     bar: ProgressBar,
@@ -169,17 +169,18 @@ struct Count {
 impl Report {
     fn new(args: ReportArgs, n_images: usize) -> Self {
         let style = "{bar:40} {pos}/{len}  {per_sec}  {eta} left";
-        let style = ProgressStyle::with_template(style).expect("a template of indicatif's own");
-        let bar = ProgressBar::new(n_images as u64).with_style(style); // hidden but on a terminal
+        let style = ProgressStyle::with_template(style).expect("the template is valid");
+        let bar = ProgressBar::new(n_images as u64).with_style(style); // shown on a terminal only
         Report { args, bar, count: Count::default() }
     }
 
-    fn outcome(&mut self, job: &Job, outcome: &Outcome) -> anyhow::Result<()> {
+    /// Prints and counts the outcome of a job.
+    fn add(&mut self, job: &Job, outcome: &Outcome) -> anyhow::Result<()> {
         match outcome {
-            Outcome::Made(made) => {
+            Outcome::Made(thumbnail) => {
                 self.count.made += 1;
-                self.count.bytes += made.n_bytes;
-                if let Some(damage) = made.damage {
+                self.count.bytes += thumbnail.n_bytes;
+                if let Some(damage) = thumbnail.damage {
                     self.count.damaged += 1;
                     self.warn(&format!("{}: {damage}", job.source.display()));
                 }
@@ -195,18 +196,18 @@ impl Report {
             }
         }
         self.bar.inc(1);
-        self.record(|| Record::new(job, outcome))
+        self.print_record(|| Record::new(job, outcome))
     }
 
-    /// Of an image that did not come to be a job.
-    fn failed(&mut self, err: &Error) -> anyhow::Result<()> {
+    /// Reports an image for which there is no job.
+    fn add_error(&mut self, err: &Error) -> anyhow::Result<()> {
         self.count.failed += 1;
         self.warn(err);
         self.bar.inc(1);
-        self.record(|| Record::failed(err))
+        self.print_record(|| Record::failed(err))
     }
 
-    fn record(&self, record: impl FnOnce() -> Record) -> anyhow::Result<()> {
+    fn print_record(&self, record: impl FnOnce() -> Record) -> anyhow::Result<()> {
         if self.args.json {
             let line = serde_json::to_string(&record())? + "\n";
             self.print(line.as_bytes())?;
@@ -222,7 +223,8 @@ impl Report {
         self.bar.suspend(|| cli::stdout().write_all(line))
     }
 
-    fn end(&self, elapsed: Duration) {
+    /// Removes the progress bar and prints the summary, if asked for.
+    fn finish(&self, elapsed: Duration) {
         self.bar.finish_and_clear();
         if self.args.verbose {
             let Count { made, skipped, damaged, failed, bytes } = self.count;

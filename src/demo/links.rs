@@ -11,18 +11,18 @@ use url::Url;
 
 use crate::web::urls::{is_web, without_fragment};
 
-/// Connecting, and waiting for the head of an answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// From the head of an answer to its last byte, however slowly it drips.
+/// Maximum time for connecting, and for the head of a response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum time from the head of a response to its last byte.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// The largest page read; a tree of it takes some fifty times as much.
+/// The largest page read, in bytes. Its tree takes about fifty times as much memory.
 const PAGE_MAX: u64 = 2 << 20;
-/// Elements left open inside each other: the parser's time grows with the square of it.
+/// Maximum number of nested elements: the parser's time grows with the square of it.
 const NESTING_MAX: usize = 4_000;
-/// As many as the book's crawlers ask one host for at once.
+/// The number of requests that the book's crawlers make at once to one host.
 const IDLE_PER_HOST: usize = 20;
 
-/// Which page could not be read, and why.
+/// A page that could not be read, and why.
 #[derive(Debug)]
 pub struct Error {
     url: String,
@@ -37,13 +37,13 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Fetches `url` and returns the targets of its `<a href>`, absolute, in the page's order.
+/// Fetches `url` and returns the URLs that its `<a href>` link to, in the order of the page.
 ///
-/// Fragments are stripped, and what is neither http nor https is left out. A page that is not HTML
-/// has no links. Redirects are followed.
+/// The URLs are absolute and without fragment, and either http or https. A page that is not HTML has
+/// no links. Redirects are followed.
 ///
 /// # Errors
-/// When the page cannot be fetched, its status is not 200, or it is too large or too deep to parse.
+/// When the page cannot be fetched, its status is not 200, or it is too large or too deeply nested.
 pub fn extract(url: &str) -> Result<Vec<String>, Error> {
     let error = |cause: String| Error { url: url.to_owned(), cause };
     let mut response = agent().get(url).call().map_err(|err| error(err.to_string()))?;
@@ -61,15 +61,15 @@ pub fn extract(url: &str) -> Result<Vec<String>, Error> {
     Ok(targets(&String::from_utf8_lossy(&page), base))
 }
 
-/// One agent for the process keeps connections open from page to page.
+/// The agent of the process, which keeps connections open between requests.
 fn agent() -> &'static Agent {
     static AGENT: LazyLock<Agent> = LazyLock::new(|| {
-        // No time-out over the whole of a call: it would cost a thread for every look-up.
+        // No timeout for the whole call: ureq would start a thread for every name look-up.
         Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
-            .timeout_connect(Some(ANSWER_TIMEOUT))
-            .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            .timeout_connect(Some(RESPONSE_TIMEOUT))
+            .timeout_recv_response(Some(RESPONSE_TIMEOUT))
             .timeout_recv_body(Some(BODY_TIMEOUT))
             .max_idle_connections_per_host(IDLE_PER_HOST)
             .max_idle_connections(4 * IDLE_PER_HOST)
@@ -80,7 +80,7 @@ fn agent() -> &'static Agent {
     &AGENT
 }
 
-/// Refuses what would take the parser minutes.
+/// Refuses pages that would keep the parser busy for minutes.
 fn check(page: &[u8]) -> Result<(), String> {
     if page.len() as u64 > PAGE_MAX {
         return Err(format!("the page is larger than {PAGE_MAX} bytes"));
@@ -90,11 +90,12 @@ fn check(page: &[u8]) -> Result<(), String> {
     let n_open = page.windows(2).filter(opens).count();
     let n_closed = page.windows(2).filter(closes).count();
     if n_open.saturating_sub(n_closed) > NESTING_MAX {
-        return Err(format!("more than {NESTING_MAX} elements are left open"));
+        return Err(format!("more than {NESTING_MAX} nested elements"));
     }
     Ok(())
 }
 
+/// The URLs that the links of `page` lead to.
 fn targets(page: &str, page_url: Url) -> Vec<String> {
     static LINKS: LazyLock<Selector> = LazyLock::new(|| selector("a[href]"));
     static BASE: LazyLock<Selector> = LazyLock::new(|| selector("base[href]"));
@@ -102,14 +103,14 @@ fn targets(page: &str, page_url: Url) -> Vec<String> {
     let base = tree.select(&BASE).find_map(|element| element.attr("href"));
     let base = base.and_then(|href| page_url.join(href).ok()).unwrap_or(page_url);
     tree.select(&LINKS)
-        .filter_map(|element| base.join(element.attr("href")?).ok()) // a bad URL is no link
+        .filter_map(|element| base.join(element.attr("href")?).ok()) // an invalid URL is no link
         .filter(is_web)
         .map(without_fragment)
         .collect()
 }
 
 fn selector(css: &str) -> Selector {
-    Selector::parse(css).expect("a constant of ours that parses")
+    Selector::parse(css).expect("a constant that parses")
 }
 
 #[cfg(test)]
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_the_parser_would_choke_on_are_refused() {
+    fn pages_too_large_or_too_deep_for_the_parser_are_refused() {
         assert!(check(b"<p>fine<br><br>").is_ok());
         assert!(check("<div>".repeat(NESTING_MAX + 1).as_bytes()).is_err());
         assert!(check("<div></div>".repeat(NESTING_MAX + 1).as_bytes()).is_ok());

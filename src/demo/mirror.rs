@@ -1,7 +1,7 @@
-//! A web site of our own that answers after a while, and the plainest of requests to it.
+//! A small web server that responds after a delay, and an HTTP/1.0 client for it.
 //!
-//! `mirroredquery` asks several mirrors at once and hangs up on all but the first to answer. For
-//! that it must own the sockets, which an HTTP library keeps to itself.
+//! The lesson `mirroredquery` queries several mirrors at once and shuts down the connections to all
+//! but the first to respond. For that it needs the sockets, which an HTTP library does not give out.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -12,20 +12,20 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use socket2::SockRef;
 use url::Url;
 
-/// For connecting: a thread inside connect(2) cannot be woken.
+/// Maximum time for connecting: a thread blocked in connect(2) cannot be woken.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A mirror or a client that says nothing for so long is gone.
-const SILENCE: Duration = Duration::from_secs(30);
-/// The longest answer taken, head and body, in bytes.
-const ANSWER_MAX: u64 = 16 << 20;
+/// Maximum time between two reads of a response or a request.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest response read, head and body, in bytes.
+const RESPONSE_MAX: u64 = 16 << 20;
 
 /// Connects to the host of an `http://` URL.
 ///
 /// # Errors
-/// When it is no such URL, its host is unknown, or nothing answers there within five seconds.
+/// When the scheme is not http, the host has no address, or none accepts within five seconds.
 pub fn connect(url: &Url) -> io::Result<TcpStream> {
     let (Some(host), "http") = (url.host_str(), url.scheme()) else {
-        return Err(io::Error::other("only http:// URLs have a mirror"));
+        return Err(io::Error::other("only http:// URLs can be queried"));
     };
     let mut last = io::Error::other("the host has no address");
     for addr in (host.trim_matches(['[', ']']), url.port_or_known_default().unwrap_or(80))
@@ -39,84 +39,90 @@ pub fn connect(url: &Url) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// Asks for `url` over `stream`, which serves this one request, and returns the body.
+/// Requests `url` over `stream` and returns the body. The stream cannot be used for another request.
 ///
 /// # Errors
-/// When the connection fails or is shut down, the status is not 200, or the body is not whole.
+/// When the connection fails or is shut down, no byte arrives for 30 s, the status is not 200, or
+/// the body is shorter than announced.
 pub fn get(mut stream: &TcpStream, url: &Url) -> io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(SILENCE))?;
+    stream.set_read_timeout(Some(READ_TIMEOUT))?;
     let (target, host) =
         (&url[url::Position::BeforePath..url::Position::AfterQuery], url.authority());
     write!(stream, "GET {target} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER_MAX).read_to_end(&mut answer).map_err(|err| match err.kind() {
-        io::ErrorKind::WouldBlock => io::Error::other(format!("no byte in {SILENCE:?}")),
+    let mut response = Vec::new();
+    stream.take(RESPONSE_MAX).read_to_end(&mut response).map_err(|err| match err.kind() {
+        io::ErrorKind::WouldBlock => io::Error::other(format!("timed out after {READ_TIMEOUT:?}")),
         _ => err,
     })?;
-    body(&answer).map(<[u8]>::to_vec).map_err(io::Error::other)
+    body(&response).map(<[u8]>::to_vec).map_err(io::Error::other)
 }
 
-/// The body of a whole answer with status 200.
-fn body(answer: &[u8]) -> Result<&[u8], String> {
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or("no HTTP answer")?;
-    let (head, body) = (String::from_utf8_lossy(&answer[..end]), &answer[end + 4..]);
+/// The body of a complete response with status 200.
+fn body(response: &[u8]) -> Result<&[u8], String> {
+    let end =
+        response.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or("not an HTTP response")?;
+    let (head, body) = (String::from_utf8_lossy(&response[..end]), &response[end + 4..]);
     let mut lines = head.lines();
-    let (_, status) = lines.next().and_then(|line| line.split_once(' ')).ok_or("no HTTP status")?;
+    let (_, status) =
+        lines.next().and_then(|line| line.split_once(' ')).ok_or("not an HTTP response")?;
     if !status.starts_with("200") {
         return Err(status.to_owned());
     }
     let length = lines
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let whole = length.and_then(|(_, value)| value.trim().parse().ok());
-    if whole.is_some_and(|n_bytes: usize| n_bytes != body.len()) {
-        return Err("the answer was cut short".to_owned());
+    let announced = length.and_then(|(_, value)| value.trim().parse().ok());
+    if announced.is_some_and(|n_bytes: usize| n_bytes != body.len()) {
+        return Err("the response was cut short".to_owned());
     }
     Ok(body)
 }
 
-/// A small web server on a port of its own. Every path has the same page. Dropping it ends it.
+/// A small web server on a free port of 127.0.0.1, with the same page for every path.
+///
+/// Dropping it stops the server.
 #[derive(Debug)]
 pub struct Mirror {
     addr: SocketAddr,
     listener: TcpListener,
-    /// Dropped first of all, to end an answer that is still being waited for.
+    /// Dropped first, which ends the delay of a response under way.
     stop: Option<Sender<()>>,
     server: Option<JoinHandle<()>>,
 }
 
 impl Mirror {
-    /// Starts a mirror that thinks for `delay` before each answer.
+    /// Starts a mirror that waits for `delay` before each response.
     ///
     /// # Errors
     /// When no port is free.
     pub fn start(page: String, delay: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let (addr, serving) = (listener.local_addr()?, listener.try_clone()?);
-        let (stop, stopped) = bounded(0);
+        let (addr, socket) = (listener.local_addr()?, listener.try_clone()?);
+        let (stop_tx, stop_rx) = bounded(0);
         let server = thread::spawn(move || {
-            // One client at a time; an error means that it hung up.
-            while let Ok((client, _)) = serving.accept() {
-                _ = answer(&client, &page, delay, &stopped);
+            // One client at a time; an error means that the client has disconnected.
+            while let Ok((client, _)) = socket.accept() {
+                _ = respond(&client, &page, delay, &stop_rx);
             }
         });
-        Ok(Mirror { addr, listener, stop: Some(stop), server: Some(server) })
+        Ok(Mirror { addr, listener, stop: Some(stop_tx), server: Some(server) })
     }
 
-    /// Where it serves.
+    /// The URL of the page.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/", self.addr)
     }
 }
 
-fn answer(
+/// Reads one request and responds after `delay`, unless `stopped` is closed before.
+fn respond(
     mut client: &TcpStream,
     page: &str,
     delay: Duration,
     stopped: &Receiver<()>,
 ) -> io::Result<()> {
-    client.set_read_timeout(Some(SILENCE))?;
+    client.set_read_timeout(Some(READ_TIMEOUT))?;
     let mut head = BufReader::new(client.take(64 << 10)).lines();
     while head.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
     if stopped.recv_timeout(delay) == Err(RecvTimeoutError::Timeout) {
@@ -148,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_answers() {
+    fn a_mirror_responds() {
         let mirror = Mirror::start("page\n".to_owned(), Duration::ZERO).unwrap();
         for _ in 0..3 {
             let stream = connect(&url(&mirror)).unwrap();
@@ -157,21 +163,21 @@ mod tests {
     }
 
     #[test]
-    fn hanging_up_ends_a_request_and_dropping_ends_a_mirror() {
+    fn a_shutdown_ends_a_request_and_dropping_ends_a_mirror() {
         let start = Instant::now();
         let mirror = Mirror::start(String::new(), Duration::from_hours(1)).unwrap();
         let stream = connect(&url(&mirror)).unwrap();
         thread::scope(|s| {
-            let asking = s.spawn(|| get(&stream, &url(&mirror)));
+            let request = s.spawn(|| get(&stream, &url(&mirror)));
             stream.shutdown(Shutdown::Both).unwrap();
-            assert!(asking.join().unwrap().is_err());
+            assert!(request.join().unwrap().is_err());
         });
         drop(mirror);
         assert!(start.elapsed() < Duration::from_mins(1));
     }
 
     #[test]
-    fn only_a_whole_answer_counts() {
+    fn only_a_complete_response_counts() {
         assert_eq!(body(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"), Ok(&b"ab"[..]));
         assert_eq!(body(b"HTTP/1.0 200 OK\r\n\r\n"), Ok(&b""[..]));
         for bad in [
@@ -186,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn only_http_has_mirrors() {
+    fn only_http_urls_can_be_queried() {
         for text in ["https://localhost/", "file:///etc/passwd", "mailto:a@b"] {
             assert!(connect(&text.parse().unwrap()).is_err(), "{text}");
         }

@@ -1,4 +1,4 @@
-//! What only the lessons use: the links of a page, and three slow web servers to query.
+//! Used by lessons only: the links of a web page, and a slow web server to query.
 
 pub mod links;
 pub mod mirror;

@@ -1,4 +1,4 @@
-//! CPU time as the kernel counts it, and how busy the machine is with other work.
+//! CPU time as the kernel measures it, the load of the machine, the number of CPUs.
 
 use std::fs;
 use std::num::NonZero;
@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// CPU time the calling thread has used so far.
+/// Returns the CPU time that the calling thread has used so far (`CLOCK_THREAD_CPUTIME_ID`).
 pub fn thread_time() -> Duration {
     time(ClockId::ThreadCPUTime)
 }
 
-/// CPU time all threads of this process have used so far.
+/// Returns the CPU time that all threads of this process have used so far
+/// (`CLOCK_PROCESS_CPUTIME_ID`).
 pub fn process_time() -> Duration {
     time(ClockId::ProcessCPUTime)
 }
@@ -21,12 +22,13 @@ fn time(clock: ClockId) -> Duration {
     clock_gettime(clock).try_into().unwrap_or_default() // these clocks start at 0
 }
 
-/// The machine's load average of the last minute, where `/proc` tells it.
+/// Returns the load average of the last minute: the mean number of threads that ran or waited for a
+/// CPU or a disk. `None` without `/proc`.
 pub fn load_average() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
-/// CPUs this process may use; 1 if nobody knows.
+/// Returns the number of CPUs that this process may use, or 1 if it cannot be determined.
 pub fn n_cpus() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }

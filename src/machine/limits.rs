@@ -1,84 +1,87 @@
-//! How many threads and descriptors this process may have, as the kernel tells it.
+//! How many threads and file descriptors the kernel allows this process.
 //!
-//! Past `vm.max_map_count` a Rust program does not get an `Err` from `Builder::spawn`: it aborts
-//! (rust-lang/rust#78497). So whoever starts threads for others asks here first.
+//! Above `vm.max_map_count` a Rust program does not get an `Err` from `Builder::spawn` but aborts
+//! (rust-lang/rust#78497), so the number of threads must be limited in advance.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Memory maps a `std::thread` costs: stack, its guard, the alternate signal stack, its guard.
+/// Memory maps of one `std::thread`: stack, its guard, alternate signal stack, its guard.
 const MAPS_PER_THREAD: usize = 4;
-/// Descriptors kept for what is no client: stdio, listeners, files being read.
-const FILES_RESERVED: usize = 16;
-/// Used where there is no `/proc` to ask.
-const THREADS_UNKNOWN: usize = 1_000;
+/// File descriptors reserved for other uses than clients: standard streams, listeners, files.
+const FDS_RESERVED: usize = 16;
+/// The limit assumed where there is no `/proc`.
+const THREADS_DEFAULT: usize = 1_000;
 
-/// The limits that bound threads and connections; `usize::MAX` where one does not apply.
+/// The kernel's limits on threads and file descriptors; `usize::MAX` where one does not apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// `vm.max_map_count`: memory maps of one process.
-    pub n_maps: usize,
-    /// `kernel.pid_max`: threads and processes of the machine.
-    pub n_pids: usize,
-    /// `kernel.threads-max`: threads of the machine.
-    pub n_threads: usize,
+    /// `vm.max_map_count`: memory maps per process.
+    pub max_maps: usize,
+    /// `kernel.pid_max`: threads and processes on the machine.
+    pub max_pids: usize,
+    /// `kernel.threads-max`: threads on the machine.
+    pub max_threads: usize,
     /// `RLIMIT_NPROC`, soft: threads of this user.
-    pub n_processes: usize,
-    /// `RLIMIT_NOFILE`, soft: descriptors of this process.
-    pub n_files: usize,
-    /// The smallest `pids.max` of the control groups above this process.
-    pub n_cgroup_pids: usize,
+    pub max_user_threads: usize,
+    /// `RLIMIT_NOFILE`, soft: file descriptors of this process.
+    pub max_open_fds: usize,
+    /// `pids.max`: threads in the control group of this process; the smallest up to the root.
+    pub max_cgroup_pids: usize,
 }
 
 impl Limits {
-    /// Asks the kernel, through `/proc` and `/sys`.
+    /// Reads the limits from `/proc` and `/sys`.
     #[must_use]
     pub fn current() -> Self {
         let own = fs::read_to_string("/proc/self/limits").unwrap_or_default();
         Limits {
-            n_maps: number_in("/proc/sys/vm/max_map_count").unwrap_or(usize::MAX),
-            n_pids: number_in("/proc/sys/kernel/pid_max").unwrap_or(usize::MAX),
-            n_threads: number_in("/proc/sys/kernel/threads-max").unwrap_or(THREADS_UNKNOWN),
-            n_processes: soft_limit(&own, "Max processes").unwrap_or(usize::MAX),
-            n_files: soft_limit(&own, "Max open files").unwrap_or(usize::MAX),
-            n_cgroup_pids: cgroup_pids(),
+            max_maps: number_in("/proc/sys/vm/max_map_count").unwrap_or(usize::MAX),
+            max_pids: number_in("/proc/sys/kernel/pid_max").unwrap_or(usize::MAX),
+            max_threads: number_in("/proc/sys/kernel/threads-max").unwrap_or(THREADS_DEFAULT),
+            max_user_threads: soft_limit(&own, "Max processes").unwrap_or(usize::MAX),
+            max_open_fds: soft_limit(&own, "Max open files").unwrap_or(usize::MAX),
+            max_cgroup_pids: cgroup_pids(),
         }
     }
 
-    /// Threads this process may have at once, with a tenth left for others.
+    /// Returns how many threads this process may have at once: nine tenths of the lowest limit, so
+    /// that other processes have room too.
     #[must_use]
     pub fn threads(&self) -> usize {
-        let n = (self.n_maps / MAPS_PER_THREAD)
-            .min(self.n_pids)
-            .min(self.n_threads)
-            .min(self.n_processes)
-            .min(self.n_cgroup_pids);
+        let n = (self.max_maps / MAPS_PER_THREAD)
+            .min(self.max_pids)
+            .min(self.max_threads)
+            .min(self.max_user_threads)
+            .min(self.max_cgroup_pids);
         (n - n / 10).max(1)
     }
 
-    /// Clients a server may have at once when each costs one descriptor and `threads_each` threads.
+    /// Returns how many clients a server may have at once if each uses one file descriptor and
+    /// `threads_each` threads.
     #[must_use]
     pub fn clients(&self, threads_each: usize) -> usize {
         let by_threads = self.threads().checked_div(threads_each).unwrap_or(usize::MAX);
-        by_threads.min(self.n_files.saturating_sub(FILES_RESERVED)).max(1)
+        by_threads.min(self.max_open_fds.saturating_sub(FDS_RESERVED)).max(1)
     }
 
-    /// Descriptors this process may still open, with a few left for others.
+    /// Returns how many file descriptors this process may still open, less eight in reserve.
     #[must_use]
-    pub fn files_free(&self) -> usize {
+    pub fn free_fds(&self) -> usize {
         let n_open = fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
-        self.n_files.saturating_sub(n_open + FILES_RESERVED / 2)
+        self.max_open_fds.saturating_sub(n_open + FDS_RESERVED / 2)
     }
 }
 
+/// The number that a file contains; `None` if it contains none, or a word such as `max`.
 fn number_in(path: impl AsRef<Path>) -> Option<usize> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// The soft limit of the line that starts with `name` in the text of `/proc/self/limits`.
+/// The soft limit in the line that starts with `name`, from the text of `/proc/self/limits`.
 fn soft_limit(limits: &str, name: &str) -> Option<usize> {
     let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()?.parse().ok() // "unlimited" is no number
+    line.split_whitespace().next()?.parse().ok() // "unlimited" is not a number
 }
 
 /// The smallest `pids.max` from this process's control group (version 2) up to the root.
@@ -98,36 +101,36 @@ fn cgroup_pids() -> usize {
 mod tests {
     use super::*;
 
-    const ROOMY: Limits = Limits {
-        n_maps: 65_530,
-        n_pids: 4_194_304,
-        n_threads: 190_000,
-        n_processes: usize::MAX,
-        n_files: 1_048_576,
-        n_cgroup_pids: usize::MAX,
+    const HIGH: Limits = Limits {
+        max_maps: 65_530,
+        max_pids: 4_194_304,
+        max_threads: 190_000,
+        max_user_threads: usize::MAX,
+        max_open_fds: 1_048_576,
+        max_cgroup_pids: usize::MAX,
     };
 
     #[test]
-    fn the_smallest_limit_counts() {
-        assert_eq!(ROOMY.threads(), 14_744); // nine tenths of 65,530 / 4
-        assert_eq!(Limits { n_pids: 1_000, ..ROOMY }.threads(), 900);
-        assert_eq!(Limits { n_threads: 100, ..ROOMY }.threads(), 90);
-        assert_eq!(Limits { n_processes: 50, ..ROOMY }.threads(), 45);
-        assert_eq!(Limits { n_cgroup_pids: 20, ..ROOMY }.threads(), 18);
-        assert_eq!(Limits { n_cgroup_pids: 0, ..ROOMY }.threads(), 1);
+    fn the_lowest_limit_applies() {
+        assert_eq!(HIGH.threads(), 14_744); // nine tenths of 65,530 / 4
+        assert_eq!(Limits { max_pids: 1_000, ..HIGH }.threads(), 900);
+        assert_eq!(Limits { max_threads: 100, ..HIGH }.threads(), 90);
+        assert_eq!(Limits { max_user_threads: 50, ..HIGH }.threads(), 45);
+        assert_eq!(Limits { max_cgroup_pids: 20, ..HIGH }.threads(), 18);
+        assert_eq!(Limits { max_cgroup_pids: 0, ..HIGH }.threads(), 1);
     }
 
     #[test]
     fn clients_need_descriptors_too() {
-        assert_eq!(ROOMY.clients(1), 14_744);
-        assert_eq!(ROOMY.clients(2), 7_372);
-        assert_eq!(ROOMY.clients(0), 1_048_560, "without threads descriptors count alone");
-        assert_eq!(Limits { n_files: 64, ..ROOMY }.clients(1), 48);
-        assert_eq!(Limits { n_files: 4, ..ROOMY }.clients(1), 1);
+        assert_eq!(HIGH.clients(1), 14_744);
+        assert_eq!(HIGH.clients(2), 7_372);
+        assert_eq!(HIGH.clients(0), 1_048_560, "without threads only descriptors count");
+        assert_eq!(Limits { max_open_fds: 64, ..HIGH }.clients(1), 48);
+        assert_eq!(Limits { max_open_fds: 4, ..HIGH }.clients(1), 1);
     }
 
     #[test]
-    fn the_kernels_table_is_read() {
+    fn the_table_of_limits_is_parsed() {
         let table = "Limit                     Soft Limit           Hard Limit           Units\n\
                      Max processes             unlimited            unlimited            processes\n\
                      Max open files            1024                 1048576              files\n";
@@ -137,7 +140,9 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_has_room_for_a_thread() {
-        assert!(Limits::current().threads() >= 1);
+    fn the_limit_on_descriptors_is_the_kernels() {
+        let soft = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let soft = soft.map_or(usize::MAX, |n| usize::try_from(n).unwrap());
+        assert_eq!(Limits::current().max_open_fds, soft);
     }
 }

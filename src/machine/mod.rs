@@ -1,4 +1,4 @@
-//! The machine the program runs on: its limits, its CPU clocks and its load.
+//! The machine that the program runs on: its limits, CPU clocks, load and number of CPUs.
 
 pub mod cpu;
 pub mod limits;

@@ -1,31 +1,35 @@
-//! Closing without losing the last bytes sent.
+//! Closing a connection without losing the last bytes sent.
 //!
-//! A close with unread input sends a reset, which can destroy data on its way to the peer
-//! (RFC 2525, 2.17). So: end the write half, discard input for a bounded time, then close.
+//! Closing a socket with unread input sends a reset, which can destroy data on its way to the peer
+//! (RFC 2525, 2.17). Therefore: end the write half, discard input for a bounded time, then close.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How long a connection that closes waits for the peer to close too.
+use socket2::SockRef;
+
+/// How long a graceful close waits for the peer to close its side.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Closes one connection gracefully, blocking for at most half a second.
-pub(super) fn gracefully(stream: &TcpStream) {
-    if stream.shutdown(Shutdown::Write).is_err() {
+/// Closes a TCP connection gracefully, blocking for at most half a second: ends the write half and
+/// discards input until the peer closes too. The caller drops the socket.
+pub fn close_gracefully<'s>(socket: impl Into<SockRef<'s>>) {
+    let socket = socket.into();
+    if socket.shutdown(Shutdown::Write).is_err() {
         return;
     }
     let deadline = Instant::now() + CLOSE_TIMEOUT;
-    let (mut stream, mut buf) = (stream, [0; 4096]);
-    while Instant::now() < deadline && stream.set_read_timeout(Some(CLOSE_TIMEOUT)).is_ok() {
-        if !matches!(stream.read(&mut buf), Ok(1..)) {
+    let (mut input, mut buf) = (&*socket, [0; 4096]);
+    while Instant::now() < deadline && socket.set_read_timeout(Some(CLOSE_TIMEOUT)).is_ok() {
+        if !matches!(input.read(&mut buf), Ok(1..)) {
             break;
         }
     }
 }
 
-/// Sends `reason` and closes, without ever waiting: a client that is refused must not delay the
-/// others, so what the kernel does not take at once is lost.
+/// Sends `reason` as a line and closes, without blocking: refusing one client must not delay the
+/// others. What the kernel does not accept at once is lost.
 pub(super) fn refuse(stream: &TcpStream, reason: &str) {
     let mut stream = stream;
     _ = stream.set_nonblocking(true);

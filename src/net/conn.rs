@@ -5,22 +5,19 @@ use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::ops::Deref;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::net::{SendFlags, send};
 use socket2::{SockRef, TcpKeepalive};
 
-use super::close::{self, CLOSE_TIMEOUT, refuse};
-use super::errors::Error;
+use super::close::{close_gracefully, refuse};
+use super::errors::{Error, NO_ADDRESS};
 use crate::threads::{Permit, lock};
 
-/// Go's default interval for probing an idle peer.
+/// Idle time before the first keep-alive probe and between two probes; Go's default.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// A peer that takes no byte for this long is disconnected.
+/// A blocking write fails when the peer has accepted no byte for this long.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Pause between two looks at which of many connections have closed.
-const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A TCP connection, shared by reference: one thread may read while others write.
 ///
@@ -30,22 +27,37 @@ pub struct Conn {
     stream: TcpStream,
     peer: SocketAddr,
     writing: Mutex<()>,
-    /// Returned on drop; a dialled connection holds none.
+    /// The listener's permit for this client; a dialled connection holds none.
     permit: Option<Permit>,
-    /// Whether the input was read to its end, so that closing cannot reset the connection.
+    /// Whether dropping the connection may close it without draining its input first.
     is_drained: AtomicBool,
 }
 
 /// Connects to `addr`, as `net.Dial` does.
 ///
 /// # Errors
-/// When the address cannot be resolved, or no address it stands for accepts.
+/// When `addr` cannot be resolved, or none of its addresses accepts the connection.
+///
+/// ```
+/// use std::io::Read;
+/// use threadbare::net;
+///
+/// let listener = net::listen("127.0.0.1:0", 1)?;
+/// let conn = net::dial(&listener.local_addr()?.to_string())?;
+/// conn.write_line("hello")?;
+/// let accepted = listener.incoming().next().expect("a client has connected");
+/// let mut buf = [0; 6];
+/// (&accepted).read_exact(&mut buf)?;
+/// assert_eq!(&buf, b"hello\n");
+/// # drop(conn);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn dial(addr: &str) -> Result<Conn, Error> {
     let error = |source| Error::new("dial", addr, source);
-    let mut last = io::Error::other("it has no address");
+    let mut last = io::Error::other(NO_ADDRESS);
     for peer in addr.to_socket_addrs().map_err(error)? {
         match TcpStream::connect(peer) {
-            // The peer is not asked of the socket: a reset may have come already.
+            // The socket may not know its peer any more if a reset has arrived already.
             Ok(stream) => {
                 tune(&stream, None);
                 return Ok(Conn::new(stream, peer, None));
@@ -61,22 +73,23 @@ impl Conn {
         Conn { stream, peer, writing: Mutex::new(()), permit, is_drained: AtomicBool::new(false) }
     }
 
-    /// The peer's address.
+    /// Returns the peer's address.
     #[must_use]
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    /// Writes `line` and a newline in one write.
+    /// Writes `line` and a newline in one write, blocking until the kernel has accepted all of it.
     ///
     /// # Errors
-    /// Those of writing; part of the line may then have been sent.
+    /// When the connection is broken, or the peer accepts nothing for 30 seconds; part of the line
+    /// may have been sent.
     pub fn write_line(&self, line: impl AsRef<[u8]>) -> io::Result<()> {
         let mut this = self;
         this.write_all(&[line.as_ref(), b"\n"].concat())
     }
 
-    /// Sends without blocking. Returns the number of bytes that the kernel took, 0 if none.
+    /// Sends without blocking. Returns the number of bytes that the kernel accepted, perhaps 0.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -84,36 +97,37 @@ impl Conn {
         sent(send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
     }
 
-    /// Sets the kernel's send and receive buffers, in bytes (Linux doubles both).
+    /// Sets the sizes of the kernel's send and receive buffers, in bytes (Linux doubles both).
     pub fn limit_buffers(&self, n_unsent: usize, n_unread: usize) {
         let socket = SockRef::from(&self.stream);
-        _ = socket.set_send_buffer_size(n_unsent); // these only tune
+        _ = socket.set_send_buffer_size(n_unsent); // without effect the connection works too
         _ = socket.set_recv_buffer_size(n_unread);
     }
 
-    /// Closes gracefully: everything written arrives, even if the peer's input is unread.
+    /// Closes gracefully: all that was written arrives, even if there is unread input.
     ///
     /// Ends the write half, then discards input for at most half a second, because closing a
     /// socket with unread input resets the connection and can destroy the last bytes sent
     /// (RFC 2525, 2.17).
     pub fn close_gracefully(&self) {
         self.mark_drained();
-        close::gracefully(&self.stream);
+        close_gracefully(&self.stream);
     }
 
-    /// Sends `reason` as a line and closes, without waiting for the client.
+    /// Sends `reason` as a line and closes, without blocking.
     pub fn refuse(self, reason: &str) {
         refuse(&self.stream, reason);
         self.mark_drained();
     }
 
-    /// Aborts the connection: unsent data is dropped, blocked reads return, the peer reads a reset.
+    /// Aborts the connection: unsent data is dropped, blocked reads return, the peer gets a reset.
     pub fn abort(&self) {
         _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// Records that the input was read to its end: dropping the connection then need not drain it.
+    /// Records that the input was read to its end, so that dropping the connection does not drain
+    /// it.
     pub fn mark_drained(&self) {
         self.is_drained.store(true, Ordering::Release);
     }
@@ -124,28 +138,6 @@ impl Conn {
 
     fn with_peer(&self, err: &io::Error) -> io::Error {
         io::Error::new(err.kind(), format!("{}: {err}", self.peer))
-    }
-}
-
-/// Closes many connections gracefully at once, blocking for at most half a second in all.
-pub fn close_all_gracefully(mut conns: Vec<Conn>) {
-    conns.retain(|conn| {
-        conn.mark_drained();
-        conn.shutdown(Shutdown::Write).and_then(|()| conn.set_nonblocking(true)).is_ok()
-    });
-    let deadline = Instant::now() + CLOSE_TIMEOUT;
-    while !conns.is_empty() && Instant::now() < deadline {
-        conns.retain(|conn| !discard_input(conn));
-        thread::sleep(POLL_INTERVAL);
-    }
-}
-
-/// Discards what has arrived on a non-blocking connection. True once the peer has closed.
-fn discard_input(conn: &Conn) -> bool {
-    match conn.stream().read(&mut [0; 16 << 10]) {
-        Ok(0) => true,
-        Ok(_) => false,
-        Err(err) => err.kind() != io::ErrorKind::WouldBlock,
     }
 }
 
@@ -173,9 +165,9 @@ impl Read for &Conn {
 }
 
 impl Write for &Conn {
-    /// Writes all of `buf`, or fails.
+    /// Writes all of `buf`, or fails; no other thread's write comes in between.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let _whole = lock(&self.writing);
+        let _guard = lock(&self.writing);
         (&self.stream).write_all(buf).map_err(|err| self.with_peer(&err))?;
         Ok(buf.len())
     }
@@ -189,7 +181,7 @@ impl Drop for Conn {
     fn drop(&mut self) {
         if self.permit.is_some() && !self.is_drained.load(Ordering::Acquire) {
             self.close_gracefully();
-        } // otherwise a plain close loses nothing
+        } // otherwise a plain close cannot reset the connection
     }
 }
 
@@ -210,7 +202,7 @@ pub(super) mod tests {
     use super::*;
     use crate::net::listen;
 
-    /// A client's socket, and the connection that a listener of ours accepted from it.
+    /// Returns a client's socket and the connection that a listener accepted from it.
     pub(in crate::net) fn pair() -> (TcpStream, Conn) {
         let listener = listen("127.0.0.1:0", 1).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -244,15 +236,15 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn unread_input_does_not_eat_the_last_line() {
+    fn unread_input_does_not_destroy_the_last_line() {
         let (mut client, conn) = pair();
         client.write_all(&[b'x'; 10_000]).unwrap();
-        conn.write_line("farewell").unwrap();
+        conn.write_line("last line").unwrap();
         drop(client.shutdown(Shutdown::Write));
         drop(conn);
-        let mut heard = String::new();
-        client.read_to_string(&mut heard).unwrap();
-        assert_eq!(heard, "farewell\n");
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "last line\n");
     }
 
     #[test]

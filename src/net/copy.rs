@@ -1,13 +1,15 @@
-//! Copying a stream to its end.
+//! Copying from a reader to a writer.
 
 use std::io::{self, Read, Write};
 
-/// Copies until the end of `from`, 64 KiB at a time, flushing as it goes. Returns bytes copied.
+/// Copies all of `from` to `to`, up to 64 KiB at a time, flushing each. Returns the number of
+/// bytes.
 ///
-/// `std::io::copy` moves 8 KiB at a time and lets a line-buffered stdout sit on half a line.
+/// Unlike `std::io::copy`, which copies 8 KiB at a time and leaves part of a line in a
+/// line-buffered stdout.
 ///
 /// # Errors
-/// The first that reading or writing reports.
+/// The first error of reading or writing, except interruptions by signals.
 pub fn copy(mut from: impl Read, mut to: impl Write) -> io::Result<u64> {
     let mut buf = vec![0; 64 << 10];
     let mut n_copied = 0;

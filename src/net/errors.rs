@@ -1,8 +1,12 @@
-//! Network errors: which action failed on which address, and which errors are harmless.
+//! Network errors: an error that names action and address, and classes of I/O errors.
 
 use std::io;
 
-/// An action on an address that failed: `listen on localhost:80: Permission denied (os error 13)`.
+/// The cause of an error where a name resolves to no address at all.
+pub(super) const NO_ADDRESS: &str = "no address found";
+
+/// An error of listening or dialling, shown as `listen on localhost:80: Permission denied (os error
+/// 13)`.
 #[derive(Debug)]
 pub struct Error {
     action: &'static str,
@@ -23,14 +27,14 @@ impl Error {
         Error { action, addr: addr.into(), source }
     }
 
-    /// The underlying I/O error, without the action and the address.
+    /// Returns the underlying I/O error, without action and address.
     #[must_use]
     pub fn cause(&self) -> &io::Error {
         &self.source
     }
 }
 
-/// Whether an error of accept(2) concerns only the one connection, so that accepting can go on.
+/// Whether an error of accept(2) concerns only one connection, so that the next can be accepted.
 pub(super) fn is_transient(err: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, TimedOut};
     matches!(err.kind(), ConnectionAborted | ConnectionReset | Interrupted | TimedOut)

@@ -1,42 +1,52 @@
-//! Bytes as they arrive, cut into lines with a bound.
+//! Splitting bytes into lines of limited length, in whatever pieces they arrive.
 
 use std::borrow::Cow;
 
 use memchr::memchr;
 
-/// The longest line taken, in bytes without its end; Go's `bufio.Scanner` has the same bound.
+/// The longest line accepted, in bytes without its line end: the limit of Go's `bufio.Scanner`.
 pub const LINE_MAX: usize = 64 << 10;
 
-/// Cuts what is read off a connection into lines, whatever the pieces it comes in.
+/// Splits the bytes of a stream into lines, in whatever pieces the bytes arrive.
 ///
-/// Unlike [`Lines`](super::Lines) it neither reads nor answers: who reads may batch, time and
-/// refuse as it likes.
+/// It does no I/O: see [`Lines`](super::Lines) and [`LineReader`](super::LineReader) for reading.
+///
+/// ```
+/// use threadbare::net::LineSplitter;
+///
+/// let (mut splitter, mut lines) = (LineSplitter::default(), Vec::new());
+/// for bytes in [&b"one\r\ntw"[..], b"o\nthr"] {
+///     splitter.split(bytes, |line| lines.push(line.into_owned()));
+/// }
+/// assert_eq!(lines.len(), 2);
+/// assert!(splitter.finish().is_some(), "the last line has no newline");
+/// ```
 #[derive(Debug, Default)]
 pub struct LineSplitter {
     partial: Vec<u8>,
     is_skipping: bool,
 }
 
-/// What a [`LineSplitter`] finds.
+/// A line of input, as a [`LineSplitter`] returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InputLine<'a> {
-    /// A line without its newline and the CR before it; borrowed if it came in one piece.
+    /// A line without its newline and a CR before it; borrowed if it arrived in one piece.
     Line(Cow<'a, [u8]>),
-    /// A line longer than [`LINE_MAX`], of which nothing is kept.
+    /// A line longer than [`LINE_MAX`], whose text was discarded.
     TooLong,
 }
 
 impl LineSplitter {
-    /// Takes the next bytes and hands over each line that ends in them.
+    /// Calls `each` with every line that ends in `bytes`; keeps the rest for the next call.
     pub fn split(&mut self, bytes: &[u8], mut each: impl FnMut(InputLine<'_>)) {
         let mut rest = bytes;
-        while let Some(found) = self.cut(&mut rest) {
-            each(found);
+        while let Some(line) = self.cut(&mut rest) {
+            each(line);
         }
     }
 
-    /// Takes the next line off the front of `bytes`. `None` if no line ends in them: then all of
-    /// them are taken.
+    /// Removes the next line from the front of `bytes`. Returns `None` if no line ends in them;
+    /// then it has removed all of them and kept them for the next call.
     pub fn cut<'a>(&mut self, bytes: &mut &'a [u8]) -> Option<InputLine<'a>> {
         let Some(end) = memchr(b'\n', bytes) else {
             self.keep(std::mem::take(bytes));
@@ -48,25 +58,25 @@ impl LineSplitter {
             return Some(InputLine::TooLong);
         }
         if self.partial.is_empty() {
-            return Some(InputLine::of(text.strip_suffix(b"\r").unwrap_or(text).into()));
+            return Some(InputLine::limited(text.strip_suffix(b"\r").unwrap_or(text).into()));
         }
         let mut line = std::mem::take(&mut self.partial);
         line.extend_from_slice(text);
         line.pop_if(|last| *last == b'\r');
-        Some(InputLine::of(line.into()))
+        Some(InputLine::limited(line.into()))
     }
 
-    /// The last line, if the input ended without a newline.
+    /// Returns the last line, if the input ended without a newline.
     pub fn finish(self) -> Option<InputLine<'static>> {
         if self.is_skipping {
             return Some(InputLine::TooLong);
         }
-        (!self.partial.is_empty()).then(|| InputLine::of(self.partial.into()))
+        (!self.partial.is_empty()).then(|| InputLine::limited(self.partial.into()))
     }
 
     /// Keeps the beginning of a line, unless it is too long already.
     fn keep(&mut self, text: &[u8]) {
-        // One byte of grace: it may be the CR of a line that just fits.
+        // One byte more than the limit may be the CR of a line that just fits.
         if self.partial.len() + text.len() > LINE_MAX + 1 {
             self.is_skipping = true;
         }
@@ -79,11 +89,11 @@ impl LineSplitter {
 }
 
 impl<'a> InputLine<'a> {
-    fn of(text: Cow<'a, [u8]>) -> Self {
+    fn limited(text: Cow<'a, [u8]>) -> Self {
         if text.len() <= LINE_MAX { InputLine::Line(text) } else { InputLine::TooLong }
     }
 
-    /// The same, borrowed from nobody.
+    /// Copies a borrowed line.
     #[must_use]
     pub fn into_owned(self) -> InputLine<'static> {
         match self {
@@ -98,18 +108,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// All lines, the last one too.
+    /// All lines, including a last one without a newline.
     fn lines(pieces: &[&[u8]]) -> Vec<InputLine<'static>> {
-        let (mut splitter, mut found) = (LineSplitter::default(), Vec::new());
+        let (mut splitter, mut lines) = (LineSplitter::default(), Vec::new());
         for piece in pieces {
-            splitter.split(piece, |line| found.push(line.into_owned()));
+            splitter.split(piece, |line| lines.push(line.into_owned()));
         }
-        found.extend(splitter.finish());
-        found
+        lines.extend(splitter.finish());
+        lines
     }
 
     #[test]
-    fn a_line_too_long_is_skipped_and_told_once() {
+    fn a_line_too_long_is_discarded_and_reported_once() {
         let long = vec![b'x'; LINE_MAX];
         let line = |text: &[u8]| InputLine::Line(text.to_vec().into());
         assert_eq!(lines(&[&long, b"\r\n"]), [line(&long)]);
@@ -121,7 +131,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_do_not_matter(text in "[a\r\n]{0,40}", cuts in prop::collection::vec(0usize..40, 0..4)) {
+        fn pieces_do_not_matter(
+            text in "[a\r\n]{0,40}",
+            cuts in prop::collection::vec(0usize..40, 0..4),
+        ) {
             let text = text.as_bytes();
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
             cuts.extend([0, text.len()]);

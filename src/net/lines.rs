@@ -1,19 +1,18 @@
-//! Lines off a connection: bytes, with a bound.
+//! Reading a connection line by line.
 
 use std::io::{BufRead, BufReader};
 
 use super::conn::Conn;
 use super::line_splitter::{InputLine, LineSplitter};
 
-/// What is read from the kernel at once.
-const BUF: usize = 8 << 10;
+/// Bytes read from the kernel at once.
+const BUF_SIZE: usize = 8 << 10;
 
-/// An iterator over the lines of a connection, each without its newline and the CR before it.
+/// An iterator over the lines of a connection, each without its newline and a CR before it.
 ///
-/// A line is bytes, not text. One longer than [`LINE_MAX`](super::line_splitter::LINE_MAX) is skipped to its end,
-/// its sender is told `line too long`, and reading goes on: a bound on memory is no reason to hang
-/// up. A last line without newline counts. Network errors end the lines as the peer's farewell
-/// does.
+/// A line is bytes, not necessarily UTF-8. A line longer than [`LINE_MAX`](super::LINE_MAX) is
+/// discarded and answered with `line too long`; the connection stays open. A last line without a
+/// newline counts as a line. A network error ends the iteration, as the end of the input does.
 #[derive(Debug)]
 pub struct Lines<'a> {
     conn: &'a Conn,
@@ -22,26 +21,40 @@ pub struct Lines<'a> {
 }
 
 impl Conn {
-    /// The lines received, without their line ends; see [`Lines`].
+    /// Returns an iterator over the lines received, without their line ends; see [`Lines`].
+    ///
+    /// ```
+    /// use threadbare::net;
+    ///
+    /// let listener = net::listen("127.0.0.1:0", 1)?;
+    /// let client = net::dial(&listener.local_addr()?.to_string())?;
+    /// client.write_line("hello")?;
+    /// client.write_line("world")?;
+    /// let conn = listener.incoming().next().expect("a client has connected");
+    /// let lines: Vec<Vec<u8>> = conn.lines().take(2).collect();
+    /// assert_eq!(lines, [b"hello", b"world"]);
+    /// # drop(client);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn lines(&self) -> Lines<'_> {
-        let input = BufReader::with_capacity(BUF, self);
+        let input = BufReader::with_capacity(BUF_SIZE, self);
         Lines { conn: self, input, splitter: LineSplitter::default() }
     }
 }
 
 impl Lines<'_> {
-    fn found(&mut self) -> Option<InputLine<'static>> {
+    fn next_line(&mut self) -> Option<InputLine<'static>> {
         loop {
             let bytes = self.input.fill_buf().unwrap_or_default();
             if bytes.is_empty() {
                 return std::mem::take(&mut self.splitter).finish();
             }
             let mut rest = bytes;
-            let found = self.splitter.cut(&mut rest).map(InputLine::into_owned);
+            let line = self.splitter.cut(&mut rest).map(InputLine::into_owned);
             let n_taken = bytes.len() - rest.len();
             self.input.consume(n_taken);
-            if found.is_some() {
-                return found;
+            if line.is_some() {
+                return line;
             }
         }
     }
@@ -52,7 +65,7 @@ impl Iterator for Lines<'_> {
 
     fn next(&mut self) -> Option<Vec<u8>> {
         loop {
-            match self.found()? {
+            match self.next_line()? {
                 InputLine::Line(text) => return Some(text.into_owned()),
                 // NOTE: ignoring network errors
                 InputLine::TooLong => _ = self.conn.write_line("line too long"),
@@ -73,7 +86,7 @@ mod tests {
     use crate::net::LINE_MAX;
     use crate::net::conn::tests::pair;
 
-    /// What should come of `sent`, and how many lines were too long.
+    /// The lines that `sent` contains, and how many more were too long.
     fn expected(sent: &[u8]) -> (Vec<Vec<u8>>, usize) {
         let ended = sent.strip_suffix(b"\n");
         let lines = ended.unwrap_or(sent).split(|&byte| byte == b'\n');
@@ -88,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_line_too_long_is_answered_too() {
+    fn a_last_line_that_is_too_long_is_answered_too() {
         let (mut client, conn) = pair();
         client.write_all(&vec![b'x'; LINE_MAX + 1]).unwrap();
         client.shutdown(Shutdown::Write).unwrap();
@@ -111,7 +124,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn lines_are_bytes_with_a_bound(
+        fn lines_are_bytes_of_limited_length(
             lines in prop::collection::vec(line(), 0..6),
             newline_at_end: bool,
             chunk in 1usize..100_000,
@@ -121,19 +134,19 @@ mod tests {
                 sent.push(b'\n');
             }
             let (client, conn) = pair();
-            let heard: Vec<Vec<u8>> = thread::scope(|s| {
+            let received: Vec<Vec<u8>> = thread::scope(|s| {
                 let sending = s.spawn(|| {
                     sent.chunks(chunk).try_for_each(|part| (&client).write_all(part)).unwrap();
                     client.shutdown(Shutdown::Write).unwrap();
                 });
-                let heard = conn.lines().collect();
+                let received = conn.lines().collect();
                 sending.join().unwrap();
-                heard
+                received
             });
             drop(conn);
             let replies = BufReader::new(&client).lines().map_while(Result::ok);
             let n_long = replies.inspect(|line| assert_eq!(line, "line too long")).count();
-            prop_assert!((heard, n_long) == expected(&sent));
+            prop_assert!((received, n_long) == expected(&sent));
         }
     }
 }

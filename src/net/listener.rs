@@ -1,4 +1,4 @@
-//! A listening TCP socket that admits a bounded number of clients.
+//! A listening TCP socket that admits a limited number of clients.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
@@ -9,39 +9,58 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::close::refuse;
 use super::conn::{Conn, WRITE_TIMEOUT, tune};
-use super::errors::{Error, is_transient};
+use super::errors::{Error, NO_ADDRESS, is_transient};
 use crate::machine::limits::Limits;
 use crate::threads::{Semaphore, lock};
 
-/// The log target of what a server announces at every log level: `listening on ADDR`.
+/// Log target of the line `listening on ADDR`, which is shown at every log level.
 pub const NOTICE: &str = "notice";
 
-/// Connections that the kernel queues for accept(2). std asks for 128, Go for 4096.
+/// Connections that the kernel queues until they are accepted: as in Go; std asks for 128.
 pub(super) const BACKLOG: i32 = 4096;
 /// On Linux an accepted connection inherits the options of the listening socket, which saves five
 /// system calls per client.
 const INHERITS_OPTIONS: bool = cfg!(target_os = "linux");
 /// How long to wait before accepting again after descriptors or memory ran out.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-/// The shortest time between two log lines about the same trouble.
+/// Shortest time between two log lines about a lack of room.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
-/// A listening socket that admits at most as many clients at once as the machine has room for.
+/// A listening socket that admits only as many simultaneous clients as the machine has room for.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
     clients: Semaphore,
-    /// When trouble was last logged.
+    /// When a lack of room was last logged.
     last_logged: Mutex<Option<Instant>>,
 }
 
 /// Listens on `addr` and announces it on the log target [`NOTICE`].
 ///
-/// `threads_each` is the number of threads that the server will start for each client; together
-/// with the machine's limits it bounds the number of clients admitted at once.
+/// `threads_each` is the number of threads that the server uses for each client; together with the
+/// machine's limits it determines how many clients are admitted at once.
 ///
 /// # Errors
 /// When the address cannot be resolved or bound.
+///
+/// ```
+/// use std::io::Read;
+/// use threadbare::net;
+///
+/// let listener = net::listen("127.0.0.1:0", 1)?; // port 0: the kernel chooses one
+/// let addr = listener.local_addr()?.to_string();
+/// let client = std::thread::spawn(move || {
+///     let mut reply = String::new();
+///     (&net::dial(&addr)?).read_to_string(&mut reply)?;
+///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(reply)
+/// });
+/// for conn in listener.incoming() {
+///     conn.write_line("hello")?;
+///     listener.shutdown(); // ends the loop
+/// }
+/// assert_eq!(client.join().unwrap().unwrap(), "hello\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn listen(addr: &str, threads_each: usize) -> Result<Listener, Error> {
     let error = |source| Error::new("listen on", addr, source);
     let socket = bind(addr).map_err(error)?;
@@ -51,9 +70,9 @@ pub fn listen(addr: &str, threads_each: usize) -> Result<Listener, Error> {
     Ok(Listener { socket, clients, last_logged: Mutex::new(None) })
 }
 
-/// Listens on the first free address that `addr` resolves to.
+/// Listens on the first address that `addr` resolves to and that can be bound.
 fn bind(addr: &str) -> io::Result<TcpListener> {
-    let mut last = io::Error::other("it has no address");
+    let mut last = io::Error::other(NO_ADDRESS);
     for addr in addr.to_socket_addrs()? {
         let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
         socket.set_reuse_address(true)?;
@@ -67,15 +86,16 @@ fn bind(addr: &str) -> io::Result<TcpListener> {
 }
 
 impl Listener {
-    /// Accepted connections, endless until [`shutdown`](Self::shutdown).
+    /// Returns an iterator over accepted connections, which ends after
+    /// [`shutdown`](Self::shutdown).
     ///
-    /// A client above the bound is told `server full` and closed. When the process is out of
-    /// descriptors, accepting pauses until there is room again.
+    /// A client above the limit gets the line `server full` and is disconnected. When the process
+    /// has no file descriptor left, accepting pauses until one is free.
     pub fn incoming(&self) -> impl Iterator<Item = Conn> + '_ {
         std::iter::from_fn(|| self.accept())
     }
 
-    /// The address listened on, with the port that the kernel chose for port 0.
+    /// Returns the address listened on, with the port that the kernel chose for port 0.
     ///
     /// # Errors
     /// Those of getsockname(2).
@@ -83,12 +103,12 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Stops accepting: a blocked [`incoming`](Self::incoming) wakes and ends.
+    /// Stops accepting: a blocked [`incoming`](Self::incoming) wakes up and ends.
     pub fn shutdown(&self) {
         _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
     }
 
-    /// Number of clients connected now.
+    /// Returns the number of clients connected now.
     #[must_use]
     pub fn n_clients(&self) -> usize {
         self.clients.n_taken()
@@ -104,24 +124,27 @@ impl Listener {
                         }
                         return Some(Conn::new(stream, peer, Some(permit)));
                     }
-                    self.log_once(&format!("server full at {} clients", self.clients.capacity()));
+                    self.warn_rarely(&format!(
+                        "server full at {} clients",
+                        self.clients.capacity()
+                    ));
                     refuse(&stream, "server full");
                 }
                 Err(err) if err.kind() == io::ErrorKind::InvalidInput => return None, // shut down
                 Err(err) if is_transient(&err) => {}
                 Err(err) => {
-                    self.log_once(&format!("accept: {err}; waiting for room"));
+                    self.warn_rarely(&format!("accept: {err}; pausing until there is room"));
                     self.clients.wait_returned(ACCEPT_RETRY);
                 }
             }
         }
     }
 
-    fn log_once(&self, trouble: &str) {
+    fn warn_rarely(&self, message: &str) {
         let mut last_logged = lock(&self.last_logged);
         if last_logged.is_none_or(|last| last.elapsed() >= LOG_INTERVAL) {
             *last_logged = Some(Instant::now());
-            log::warn!("{trouble}");
+            log::warn!("{message}");
         }
     }
 }

@@ -1,15 +1,18 @@
-//! TCP with Go's defaults, and the bounds that every server and client needs.
+//! TCP with Go's defaults, and with the limits and timeouts that a server needs.
 //!
-//! From Go's `net`: a backlog of 4096, keep-alive, Nagle off, writes that do not interleave. Beyond
-//! it: a bound on clients (those above it are told `server full`), quiet waiting when descriptors
-//! run out, bounded lines, graceful close.
+//! As in Go's `net`: a backlog of 4096, keep-alive, Nagle's algorithm off, writes of several
+//! threads that do not interleave. In addition: a limit on clients (others get `server full`), a
+//! pause instead of an error when file descriptors run out, a limit on the length of lines, idle
+//! timers, graceful close, sending without blocking.
 
 mod close;
+mod close_all;
 mod conn;
 mod copy;
 mod errors;
 mod idle;
 mod ip_limit;
+mod line_reader;
 mod line_splitter;
 mod lines;
 mod listener;
@@ -17,11 +20,14 @@ mod outbox;
 mod send_file;
 mod stream;
 
-pub use conn::{Conn, close_all_gracefully, dial};
+pub use close::close_gracefully;
+pub use close_all::{ConnRegistry, close_all_gracefully};
+pub use conn::{Conn, dial};
 pub use copy::copy;
 pub use errors::{Error, is_disconnect};
-pub use idle::{IdleTimer, is_timeout};
+pub use idle::{IdleEvent, IdleTimer, is_timeout};
 pub use ip_limit::{IpPermit, PerIpLimit};
+pub use line_reader::{LineBatch, LineReader};
 pub use line_splitter::{InputLine, LINE_MAX, LineSplitter};
 pub use lines::Lines;
 pub use listener::{Listener, NOTICE, listen};

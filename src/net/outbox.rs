@@ -1,4 +1,4 @@
-//! Sending without waiting: what the kernel does not take stays in a queue of shared pieces.
+//! Sending without blocking: what the kernel does not accept stays in a queue of shared chunks.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -11,48 +11,51 @@ use socket2::SockRef;
 
 use super::conn::{Conn, sent};
 
-/// What the kernel may hold of a connection, which it doubles. Its own choice is up to 4 MiB, and
-/// hides for minutes that nobody reads.
+/// Size of the kernel's send buffer, which the kernel doubles. By default it grows up to 4 MiB,
+/// which would hide for minutes that the peer does not read.
 const SEND_BUFFER: usize = 32 << 10;
-/// Pieces handed to the kernel at once.
-const GATHER: usize = 64;
-/// What a queued piece costs beside its bytes.
-const PIECE: usize = 64;
-/// A peer that takes less than this has made no progress: one that takes a byte now and then must
-/// not hold everyone up.
-const PROGRESS: usize = 16 << 10;
+/// Chunks passed to one sendmsg(2).
+const CHUNKS_PER_SEND: usize = 64;
+/// Memory that a queued chunk takes besides its bytes.
+const CHUNK_OVERHEAD: usize = 64;
+/// Bytes that a peer must accept to count as making progress: one that accepts a byte now and then
+/// must not delay others.
+const PROGRESS_MIN: usize = 16 << 10;
 
-/// What waits to be sent to one connection, by its only writer.
+/// The queue of bytes to be sent on one connection, owned by its only writer.
 ///
-/// Nothing here waits: [`flush`](Outbox::flush) hands the kernel what it takes and returns. Whoever
-/// owns the outbox bounds it, by looking at [`n_bytes`](Outbox::n_bytes) and
-/// [`stalled`](Outbox::stalled).
+/// Nothing here blocks. The owner calls [`flush`](Outbox::flush) from time to time while
+/// [`n_bytes`](Outbox::n_bytes) is not zero, and limits the queue by that number and by
+/// [`stalled_for`](Outbox::stalled_for).
 #[derive(Debug)]
 pub struct Outbox {
     conn: Arc<Conn>,
     queue: VecDeque<(Arc<[u8]>, Range<usize>)>,
     n_bytes: usize,
-    /// When the queue was last empty, or much was last taken, and what was taken since.
-    progress: Instant,
-    n_taken: usize,
+    /// When the queue was last empty, or the peer last made progress.
+    last_progress: Instant,
+    /// Bytes sent since `last_progress`.
+    n_sent: usize,
 }
 
 impl Outbox {
-    /// An empty outbox.
+    /// Creates an empty queue and limits the kernel's send buffer to 64 KiB.
     #[must_use]
     pub fn new(conn: Arc<Conn>) -> Self {
-        _ = SockRef::from(conn.stream()).set_send_buffer_size(SEND_BUFFER); // it only tunes
-        let (queue, progress) = (VecDeque::new(), Instant::now());
-        Outbox { conn, queue, n_bytes: 0, progress, n_taken: 0 }
+        let socket = SockRef::from(conn.stream());
+        _ = socket.set_send_buffer_size(SEND_BUFFER); // the kernel's own size works too
+        let (queue, last_progress) = (VecDeque::new(), Instant::now());
+        Outbox { conn, queue, n_bytes: 0, last_progress, n_sent: 0 }
     }
 
-    /// The connection sent to.
+    /// Returns the connection.
     #[must_use]
     pub fn conn(&self) -> &Conn {
         &self.conn
     }
 
-    /// Sends these bytes of `chunk` after all that waits already, now or later.
+    /// Sends these bytes of `chunk`, or queues what the kernel does not accept at once; in either
+    /// case after all that is queued already.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -66,26 +69,27 @@ impl Outbox {
             if part.is_empty() {
                 return Ok(());
             }
-            (self.progress, self.n_taken) = (now, 0);
+            (self.last_progress, self.n_sent) = (now, 0);
         }
-        self.n_bytes += part.len() + PIECE;
+        self.n_bytes += part.len() + CHUNK_OVERHEAD;
         self.queue.push_back((Arc::clone(chunk), part));
         Ok(())
     }
 
-    /// Hands the kernel as much as it takes.
+    /// Sends as much of the queue as the kernel accepts.
     ///
     /// # Errors
     /// When the connection is broken.
     pub fn flush(&mut self, now: Instant) -> io::Result<()> {
         while !self.queue.is_empty() {
-            let pieces = self.queue.iter().take(GATHER);
-            let pieces: Vec<_> =
-                pieces.map(|(chunk, part)| IoSlice::new(&chunk[part.clone()])).collect();
-            let n_offered: usize = pieces.iter().map(|piece| piece.len()).sum();
-            let mut nothing = SendAncillaryBuffer::default();
-            let n = sent(sendmsg(self.conn.stream(), &pieces, &mut nothing, SendFlags::DONTWAIT))?;
-            self.taken(n, now);
+            let chunks = self.queue.iter().take(CHUNKS_PER_SEND);
+            let slices: Vec<_> =
+                chunks.map(|(chunk, part)| IoSlice::new(&chunk[part.clone()])).collect();
+            let n_offered: usize = slices.iter().map(|slice| slice.len()).sum();
+            let mut no_control = SendAncillaryBuffer::default();
+            let n =
+                sent(sendmsg(self.conn.stream(), &slices, &mut no_control, SendFlags::DONTWAIT))?;
+            self.remove_sent(n, now);
             if n < n_offered {
                 break;
             }
@@ -93,37 +97,38 @@ impl Outbox {
         Ok(())
     }
 
-    fn taken(&mut self, mut n: usize, now: Instant) {
-        self.n_taken += n;
+    /// Removes the first `n` bytes from the queue.
+    fn remove_sent(&mut self, mut n: usize, now: Instant) {
+        self.n_sent += n;
         while let Some((_, part)) = self.queue.front_mut() {
-            let n_of_this = n.min(part.len());
-            part.start += n_of_this;
-            n -= n_of_this;
-            self.n_bytes -= n_of_this;
+            let n_of_part = n.min(part.len());
+            part.start += n_of_part;
+            n -= n_of_part;
+            self.n_bytes -= n_of_part;
             if part.start < part.end {
                 break;
             }
             self.queue.pop_front();
-            self.n_bytes -= PIECE;
+            self.n_bytes -= CHUNK_OVERHEAD;
         }
-        if self.queue.is_empty() || self.n_taken >= PROGRESS {
-            (self.progress, self.n_taken) = (now, 0);
+        if self.queue.is_empty() || self.n_sent >= PROGRESS_MIN {
+            (self.last_progress, self.n_sent) = (now, 0);
         }
     }
 
-    /// What waits, with its overhead.
+    /// Returns the memory that the queue takes, in bytes; 0 if it is empty.
     #[must_use]
     pub fn n_bytes(&self) -> usize {
         self.n_bytes
     }
 
-    /// How long the peer has taken next to nothing of what waits.
+    /// Returns for how long the peer has accepted less than 16 KiB although more is queued.
     #[must_use]
-    pub fn stalled(&self, now: Instant) -> Duration {
-        if self.queue.is_empty() { Duration::ZERO } else { now.duration_since(self.progress) }
+    pub fn stalled_for(&self, now: Instant) -> Duration {
+        if self.queue.is_empty() { Duration::ZERO } else { now.duration_since(self.last_progress) }
     }
 
-    /// Gives up what waits; says how many lines end in it.
+    /// Drops the queue. Returns the number of lines that end in it.
     pub fn clear(&mut self) -> u64 {
         self.n_bytes = 0;
         let lines = |(chunk, part): (Arc<[u8]>, Range<usize>)| {
@@ -142,7 +147,7 @@ mod tests {
     use crate::net::conn::tests::pair;
 
     #[test]
-    fn what_the_kernel_does_not_take_waits_in_order() {
+    fn what_the_kernel_does_not_accept_is_queued_in_order() {
         let (mut client, conn) = pair();
         let mut outbox = Outbox::new(Arc::new(conn));
         let start = Instant::now();
@@ -150,24 +155,24 @@ mod tests {
         for _ in 0..200 {
             outbox.send(&chunk, 0..chunk.len(), start).unwrap();
         }
-        assert!(outbox.n_bytes() > 0, "8 MB are more than two kernels take");
+        assert!(outbox.n_bytes() > 0, "8 MB are more than two socket buffers hold");
         let later = start + Duration::from_secs(3);
-        assert_eq!(outbox.stalled(later), Duration::from_secs(3));
+        assert_eq!(outbox.stalled_for(later), Duration::from_secs(3));
         let reading = thread::spawn(move || {
-            let mut heard = vec![0; 200 * 40_000];
-            client.read_exact(&mut heard).map(|()| heard)
+            let mut received = vec![0; 200 * 40_000];
+            client.read_exact(&mut received).map(|()| received)
         });
         while outbox.n_bytes() > 0 {
             outbox.flush(later).unwrap();
             thread::yield_now();
         }
-        assert_eq!(outbox.stalled(later), Duration::ZERO);
-        let heard = reading.join().unwrap().unwrap();
-        assert!(heard.chunks(chunk.len()).all(|part| *part == *chunk));
+        assert_eq!(outbox.stalled_for(later), Duration::ZERO);
+        let received = reading.join().unwrap().unwrap();
+        assert!(received.chunks(chunk.len()).all(|part| *part == *chunk));
     }
 
     #[test]
-    fn what_is_given_up_is_counted() {
+    fn dropped_lines_are_counted() {
         let (_client, conn) = pair();
         let mut outbox = Outbox::new(Arc::new(conn));
         let lines: Arc<[u8]> = b"a line\n".repeat(100_000).into();

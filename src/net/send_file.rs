@@ -1,30 +1,33 @@
-//! A file into a socket without a detour through this process, where the kernel knows how.
+//! Sending a file on a socket without copying it through this process, where the kernel can.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 
-/// Bytes to send in one call where there are many: one segment over loopback, whose largest is
-/// 65,483 bytes. More, even 64 KiB, ends in a segment with the rest, and wakes who reads for it:
-/// sendfile of 1 GiB to curl took 1.6 to 2.3 times as long, netcat's writes of 64 KiB 1.1 to 1.2.
+/// Bytes to send in one call (48 KiB), so that each is one segment over loopback, where a segment
+/// has at most 65,483 bytes.
+///
+/// A larger piece, even of 64 KiB, is split and wakes the reader twice: sendfile of 1 GiB to curl
+/// then took 1.6 to 2.3 times as long, netcat's writes 1.1 to 1.2 times.
 pub const SEND_SIZE: usize = 48 << 10;
 
-/// Sends the next slice of `file`, from where it stands. Returns how many bytes; 0 at its end.
+/// Sends up to [`SEND_SIZE`] bytes of `file` from its current position, with sendfile(2) where the
+/// file system supports it. Returns the number of bytes, 0 at the end of the file.
 ///
 /// # Errors
-/// What reading or sending reports; a time-out of the socket is `WouldBlock`.
+/// Those of reading and sending; a timeout of the socket is `WouldBlock`.
 pub fn send_file(mut to: impl AsFd + Write, file: &File) -> io::Result<usize> {
     #[cfg(target_os = "linux")]
     {
         use rustix::io::Errno;
         match rustix::fs::sendfile(&to, file, None, SEND_SIZE) {
-            Err(Errno::INVAL | Errno::NOSYS) => {} // not from this file system
-            sent => return Ok(sent?),
+            Err(Errno::INVAL | Errno::NOSYS) => {} // the file system does not support it
+            result => return Ok(result?),
         }
     }
-    let mut piece = vec![0; SEND_SIZE];
+    let mut buf = vec![0; SEND_SIZE];
     let mut file = file;
-    let n = file.read(&mut piece)?;
-    to.write_all(&piece[..n])?;
+    let n = file.read(&mut buf)?;
+    to.write_all(&buf[..n])?;
     Ok(n)
 }

@@ -1,4 +1,4 @@
-//! A connection for a program that has one: over TCP, or to a Unix-domain socket of this machine.
+//! Connections of clients such as netcat: over TCP or through a Unix-domain socket.
 
 use std::fmt;
 use std::fs::File;
@@ -15,52 +15,52 @@ use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, pipe, splice};
 use socket2::{SockRef, Socket};
 
 use super::conn::tune;
-use super::errors::{Error, is_transient};
+use super::errors::{Error, NO_ADDRESS, is_transient};
 use super::listener::{BACKLOG, NOTICE};
 
-/// What is moved at once where nothing is copied.
+/// Bytes moved by one splice(2).
 const SPLICE_MAX: usize = 1 << 20;
 
 /// Where to dial or to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// A host and a port of it.
+    /// A TCP port of a host.
     Tcp {
-        /// A name or an address.
+        /// A host name or an IP address.
         host: String,
-        /// 0 to listen on any that is free.
+        /// The port; 0 to listen on any free port.
         port: u16,
-        /// Which of the host's addresses will do.
+        /// Which of the host's addresses to use.
         family: Family,
     },
-    /// A Unix-domain socket.
+    /// A Unix-domain socket at this path.
     Unix(PathBuf),
 }
 
-/// A version of the Internet Protocol, or either.
+/// The IP versions to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// Either, in the order the system has them.
+    /// Both, in the order in which the system's resolver returns addresses.
     Any,
-    /// IPv4 alone.
+    /// IPv4 only.
     V4,
-    /// IPv6 alone.
+    /// IPv6 only.
     V6,
 }
 
-/// A connection. Shared by reference: one thread may read while another writes.
+/// A stream connection, shared by reference: one thread may read while another writes.
 #[derive(Debug)]
 pub struct Stream {
     socket: Socket,
     peer: String,
 }
 
-/// A [`Endpoint`] that is listened on. A Unix-domain socket's file goes with it.
+/// A listening socket. Dropping one of a Unix domain removes its file.
 #[derive(Debug)]
 pub enum StreamListener {
-    /// Over TCP.
+    /// A TCP socket.
     Tcp(TcpListener),
-    /// On this machine.
+    /// A Unix-domain socket and the path of its file.
     Unix(UnixListener, PathBuf),
 }
 
@@ -75,10 +75,11 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
-    /// Connects, to the first address that accepts within `timeout`; `failed` hears of the others.
+    /// Connects to the first address that accepts within `timeout`. `failed` is called with the
+    /// error of each address before it that does not.
     ///
     /// # Errors
-    /// When there is no address, or none accepts.
+    /// When there is no address, or none accepts: then the error of the last.
     pub fn dial(
         &self,
         timeout: Option<Duration>,
@@ -100,10 +101,11 @@ impl Endpoint {
                 }
             }
         }
-        Err(last.unwrap_or_else(|| self.error("dial", io::Error::other("it has no address"))))
+        Err(last.unwrap_or_else(|| self.error("dial", io::Error::other(NO_ADDRESS))))
     }
 
-    /// Listens, and announces where on the log target [`NOTICE`].
+    /// Listens and announces it on the log target [`NOTICE`]. The file of a Unix-domain socket on
+    /// which nobody listens any more is replaced.
     ///
     /// # Errors
     /// When the address cannot be resolved or bound.
@@ -122,7 +124,7 @@ impl Endpoint {
     fn addrs(&self) -> io::Result<Vec<SocketAddr>> {
         let Endpoint::Tcp { host, port, family } = self else { return Ok(Vec::new()) };
         let addrs = (host.as_str(), *port).to_socket_addrs()?;
-        Ok(addrs.filter(|addr| family.has(addr)).collect())
+        Ok(addrs.filter(|addr| family.includes(addr)).collect())
     }
 
     fn dial_unix(&self) -> io::Result<Stream> {
@@ -133,7 +135,7 @@ impl Endpoint {
     fn listen_tcp(&self) -> io::Result<StreamListener> {
         let addrs = self.addrs()?;
         if addrs.is_empty() {
-            return Err(io::Error::other("it has no address"));
+            return Err(io::Error::other(NO_ADDRESS));
         }
         let listener = TcpListener::bind(&*addrs)?;
         SockRef::from(&listener).listen(BACKLOG)?;
@@ -143,7 +145,7 @@ impl Endpoint {
 }
 
 impl Family {
-    fn has(self, addr: &SocketAddr) -> bool {
+    fn includes(self, addr: &SocketAddr) -> bool {
         match self {
             Family::Any => true,
             Family::V4 => addr.is_ipv4(),
@@ -161,7 +163,7 @@ fn connect(addr: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream>
 
 fn listen_unix(path: &Path) -> io::Result<StreamListener> {
     let listener = match UnixListener::bind(path) {
-        Err(err) if err.kind() == io::ErrorKind::AddrInUse && is_left_over(path) => {
+        Err(err) if err.kind() == io::ErrorKind::AddrInUse && is_stale_socket(path) => {
             std::fs::remove_file(path)?;
             UnixListener::bind(path)
         }
@@ -171,18 +173,18 @@ fn listen_unix(path: &Path) -> io::Result<StreamListener> {
     Ok(StreamListener::Unix(listener, path.to_owned()))
 }
 
-/// Whether this is the socket of a program that has died: nobody listens on it.
-fn is_left_over(path: &Path) -> bool {
+/// Whether `path` is a socket on which nobody listens, left by a program that has ended.
+fn is_stale_socket(path: &Path) -> bool {
     let is_socket = path.symlink_metadata().is_ok_and(|file| file.file_type().is_socket());
     let refused = |err: io::Error| err.kind() == io::ErrorKind::ConnectionRefused;
     is_socket && UnixStream::connect(path).is_err_and(refused)
 }
 
 impl StreamListener {
-    /// The next to connect.
+    /// Waits for the next client.
     ///
     /// # Errors
-    /// When nobody can be let in any more, or not now.
+    /// Those of accept(2), except errors that concern one connection only, which are skipped.
     pub fn accept(&self) -> io::Result<Stream> {
         loop {
             let accepted = match self {
@@ -204,7 +206,7 @@ impl StreamListener {
 impl Drop for StreamListener {
     fn drop(&mut self) {
         if let StreamListener::Unix(_, path) = self {
-            _ = std::fs::remove_file(path); // at worst the next to listen finds it left over
+            _ = std::fs::remove_file(path); // else the next to listen replaces it
         }
     }
 }
@@ -215,18 +217,18 @@ impl Stream {
         Stream { socket: stream.into(), peer: peer.to_string() }
     }
 
-    /// The other side.
+    /// Returns the peer's address, or the path of the Unix-domain socket.
     #[must_use]
     pub fn peer(&self) -> &str {
         &self.peer
     }
 
-    /// Ends one half or both; blocked reads and writes return.
+    /// Shuts down one half or both; blocked reads and writes return.
     pub fn shutdown(&self, how: Shutdown) {
         _ = self.socket.shutdown(how); // it may have ended already
     }
 
-    /// Bounds the reads that follow.
+    /// Sets the timeout of the reads that follow.
     ///
     /// # Errors
     /// When `timeout` is zero.
@@ -234,26 +236,29 @@ impl Stream {
         self.socket.set_read_timeout(Some(timeout))
     }
 
-    /// Moves all that comes to `output` without copying it, to the end (`None`) or until that
-    /// cannot be done any more. Then these bytes have been read and are still to be written.
+    /// Moves the input to `output` with splice(2), without copying it through this process.
     ///
-    /// It goes through a pipe of ours, even into another pipe: the kernel keeps a pipe locked, and
-    /// its reader out, while it waits for a socket to fill it.
+    /// Returns `None` at the end of the input. Where splice is not supported, or `output` accepts
+    /// no more, it returns the bytes that were read and not written; the caller goes on by copying.
+    ///
+    /// The data passes through a pipe of its own even if `output` is a pipe: while splice waits for
+    /// a socket to fill a pipe it keeps that pipe locked, and its reader blocked.
     ///
     /// # Errors
     /// When the connection is broken.
     pub fn splice_to(&self, output: impl AsFd) -> io::Result<Option<Vec<u8>>> {
-        let Ok((from, into)) = pipe() else { return Ok(Some(Vec::new())) };
-        _ = fcntl_setpipe_size(&into, SPLICE_MAX); // a smaller one will do
+        let Ok((pipe_out, pipe_in)) = pipe() else { return Ok(Some(Vec::new())) };
+        _ = fcntl_setpipe_size(&pipe_in, SPLICE_MAX); // a smaller pipe works too
         loop {
-            let n = match splice(&self.socket, None, &into, None, SPLICE_MAX, SpliceFlags::MOVE) {
+            let n = match splice(&self.socket, None, &pipe_in, None, SPLICE_MAX, SpliceFlags::MOVE)
+            {
                 Ok(0) => return Ok(None),
                 Ok(n) => n,
                 Err(Errno::INTR) => continue,
                 Err(Errno::INVAL) => return Ok(Some(Vec::new())),
                 Err(err) => return Err(self.with_peer(&err.into())),
             };
-            if let Some(left) = empty(&from, &output, n)? {
+            if let Some(left) = empty_pipe(&pipe_out, &output, n)? {
                 return Ok(Some(left));
             }
         }
@@ -264,8 +269,8 @@ impl Stream {
     }
 }
 
-/// Moves `n` bytes out of a pipe; what `output` refuses comes back.
-fn empty(pipe: &OwnedFd, output: impl AsFd, mut n: usize) -> io::Result<Option<Vec<u8>>> {
+/// Moves `n` bytes from a pipe to `output`; returns those that `output` does not accept.
+fn empty_pipe(pipe: &OwnedFd, output: impl AsFd, mut n: usize) -> io::Result<Option<Vec<u8>>> {
     while n > 0 {
         match splice(pipe, None, &output, None, n, SpliceFlags::MOVE) {
             Ok(moved @ 1..) => n -= moved,
@@ -305,34 +310,34 @@ mod tests {
     }
 
     #[test]
-    fn places_are_shown_as_they_are_written() {
+    fn endpoints_are_displayed_as_they_are_written() {
         assert_eq!(tcp("localhost", Family::Any).to_string(), "localhost:0");
         assert_eq!(tcp("::1", Family::Any).to_string(), "[::1]:0");
         assert_eq!(Endpoint::Unix("/tmp/x".into()).to_string(), "/tmp/x");
     }
 
     #[test]
-    fn a_family_chooses_among_addresses() {
+    fn a_family_selects_addresses() {
         assert!(tcp("127.0.0.1", Family::V4).listen().is_ok());
         let err = tcp("127.0.0.1", Family::V6).listen().unwrap_err();
-        assert_eq!(err.to_string(), "listen on 127.0.0.1:0: it has no address");
+        assert_eq!(err.to_string(), "listen on 127.0.0.1:0: no address found");
         let err = tcp("::1", Family::V4).dial(None, |_| {}).unwrap_err();
-        assert_eq!(err.to_string(), "dial [::1]:0: it has no address");
+        assert_eq!(err.to_string(), "dial [::1]:0: no address found");
     }
 
     #[test]
-    fn a_socket_file_goes_with_its_listener_and_is_taken_over_from_the_dead() {
+    fn a_socket_file_is_removed_with_its_listener_and_a_stale_one_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("socket");
-        let place = Endpoint::Unix(path.clone());
+        let endpoint = Endpoint::Unix(path.clone());
         drop(UnixListener::bind(&path).unwrap()); // the file stays
-        let door = place.listen().unwrap();
-        assert!(place.listen().is_err(), "it is in use");
-        assert!(place.dial(None, |_| {}).is_ok());
-        drop(door);
+        let listener = endpoint.listen().unwrap();
+        assert!(endpoint.listen().is_err(), "it is in use");
+        assert!(endpoint.dial(None, |_| {}).is_ok());
+        drop(listener);
         assert!(!path.exists());
-        std::fs::write(&path, "a file of somebody's").unwrap();
-        assert!(place.listen().is_err());
+        std::fs::write(&path, "not a socket").unwrap();
+        assert!(endpoint.listen().is_err());
         assert!(path.exists());
     }
 }

@@ -1,4 +1,4 @@
-//! Text: Go's upper and lower case, durations and sizes, foreign text made safe to show.
+//! Text: Go's upper and lower case, Go's durations, and removing control characters from text.
 
 pub mod go_case;
 pub mod printable;

@@ -1,9 +1,15 @@
-//! Foreign text made safe to show: names, addresses and messages that other people chose must not
-//! break a line or send commands to a terminal.
+//! Making text from outside safe to display: names and messages that others chose must not break a
+//! line or send escape sequences to a terminal.
 
 use std::fmt;
 
-/// Displays text on one line, with control characters escaped as Rust writes them (`\n`, `\u{1b}`).
+/// Displays text on one line, with control characters escaped as in Rust (`\n`, `\u{1b}`).
+///
+/// ```
+/// use threadbare::text::printable::Escaped;
+///
+/// assert_eq!(Escaped("a\nb").to_string(), r"a\nb");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a str);
 
@@ -16,14 +22,14 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// The characters of `text`, with `substitute` in place of each control character.
+/// Returns the characters of `text` with each control character replaced by `substitute`.
 pub fn replace_controls(text: &str, substitute: char) -> impl Iterator<Item = char> + '_ {
     text.chars().map(move |c| if c.is_control() { substitute } else { c })
 }
 
-/// Appends `text` to `out` without escape sequences (ECMA-48) and control characters.
+/// Appends `text` to `out` without escape sequences (ECMA-48) and control characters except tabs.
 ///
-/// Bytes that are not UTF-8 become U+FFFD; tabs stay.
+/// Invalid UTF-8 becomes U+FFFD.
 pub fn append_printable(out: &mut Vec<u8>, text: &[u8]) {
     if text.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
         out.extend_from_slice(text);
@@ -53,12 +59,13 @@ impl Chars<'_> {
         Some(c)
     }
 
-    fn next_if(&mut self, wanted: impl Fn(char) -> bool) -> Option<char> {
-        self.text.chars().next().filter(|&c| wanted(c))?;
+    fn next_if(&mut self, is_wanted: impl Fn(char) -> bool) -> Option<char> {
+        self.text.chars().next().filter(|&c| is_wanted(c))?;
         self.next()
     }
 
-    /// After ESC: a control sequence, a string up to its end, or intermediates and a final byte.
+    /// Skips what follows ESC: a control sequence, a control string, or intermediate bytes and a final
+    /// byte (ECMA-48, 5.3 to 5.6).
     fn skip_escape(&mut self) {
         if self.next_if(|c| c == '[').is_some() {
             self.skip_control_sequence();
@@ -70,13 +77,13 @@ impl Chars<'_> {
         }
     }
 
-    /// Parameters, intermediates, a final byte.
+    /// Skips parameter bytes, intermediate bytes and a final byte.
     fn skip_control_sequence(&mut self) {
         while self.next_if(|c| matches!(c, ' '..='?')).is_some() {}
         self.next_if(|c| matches!(c, '@'..='~'));
     }
 
-    /// Up to BEL or the string terminator; without one there is no string to skip.
+    /// Skips a control string up to BEL or the string terminator; nothing if neither follows.
     fn skip_string(&mut self) {
         let end = self.text.find(['\x07', '\x1b', '\u{9c}']);
         self.text = end.map_or(self.text, |end| &self.text[end..]);
@@ -100,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn text_passes_and_terminal_control_does_not() {
+    fn text_stays_and_terminal_control_is_removed() {
         let check = |text: &[u8], expected: &str| {
             assert_eq!(clean(text), expected, "{:?}", text.escape_ascii().to_string());
         };
@@ -122,14 +129,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_drives_a_terminal(text in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn no_control_character_is_left(text in prop::collection::vec(any::<u8>(), 0..60)) {
             let once = clean(&text);
             prop_assert!(once.chars().all(|c| c == '\t' || !c.is_control()));
             prop_assert_eq!(clean(once.as_bytes()), once);
         }
 
         #[test]
-        fn printable_text_is_not_touched(text in "[^\\p{Cc}]{0,40}") {
+        fn printable_text_is_unchanged(text in "[^\\p{Cc}]{0,40}") {
             prop_assert_eq!(clean(text.as_bytes()), text);
         }
     }

@@ -1,4 +1,4 @@
-//! Quantities as people write them: Go's durations and decimal gigabytes.
+//! Parsing Go's durations, formatting decimal gigabytes.
 
 use std::time::Duration;
 
@@ -7,8 +7,15 @@ use std::time::Duration;
 /// Units are `ns`, `us` (or `µs`), `ms`, `s`, `m` and `h`.
 ///
 /// # Errors
-/// Says what is wrong with the text: no number, no unit or an unknown one, a negative or a too
-/// large duration.
+/// A message that says what is wrong: the number or the unit is missing or invalid, or the duration
+/// is negative or too long.
+///
+/// ```
+/// use std::time::Duration;
+/// use threadbare::text::units;
+///
+/// assert_eq!(units::duration("1m30s"), Ok(Duration::from_secs(90)));
+/// ```
 pub fn duration(text: &str) -> Result<Duration, String> {
     if text == "0" {
         return Ok(Duration::ZERO);
@@ -29,7 +36,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(total)
 }
 
-/// Takes one number and its unit off the front of `text`.
+/// Parses one number with its unit at the front of `text`; returns it and the rest.
 fn term(text: &str) -> Result<(Duration, &str), String> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, rest) = text.split_at(digits);
@@ -51,7 +58,7 @@ fn term(text: &str) -> Result<(Duration, &str), String> {
     Ok((term, rest))
 }
 
-/// Bytes as the book prints them: decimal gigabytes with one digit, `12.3 GB`.
+/// Formats a number of bytes in decimal gigabytes with one digit, as the book's du does: `12.3 GB`.
 #[must_use]
 pub fn gigabytes(n_bytes: u64) -> String {
     format!("{:.1} GB", n_bytes as f64 / 1e9)
@@ -63,7 +70,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn durations_are_gos() {
+    fn durations_are_parsed_as_in_go() {
         let check = |text: &str, ms: u64| {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
         };
@@ -79,21 +86,53 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_durations_are_refused() {
         for text in ["", "s", "1", "-1s", "1x", "1..2s", "1s2", "NaN", "inf", "1e400h", "+"] {
             assert!(duration(text).is_err(), "{text}");
         }
         assert!(duration(&format!("{}h", "9".repeat(400))).is_err());
     }
 
+    /// Go's grammar, `[+]([0-9]*(\.[0-9]*)?[a-z]+)+` or `0`, checked without converting the numbers.
+    fn is_duration(text: &str) -> bool {
+        let mut rest = text.strip_prefix('+').unwrap_or(text);
+        if text == "0" || rest.is_empty() {
+            return text == "0";
+        }
+        while !rest.is_empty() {
+            let number: String = rest.chars().take_while(|c| "0123456789.".contains(*c)).collect();
+            rest = &rest[number.len()..];
+            let has_digit = number.chars().any(|c| c.is_ascii_digit());
+            // A unit is followed by a number or by the end.
+            let unit = ["ns", "us", "µs", "ms", "s", "m", "h"].iter().find_map(|unit| {
+                let tail = rest.strip_prefix(unit)?;
+                (tail.is_empty() || tail.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
+                    .then_some(tail)
+            });
+            let (Some(tail), true) = (unit, has_digit && number.matches('.').count() <= 1) else {
+                return false;
+            };
+            rest = tail;
+        }
+        true
+    }
+
     proptest! {
         #[test]
-        fn any_text_is_answered(text in "\\PC*") {
-            _ = duration(&text);
+        fn gos_grammar_decides_what_is_a_duration(
+            text in "[+-]?([0-9.]{0,3}(ns|[uµ]s|m?s|[mh]|x?)){0,3}",
+        ) {
+            prop_assert_eq!(duration(&text).is_ok(), is_duration(&text), "{}", text);
         }
 
         #[test]
-        fn milliseconds_come_back(ms in 0u64..1_000_000_000) {
+        fn terms_are_added(h in 0u32..1000, m in 0u32..1000, us in 0u32..1000) {
+            let total = u64::from(h) * 3_600_000_000 + u64::from(m) * 60_000_000 + u64::from(us);
+            prop_assert_eq!(duration(&format!("{h}h{m}m{us}us")), Ok(Duration::from_micros(total)));
+        }
+
+        #[test]
+        fn milliseconds_are_parsed(ms in 0u64..1_000_000_000) {
             prop_assert_eq!(duration(&format!("{ms}ms")), Ok(Duration::from_millis(ms)));
         }
     }

@@ -6,12 +6,12 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Locks `mutex`, poisoned or not.
+/// Locks `mutex`, even if a thread panicked while it held the lock.
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Blocks on `condvar` until it is notified or, if there is one, `timeout` has passed.
+/// Blocks on `condvar` until it is notified, wakes up spuriously, or `timeout` (if any) has passed.
 pub fn wait<'a, T>(
     condvar: &Condvar,
     guard: MutexGuard<'a, T>,
@@ -25,7 +25,7 @@ pub fn wait<'a, T>(
     }
 }
 
-/// Blocks on `condvar` as long as `condition` holds.
+/// Blocks on `condvar` while `condition` holds.
 pub fn wait_while<'a, T>(
     condvar: &Condvar,
     guard: MutexGuard<'a, T>,
@@ -34,7 +34,7 @@ pub fn wait_while<'a, T>(
     condvar.wait_while(guard, condition).unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Blocks on `condvar` as long as `condition` holds, at most for `timeout`.
+/// Blocks on `condvar` while `condition` holds, at most for `timeout`.
 pub fn wait_timeout_while<'a, T>(
     condvar: &Condvar,
     guard: MutexGuard<'a, T>,

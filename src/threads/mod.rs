@@ -1,5 +1,5 @@
-//! What std's threads and crossbeam's channels leave to the caller: a semaphore, a thread pool, and
-//! starting threads below the machine's limit.
+//! Threads beyond `std`: a semaphore, a thread pool, locks without poisoning, and starting threads
+//! without exceeding the machine's limit.
 
 mod lock;
 mod pool;

@@ -1,7 +1,7 @@
-//! A thread pool without a queue: every job gets a thread at once, parked or new.
+//! A thread pool without a queue: every job gets a thread at once, a parked one or a new one.
 //!
-//! Starting a thread costs as much as twenty to thirty-five goroutines; waking a parked one costs
-//! far less.
+//! Starting a thread costs 20 to 35 times as much as starting a goroutine; waking a parked thread
+//! costs far less.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::Scope;
@@ -17,20 +17,36 @@ type Job<'scope> = Box<dyn FnOnce() + Send + 'scope>;
 /// The parked workers, most recently parked last; `None` once the pool was dropped.
 type Parked<'scope> = Mutex<Option<Vec<Arc<Worker<'scope>>>>>;
 
-/// A pool of threads that never makes a job wait: a parked thread takes it, else a new one.
+/// A pool of threads in which no job waits for another: each runs on a parked or a new thread.
 ///
-/// Dropping the pool ends the parked threads at once and the busy ones after their job; the scope
-/// joins them.
+/// A thread that gets no job for ten seconds ends. Dropping the pool ends the parked threads at
+/// once and the busy ones after their job; the scope joins them.
+///
+/// ```
+/// use crossbeam::channel::bounded;
+/// use threadbare::threads::ThreadPool;
+///
+/// let (squares_tx, squares) = bounded(3);
+/// std::thread::scope(|scope| {
+///     let pool = ThreadPool::new(scope);
+///     for n in 1..=3 {
+///         let squares_tx = squares_tx.clone();
+///         pool.run(move || squares_tx.send(n * n).unwrap()).expect("room for three threads");
+///     }
+/// });
+/// drop(squares_tx);
+/// assert_eq!(squares.iter().sum::<i32>(), 14);
+/// ```
 pub struct ThreadPool<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     parked: Arc<Parked<'scope>>,
 }
 
-/// No thread is parked and the machine has no room for another.
+/// The error of a pool that has no parked thread when the machine has no room for another thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolFull;
 
-/// One thread of the pool, as the others see it.
+/// The mailbox of one thread of the pool.
 struct Worker<'scope> {
     command: Mutex<Command<'scope>>,
     commanded: Condvar,
@@ -43,15 +59,15 @@ enum Command<'scope> {
 }
 
 impl<'scope, 'env> ThreadPool<'scope, 'env> {
-    /// Creates an empty pool, whose threads `scope` will join.
+    /// Creates a pool without threads; `scope` joins those that it will start.
     pub fn new(scope: &'scope Scope<'scope, 'env>) -> Self {
         ThreadPool { scope, parked: Arc::new(Mutex::new(Some(Vec::new()))) }
     }
 
-    /// Runs `job` at once, on a thread of its own.
+    /// Runs `job` at once on a thread of its own and returns without waiting for it.
     ///
     /// # Errors
-    /// When no thread is parked and the machine has no room for another; the job is dropped.
+    /// [`PoolFull`]; `job` is dropped.
     pub fn run(&self, job: impl FnOnce() + Send + 'scope) -> Result<(), PoolFull> {
         let job: Job<'scope> = Box::new(job);
         let parked = lock(&self.parked).as_mut().and_then(Vec::pop);
@@ -74,6 +90,7 @@ impl Drop for ThreadPool<'_, '_> {
     }
 }
 
+/// The life of a thread of the pool.
 fn work<'scope>(worker: &Arc<Worker<'scope>>, all: &Parked<'scope>) {
     while let Some(job) = worker.next_job(all) {
         job();
@@ -108,12 +125,13 @@ impl<'scope> Worker<'scope> {
         }
     }
 
-    /// Takes itself off the list of parked workers; false if a command is on its way.
+    /// Removes itself from the list of parked workers; false if another thread has already done so
+    /// to give it a command.
     fn unpark(self: &Arc<Self>, all: &Parked<'scope>) -> bool {
         let mut all = lock(all);
         let Some(parked) = all.as_mut() else { return false };
-        let place = parked.iter().position(|worker| Arc::ptr_eq(worker, self));
-        place.map(|place| parked.remove(place)).is_some()
+        let index = parked.iter().position(|worker| Arc::ptr_eq(worker, self));
+        index.map(|index| parked.remove(index)).is_some()
     }
 }
 
@@ -129,11 +147,11 @@ mod tests {
     fn a_parked_thread_is_reused() {
         thread::scope(|scope| {
             let pool = ThreadPool::new(scope);
-            let (sender, ids) = unbounded();
+            let (ids_tx, ids) = unbounded();
             let mut seen = HashSet::new();
             for _ in 0..20 {
-                let sender = sender.clone();
-                pool.run(move || sender.send(thread::current().id()).unwrap()).unwrap();
+                let ids_tx = ids_tx.clone();
+                pool.run(move || ids_tx.send(thread::current().id()).unwrap()).unwrap();
                 seen.insert(ids.recv().unwrap());
                 while lock(&pool.parked).as_ref().is_some_and(Vec::is_empty) {
                     thread::yield_now();
@@ -147,20 +165,19 @@ mod tests {
     fn no_job_waits_for_another() {
         thread::scope(|scope| {
             let pool = ThreadPool::new(scope);
-            let (open, gate) = bounded::<()>(0);
-            let (sender, done) = unbounded();
+            let (started_tx, started) = bounded::<()>(0);
+            let (finished_tx, finished) = unbounded();
             for _ in 0..10 {
-                let (gate, sender) = (gate.clone(), sender.clone());
+                let (started, finished_tx) = (started.clone(), finished_tx.clone());
                 let job = move || {
-                    _ = gate.recv();
-                    sender.send(()).unwrap();
+                    _ = started.recv();
+                    finished_tx.send(()).unwrap();
                 };
                 pool.run(job).unwrap();
             }
-            let sender_last = sender.clone();
-            pool.run(move || drop(open)).unwrap(); // all ten are waiting for this one
-            drop((sender, sender_last));
-            assert_eq!(done.iter().count(), 10);
+            pool.run(move || drop(started_tx)).unwrap(); // all ten are waiting for this one
+            drop(finished_tx);
+            assert_eq!(finished.iter().count(), 10);
         });
     }
 }

@@ -1,4 +1,4 @@
-//! Receiving without yielding first.
+//! Receiving from a channel without yielding the processor first.
 
 use crossbeam::channel::{Receiver, RecvError, never};
 use crossbeam::select;
@@ -9,9 +9,9 @@ use crossbeam::select;
 /// message is a microsecond away; in a server waiting for events it took a third of the CPU time.
 ///
 /// # Errors
-/// When the channel is empty and has no sender any more.
+/// When the channel is empty and all its senders have been dropped.
 pub fn recv<T>(receiver: &Receiver<T>) -> Result<T, RecvError> {
-    let never = never::<()>(); // with a second arm, select! takes the way that does not yield
+    let never = never::<()>(); // with a second arm select! blocks without yielding first
     select! {
         recv(receiver) -> message => message,
         recv(never) -> _ => Err(RecvError),

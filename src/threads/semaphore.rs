@@ -3,11 +3,22 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::lock::{lock, wait_while};
+use super::lock::{lock, wait, wait_while};
 
 /// A counting semaphore whose permits are returned by dropping them.
 ///
-/// The book builds one from a buffered channel (8.6); this one also knows how many are taken.
+/// The book builds one from a buffered channel (8.6); this one can also be asked how many permits
+/// are taken. Clones share their permits.
+///
+/// ```
+/// use threadbare::threads::Semaphore;
+///
+/// let semaphore = Semaphore::new(1);
+/// let permit = semaphore.acquire(); // would block if none were free
+/// assert!(semaphore.try_acquire().is_none());
+/// drop(permit);
+/// assert!(semaphore.try_acquire().is_some());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Semaphore(Arc<Inner>);
 
@@ -23,13 +34,13 @@ struct Inner {
 pub struct Permit(Arc<Inner>);
 
 impl Semaphore {
-    /// A semaphore with `capacity` permits.
+    /// Creates a semaphore with `capacity` permits.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Semaphore(Arc::new(Inner { capacity, taken: Mutex::new(0), returned: Condvar::new() }))
     }
 
-    /// Takes a permit if one is left.
+    /// Takes a permit if one is free, without blocking.
     #[must_use]
     pub fn try_acquire(&self) -> Option<Permit> {
         let mut taken = self.0.taken();
@@ -42,24 +53,24 @@ impl Semaphore {
     /// Takes a permit, blocking until one is free.
     #[must_use]
     pub fn acquire(&self) -> Permit {
-        let full = |taken: &mut usize| *taken >= self.0.capacity;
-        *wait_while(&self.0.returned, self.0.taken(), full) += 1;
+        let is_full = |taken: &mut usize| *taken >= self.0.capacity;
+        *wait_while(&self.0.returned, self.0.taken(), is_full) += 1;
         Permit(Arc::clone(&self.0))
     }
 
-    /// Blocks until a permit may have been returned, at most for `timeout`.
+    /// Blocks until a permit is returned, at most for `timeout`; may return early.
     pub fn wait_returned(&self, timeout: Duration) {
         let taken = self.0.taken();
-        drop(self.0.returned.wait_timeout(taken, timeout));
+        drop(wait(&self.0.returned, taken, Some(timeout)));
     }
 
-    /// Number of permits, taken or free.
+    /// Returns the number of permits, taken or free.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.0.capacity
     }
 
-    /// Number of permits taken.
+    /// Returns the number of permits taken.
     #[must_use]
     pub fn n_taken(&self) -> usize {
         *self.0.taken()
@@ -87,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn permits_run_out_and_come_back() {
+    fn permits_run_out_and_are_returned() {
         let semaphore = Semaphore::new(2);
         let first = semaphore.try_acquire().expect("two are free");
         let _second = semaphore.try_acquire().expect("one is free");
@@ -110,19 +121,20 @@ mod tests {
     }
 
     #[test]
-    fn never_more_at_once_than_permits() {
-        let (semaphore, alive, most) =
-            (Semaphore::new(3), AtomicUsize::new(0), AtomicUsize::new(0));
+    fn no_more_threads_run_than_there_are_permits() {
+        let semaphore = Semaphore::new(3);
+        let (n_alive, n_alive_max) = (AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|scope| {
             for _ in 0..50 {
                 let permit = semaphore.acquire();
                 scope.spawn(|| {
-                    most.fetch_max(alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                    alive.fetch_sub(1, Ordering::SeqCst);
+                    n_alive_max
+                        .fetch_max(n_alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    n_alive.fetch_sub(1, Ordering::SeqCst);
                     drop(permit);
                 });
             }
         });
-        assert!(most.into_inner() <= 3);
+        assert!(n_alive_max.into_inner() <= 3);
     }
 }

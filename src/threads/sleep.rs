@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::Instant;
 
-/// Sleeps until `deadline`; returns at once when it has passed.
+/// Sleeps until `deadline`; returns at once if it has passed.
 ///
-/// Absolute deadlines do not accumulate error: the next sleep makes up for what one overslept.
+/// Absolute deadlines do not accumulate error: a sleep that lasts too long shortens the next.
 pub fn sleep_until(deadline: Instant) {
     thread::sleep(deadline.saturating_duration_since(Instant::now()));
 }

@@ -1,4 +1,4 @@
-//! Starting threads without ever passing the machine's limit.
+//! Starting threads without exceeding the machine's limit.
 
 use std::io;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -9,18 +9,18 @@ use super::lock::lock;
 use super::semaphore::{Permit, Semaphore};
 use crate::machine::limits::Limits;
 
-/// How long to wait before trying again to start a thread that the kernel refused.
+/// How long to wait for a thread to end before trying again to start one that the kernel refused.
 const SPAWN_RETRY: Duration = Duration::from_millis(50);
 
 /// Stack size of threads that only move bytes: 256 KiB.
 const SMALL_STACK: usize = 256 << 10;
 
-/// Threads started by [`spawn`] in the whole process.
+/// One permit for each thread that [`spawn`] and [`try_spawn`] start in this process.
 static THREADS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(Limits::current().threads()));
 
-/// Starts a thread in `scope`, waiting for another to end where the machine has no room for it.
+/// Starts a thread in `scope`. If the machine has no room for it, waits until another thread ends.
 ///
-/// `Scope::spawn` panics there or, past the limit on memory maps, aborts the process
+/// There `Scope::spawn` panics or, above the limit on memory maps, aborts the process
 /// (rust-lang/rust#78497).
 pub fn spawn<'scope, 'env, T: Send + 'scope>(
     scope: &'scope Scope<'scope, 'env>,
@@ -35,12 +35,12 @@ pub fn spawn<'scope, 'env, T: Send + 'scope>(
     }
 }
 
-/// Starts a thread with a stack of 256 KiB in `scope`, if the machine has room for one now.
+/// Starts a thread with a stack of 256 KiB in `scope`, if the machine has room for it now.
 ///
 /// Ten thousand stacks of std's 2 MiB would be 20 GB of address space.
 ///
 /// # Errors
-/// When the machine has no room for another; `work` is dropped.
+/// When the machine has no room for another thread; `work` is dropped.
 pub fn try_spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() + Send + 'scope,
@@ -53,31 +53,33 @@ pub fn try_spawn<'scope>(
     Builder::new().stack_size(SMALL_STACK).spawn_scoped(scope, work).map(drop)
 }
 
-/// Number of threads alive that [`spawn`] and [`try_spawn`] started.
+/// Returns the number of threads alive that [`spawn`] and [`try_spawn`] started in this process.
 pub fn n_threads() -> usize {
     THREADS.n_taken()
 }
 
-/// Checks that `n_threads` threads can be alive at once.
+/// Checks that the machine has room for `n_threads` threads at once.
 ///
 /// # Errors
-/// When the machine has room for fewer.
+/// When it has room for fewer; the error says for how many.
 pub fn check_room(n_threads: usize) -> io::Result<()> {
     let room = THREADS.capacity();
     if n_threads <= room {
         return Ok(());
     }
-    Err(io::Error::other(format!("{n_threads} threads at once: there is room for {room}")))
+    Err(io::Error::other(format!(
+        "cannot start {n_threads} threads: the machine has room for {room}"
+    )))
 }
 
-/// Tries once; a refused thread leaves its work where the next try finds it.
+/// Tries once to start a thread; if that fails, `work` is still there for the next attempt.
 fn start<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: Arc<Mutex<Option<(impl FnOnce() -> T + Send + 'scope, Permit)>>>,
 ) -> io::Result<ScopedJoinHandle<'scope, T>> {
     Builder::new().spawn_scoped(scope, move || {
-        let taken = lock(&work).take();
-        let (work, _permit) = taken.expect("only the thread that started takes the work");
+        let work = lock(&work).take();
+        let (work, _permit) = work.expect("only the thread that was started takes the work");
         work()
     })
 }

@@ -1,11 +1,12 @@
-//! Which encoding a page is in: its byte order mark, the header, its meta, else windows-1252.
+//! The character encoding of a page: by its byte order mark, the Content-Type header, its meta
+//! element, else windows-1252 (HTML standard, 13.2.3.2).
 
 use encoding_rs::{Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFINED};
 
-/// As far as browsers look for a meta.
+/// How many bytes of a page are searched for a meta element, as in browsers.
 pub const PRESCAN: usize = 1024;
 
-/// The encoding of a page that begins with `head` and came with that Content-Type.
+/// The encoding of a page that begins with `head` and was sent with that Content-Type.
 #[must_use]
 pub fn choose(head: &[u8], content_type: Option<&str>) -> &'static Encoding {
     let by_mark = Encoding::for_bom(head).map(|(encoding, _)| encoding);
@@ -13,38 +14,38 @@ pub fn choose(head: &[u8], content_type: Option<&str>) -> &'static Encoding {
     by_mark.or_else(by_header).or_else(|| prescan(head)).unwrap_or(WINDOWS_1252)
 }
 
-/// Turns a page into UTF-8, piece by piece.
+/// Converts a page to UTF-8, piece by piece.
 pub struct ToUtf8 {
-    /// None where the page is in UTF-8 already; faults in it are left to the parser.
+    /// `None` for UTF-8, which is passed on unchanged, invalid bytes included.
     decoder: Option<Decoder>,
     text: Vec<u8>,
 }
 
 impl ToUtf8 {
-    /// For pages in that encoding.
+    /// A converter from that encoding.
     #[must_use]
     pub fn new(encoding: &'static Encoding) -> Self {
         let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_with_bom_removal());
         ToUtf8 { decoder, text: Vec::new() }
     }
 
-    /// The next piece in UTF-8; `last` says that there is no other.
-    pub fn piece<'a>(&'a mut self, piece: &'a [u8], last: bool) -> &'a [u8] {
+    /// Converts the next piece; `last` says that it is the last one.
+    pub fn convert<'a>(&'a mut self, piece: &'a [u8], last: bool) -> &'a [u8] {
         let Some(decoder) = &mut self.decoder else { return piece };
-        // No encoding needs more than three bytes for one, and what was left over before.
+        // A byte becomes at most three, and 16 are enough for what the last piece left over.
         self.text.resize(3 * piece.len() + 16, 0);
         let (_, _, n_written, _) = decoder.decode_to_utf8(piece, &mut self.text, last);
         &self.text[..n_written]
     }
 }
 
-/// A page that is there as a whole, in UTF-8 and without byte order mark.
+/// Converts a whole page to UTF-8, without its byte order mark.
 #[must_use]
 pub fn decode(page: &[u8], content_type: Option<&str>) -> String {
     choose(page, content_type).decode_with_bom_removal(page).0.into_owned()
 }
 
-/// The charset named in a Content-Type, in a header or in a meta.
+/// The charset parameter of a Content-Type, in a header or in a meta element.
 fn parameter(content_type: &str) -> Option<&[u8]> {
     let lower = content_type.to_ascii_lowercase();
     let mut from = 0;
@@ -64,7 +65,7 @@ fn parameter(content_type: &str) -> Option<&[u8]> {
     }
 }
 
-/// What a meta in the first bytes says, as the HTML standard looks for it.
+/// Searches the first bytes for a meta element that names an encoding (HTML standard, 13.2.3.3).
 fn prescan(head: &[u8]) -> Option<&'static Encoding> {
     let mut rest = &head[..head.len().min(PRESCAN)];
     while let Some(at) = rest.iter().position(|&byte| byte == b'<') {
@@ -73,9 +74,9 @@ fn prescan(head: &[u8]) -> Option<&'static Encoding> {
             let end = comment.windows(3).position(|end| end == b"-->")?;
             rest = &comment[end..];
         } else if rest.len() > 4 && rest[..4].eq_ignore_ascii_case(b"meta") && is_gap(rest[4]) {
-            let (found, after) = meta(&rest[4..]);
-            if found.is_some() {
-                return found;
+            let (encoding, after) = meta(&rest[4..]);
+            if encoding.is_some() {
+                return encoding;
             }
             rest = after;
         }
@@ -87,7 +88,7 @@ fn is_gap(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == b'/'
 }
 
-/// The encoding a meta's attributes name, and what follows them.
+/// The encoding that the attributes of a meta element name, and the text after them.
 fn meta(mut rest: &[u8]) -> (Option<&'static Encoding>, &[u8]) {
     let (mut charset, mut content, mut is_content_type) = (None, None, false);
     while let Some((name, value, after)) = attribute(rest) {
@@ -100,17 +101,17 @@ fn meta(mut rest: &[u8]) -> (Option<&'static Encoding>, &[u8]) {
         }
     }
     let in_content = || content.filter(|_| is_content_type).and_then(parameter);
-    let found = charset.or_else(in_content).and_then(Encoding::for_label);
-    // A meta that can be read as ASCII cannot be right about UTF-16.
-    let found = found.map(|encoding| match encoding {
+    let encoding = charset.or_else(in_content).and_then(Encoding::for_label);
+    // A meta element that can be read as ASCII is wrong about UTF-16.
+    let encoding = encoding.map(|encoding| match encoding {
         e if e == UTF_16BE || e == UTF_16LE => UTF_8,
         e if e == X_USER_DEFINED => WINDOWS_1252,
         e => e,
     });
-    (found, rest)
+    (encoding, rest)
 }
 
-/// Name and value of the next attribute of a tag, and the rest.
+/// The name and value of the next attribute of a tag, and the text after it.
 fn attribute(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let text = &text[text.iter().position(|&byte| !is_gap(byte))?..];
     if text[0] == b'>' {
@@ -164,13 +165,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_answered(head in any::<Vec<u8>>(), header in proptest::option::of("\\PC*")) {
-            _ = choose(&head, header.as_deref());
+        fn pieces_become_what_the_whole_page_becomes(
+            page in any::<Vec<u8>>(),
+            label in "koi8-r|euc-jp|gbk|big5|shift_jis|iso-2022-jp|utf-16le",
+            size in 1usize..20,
+        ) {
+            let encoding = Encoding::for_label(label.as_bytes()).unwrap();
+            let (mut converter, mut text) = (ToUtf8::new(encoding), Vec::new());
+            for piece in page.chunks(size) {
+                text.extend_from_slice(converter.convert(piece, false));
+            }
+            text.extend_from_slice(converter.convert(b"", true));
+            let (whole, _) = encoding.decode_with_bom_removal(&page);
+            prop_assert_eq!(text, whole.as_bytes());
         }
 
         #[test]
-        fn any_tag_is_answered(tail in "[a-z=\"'/<>! \\-]{0,40}") {
-            _ = choose(format!("<meta {tail}").as_bytes(), None);
+        fn a_meta_never_means_utf_16(
+            tail in "(charset|content|http-equiv|content-type|utf-16|[a-z=\"'/<>! \\-]){0,20}",
+        ) {
+            let encoding = choose(format!("<meta {tail}").as_bytes(), None);
+            prop_assert!(![UTF_16LE, UTF_16BE].contains(&encoding));
         }
 
         #[test]

@@ -1,4 +1,4 @@
-//! GET requests with ureq: connections kept open, a bound on time and on the body's size.
+//! GET requests with ureq: connections are kept open, and time and size of a response are bounded.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,25 +19,38 @@ use crate::threads::lock;
 /// How requests are made.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// From the look-up of the host to the last byte of the body.
+    /// Maximum time from looking up the host to the last byte of the body.
     pub timeout: Duration,
-    /// The most of a body that is read, after decompression.
+    /// Maximum size of a body in bytes, after decompression.
     pub body_max: u64,
-    /// Connections kept open to one host.
+    /// Maximum number of idle connections kept open to one host.
     pub n_idle: usize,
-    /// What the client calls itself.
+    /// The User-Agent header.
     pub user_agent: String,
-    /// Further headers, names and values.
+    /// Names and values of further headers.
     pub headers: Vec<(String, String)>,
-    /// Who is trusted to certify servers, if not those that Mozilla trusts.
+    /// The certificate authorities to trust instead of those that Mozilla trusts.
     pub authorities: Option<Authorities>,
 }
 
-/// Certificates of authorities.
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            timeout: Duration::from_secs(30),
+            body_max: 10 << 20,
+            n_idle: 20,
+            user_agent: concat!("threadbare/", env!("CARGO_PKG_VERSION")).to_owned(),
+            headers: Vec::new(),
+            authorities: None,
+        }
+    }
+}
+
+/// Certificates of trusted authorities.
 #[derive(Clone, Debug)]
 pub struct Authorities(Arc<Vec<Certificate<'static>>>);
 
-/// Makes requests for many threads at once.
+/// An HTTP client; clones share its connections, so every thread can have one.
 #[derive(Clone, Debug)]
 pub struct Client {
     agent: Agent,
@@ -45,12 +58,12 @@ pub struct Client {
     body_max: u64,
 }
 
-/// Why there is no answer, or only a part of one.
+/// Why there is no response, or only a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     cause: String,
-    /// Whether it may go better another time.
-    pub is_passing: bool,
+    /// Whether another attempt may succeed.
+    pub is_temporary: bool,
 }
 
 impl fmt::Display for Error {
@@ -61,12 +74,13 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The head of an answer, and its body to be read.
-pub struct Answer {
+/// A response whose head has been read; its body follows through [`read`](Response::read).
+pub struct Response {
     /// The status code.
     pub status: u16,
     headers: ureq::http::HeaderMap,
     body: BodyReader<'static>,
+    /// How many bytes of the body may still be read.
     n_left: u64,
 }
 
@@ -75,7 +89,8 @@ impl Client {
     #[must_use]
     pub fn new(options: &Options) -> Self {
         let authorities = options.authorities.clone();
-        let roots = authorities.map_or(RootCerts::WebPki, |known| RootCerts::Specific(known.0));
+        let roots =
+            authorities.map_or(RootCerts::WebPki, |authorities| RootCerts::Specific(authorities.0));
         let config = Config::builder()
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .http_status_as_error(false)
@@ -87,16 +102,18 @@ impl Client {
             .max_idle_connections(4 * options.n_idle)
             .user_agent(&options.user_agent)
             .build();
-        let agent = Agent::with_parts(config, DefaultConnector::default(), Addresses::default());
+        let agent = Agent::with_parts(config, DefaultConnector::default(), AddressCache::default());
         Client { agent, headers: options.headers.clone(), body_max: options.body_max }
     }
 
-    /// Asks for `url`. A connection that turns out to be closed is no failure yet: servers close
-    /// idle ones at any moment, so the request is made once more.
+    /// Requests `url`. Redirects are not followed, and every status is a success.
+    ///
+    /// If the connection turns out to be closed, the request is made once more: servers close idle
+    /// connections at any moment.
     ///
     /// # Errors
-    /// When there is no answer in time.
-    pub fn get(&self, url: &str) -> Result<Answer, Error> {
+    /// When there is no response within the timeout.
+    pub fn get(&self, url: &str) -> Result<Response, Error> {
         let first = self.try_get(url);
         if matches!(&first, Err(ureq::Error::Io(err)) if is_closed(err.kind())) {
             return self.try_get(url).map_err(Error::from);
@@ -104,17 +121,17 @@ impl Client {
         first.map_err(Error::from)
     }
 
-    fn try_get(&self, url: &str) -> Result<Answer, ureq::Error> {
+    fn try_get(&self, url: &str) -> Result<Response, ureq::Error> {
         let mut request = self.agent.get(url);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
         let (head, body) = request.call()?.into_parts();
         let (status, headers) = (head.status.as_u16(), head.headers);
-        Ok(Answer { status, headers, body: body.into_reader(), n_left: self.body_max })
+        Ok(Response { status, headers, body: body.into_reader(), n_left: self.body_max })
     }
 
-    /// Ends all requests that are being made; none can be made after it.
+    /// Ends all requests of this client and its clones; later ones fail.
     pub fn shutdown(&self) {
         self.agent.clone().shutdown();
     }
@@ -125,15 +142,15 @@ fn is_closed(kind: ErrorKind) -> bool {
     matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
-impl Answer {
-    /// The first header of that name, as text.
+impl Response {
+    /// The value of the first header of that name; bytes that are not UTF-8 become U+FFFD.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         let value = self.headers.get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
 
-    /// The Content-Type without its parameters, in lower case; empty if there is none.
+    /// The Content-Type without its parameters, in lower case; empty if the header is missing.
     #[must_use]
     pub fn mime(&self) -> String {
         let value = self.headers.get("content-type").map(HeaderValue::as_bytes);
@@ -141,15 +158,16 @@ impl Answer {
         String::from_utf8_lossy(mime.unwrap_or_default()).trim().to_ascii_lowercase()
     }
 
-    /// Reads on in the body; 0 is its end.
+    /// Reads the next bytes of the body. Returns their number, 0 at the end.
     ///
     /// # Errors
-    /// When the body breaks off, comes too slowly or is too large.
+    /// When the connection breaks, the timeout is over, or the body is larger than
+    /// [`body_max`](Options::body_max).
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
         loop {
             return match self.body.read(buf) {
                 Ok(n) if n as u64 > self.n_left => {
-                    Err(Error { cause: "the body is too large".to_owned(), is_passing: false })
+                    Err(Error { cause: "the body is too large".to_owned(), is_temporary: false })
                 }
                 Ok(n) => {
                     self.n_left -= n as u64;
@@ -164,39 +182,39 @@ impl Answer {
 
 impl From<ureq::Error> for Error {
     fn from(err: ureq::Error) -> Self {
-        let is_passing = match &err {
-            // So TLS says that it does not like a certificate.
+        let is_temporary = match &err {
+            // This is how TLS reports an invalid certificate.
             ureq::Error::Io(err) => err.kind() != ErrorKind::InvalidData,
             ureq::Error::Timeout(_) => true,
             _ => false,
         };
         let cause = match err {
             ureq::Error::Io(err) if err.kind() == ErrorKind::UnexpectedEof => {
-                "the server hung up".to_owned()
+                "the server closed the connection".to_owned()
             }
             ureq::Error::Io(err) => err.to_string(),
-            ureq::Error::Timeout(_) => "no answer in time".to_owned(),
+            ureq::Error::Timeout(_) => "timed out".to_owned(),
             err => err.to_string(),
         };
-        Error { cause, is_passing }
+        Error { cause, is_temporary }
     }
 }
 
-/// Checks that a header can be sent.
+/// Checks name and value of a header and returns both.
 ///
 /// # Errors
-/// Says what is wrong with it.
-pub fn header(name: &str, value: &str) -> Result<(String, String), String> {
+/// When one contains a character that is not allowed in a header (RFC 9110, 5.1 and 5.5).
+pub fn check_header(name: &str, value: &str) -> Result<(String, String), String> {
     HeaderName::try_from(name).map_err(|err| err.to_string())?;
     HeaderValue::try_from(value).map_err(|err| err.to_string())?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// The authorities in a PEM file.
+/// Reads the certificates of authorities from the PEM file `path`.
 ///
 /// # Errors
-/// Says why there are none.
-pub fn authorities(path: &str) -> Result<Authorities, String> {
+/// When the file cannot be read or contains no certificate.
+pub fn read_authorities(path: &str) -> Result<Authorities, String> {
     let pem = fs::read(path).map_err(|err| err.to_string())?;
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
@@ -205,24 +223,24 @@ pub fn authorities(path: &str) -> Result<Authorities, String> {
         }
     }
     if certificates.is_empty() {
-        return Err("there is no certificate in it".to_owned());
+        return Err("the file contains no certificate".to_owned());
     }
     Ok(Authorities(Arc::new(certificates)))
 }
 
-/// A status and what it means: `404 Not Found`.
+/// A status code with its reason phrase: `404 Not Found`.
 #[must_use]
-pub fn reason(status: u16) -> String {
+pub fn status_text(status: u16) -> String {
     StatusCode::from_u16(status).map_or_else(|_| status.to_string(), |status| status.to_string())
 }
 
-/// Addresses of hosts, looked up once.
+/// A cache of the addresses of hosts.
 ///
-/// The default resolver starts a thread for each request that has a time-out.
+/// ureq's default resolver starts a thread for every request that has a timeout.
 #[derive(Debug, Default)]
-struct Addresses(Mutex<HashMap<String, ResolvedSocketAddrs>>);
+struct AddressCache(Mutex<HashMap<String, ResolvedSocketAddrs>>);
 
-impl Resolver for Addresses {
+impl Resolver for AddressCache {
     fn resolve(
         &self,
         uri: &Uri,
@@ -233,25 +251,25 @@ impl Resolver for Addresses {
             return Err(ureq::Error::BadUri(uri.to_string()));
         };
         let name = DefaultResolver::host_and_port(scheme, authority).unwrap_or_default();
-        if let Some(known) = self.known().get(&name) {
-            return Ok(known.clone());
+        if let Some(addrs) = self.cache().get(&name) {
+            return Ok(addrs.clone());
         }
-        // Not under the lock: a slow look-up is nobody else's. The system's resolver ends it.
-        let found = std::net::ToSocketAddrs::to_socket_addrs(&name)?;
+        // The lock is not held: a slow look-up must not delay others. The system bounds its time.
+        let resolved = std::net::ToSocketAddrs::to_socket_addrs(&name)?;
         let mut addrs = self.empty();
         let family = config.ip_family();
-        let wanted = family.keep_wanted(found);
+        let wanted = family.keep_wanted(resolved);
         wanted.map_while(|addr| addrs.try_push(addr).ok()).for_each(drop);
         if addrs.is_empty() {
             return Err(ureq::Error::HostNotFound);
         }
-        self.known().insert(name, addrs.clone());
+        self.cache().insert(name, addrs.clone());
         Ok(addrs)
     }
 }
 
-impl Addresses {
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, ResolvedSocketAddrs>> {
+impl AddressCache {
+    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<String, ResolvedSocketAddrs>> {
         lock(&self.0)
     }
 }

@@ -1,4 +1,5 @@
-//! What a crawler needs of the web: requests, pages, style sheets, URLs, robots.txt.
+//! What a crawler needs to know about the web: requests, HTML, style sheets, encodings, URLs,
+//! robots.txt and sitemaps.
 
 pub mod charset;
 pub mod css;
@@ -6,4 +7,5 @@ pub mod fetch;
 pub mod html;
 pub mod percent;
 pub mod robots;
+pub mod sitemap;
 pub mod urls;

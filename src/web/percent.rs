@@ -1,9 +1,9 @@
-//! Percent-encoding: two spellings of one path made equal.
+//! Percent-encoding (RFC 3986, 2.1 and 6.2.2): two spellings of one path become equal.
 
 use std::borrow::Cow;
 
-/// `text` with unreserved characters plain, everything outside ASCII encoded and hexadecimal
-/// digits in upper case. What is not an encoding stays as it is.
+/// The normal form of `text`: unreserved characters are decoded, bytes outside ASCII are encoded,
+/// hexadecimal digits are in upper case. A `%` that begins no encoding stays as it is.
 #[must_use]
 pub fn normal(text: &str) -> Cow<'_, str> {
     if text.is_ascii() && !text.contains('%') {
@@ -12,12 +12,12 @@ pub fn normal(text: &str) -> Cow<'_, str> {
     let mut normal = String::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
-        let meant = encoded(rest);
-        rest = if meant.is_some() { &rest[3..] } else { after };
-        // After a `%` that encodes nothing, a digit made plain would give it a meaning.
+        let decoded = encoded(rest);
+        rest = if decoded.is_some() { &rest[3..] } else { after };
+        // A digit decoded after a `%` that begins no encoding would make it begin one.
         let is_open = normal.bytes().rev().take(2).any(|byte| byte == b'%');
-        let is_plain = meant.map_or(byte.is_ascii(), |meant| is_unreserved(meant) && !is_open);
-        let byte = meant.unwrap_or(byte);
+        let is_plain = decoded.map_or(byte.is_ascii(), |byte| is_unreserved(byte) && !is_open);
+        let byte = decoded.unwrap_or(byte);
         if is_plain {
             normal.push(byte.into());
         } else {
@@ -27,20 +27,20 @@ pub fn normal(text: &str) -> Cow<'_, str> {
     Cow::Owned(normal)
 }
 
-/// The bytes `text` stands for.
+/// The bytes that `text` stands for, with every `%XX` decoded.
 #[must_use]
 pub fn decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
-        let meant = encoded(rest);
-        bytes.push(meant.unwrap_or(byte));
-        rest = if meant.is_some() { &rest[3..] } else { after };
+        let decoded = encoded(rest);
+        bytes.push(decoded.unwrap_or(byte));
+        rest = if decoded.is_some() { &rest[3..] } else { after };
     }
     bytes
 }
 
-/// The byte meant by the `%XX` that `text` begins with.
+/// The byte encoded by the `%XX` that `text` begins with, if it does.
 fn encoded(text: &[u8]) -> Option<u8> {
     let &[b'%', high, low, ..] = text else { return None };
     let digit = |c: u8| char::from(c).to_digit(16);

@@ -1,15 +1,24 @@
-//! robots.txt, as RFC 9309 reads it.
+//! robots.txt (RFC 9309).
 
 use std::time::Duration;
 
 use crate::web::percent;
 
-/// More than this of a robots.txt is not read (RFC 9309, 2.5).
+/// How many bytes of a robots.txt are read (RFC 9309, 2.5).
 pub const SIZE_MAX: u64 = 500 << 10;
-/// A longer Crawl-delay is taken for a mistake.
+/// The longest Crawl-delay obeyed; longer ones are shortened to this.
 const DELAY_MAX: Duration = Duration::from_secs(30);
 
-/// What one crawler may do on one host.
+/// The rules of a robots.txt for one crawler.
+///
+/// ```
+/// use threadbare::web::robots::Robots;
+///
+/// let text = b"User-agent: *\nDisallow: /private/\nAllow: /private/*.html$\nCrawl-delay: 2";
+/// let robots = Robots::parse(text, "threadbare");
+/// assert!(!robots.allows("/private/x") && robots.allows("/private/x.html"));
+/// assert_eq!(robots.delay(), Some(std::time::Duration::from_secs(2)));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Robots {
     rules: Vec<Rule>,
@@ -22,52 +31,55 @@ struct Rule {
     allow: bool,
     /// In the form of [`percent::normal`], without the `$` at its end.
     pattern: String,
-    to_the_end: bool,
+    /// Whether the pattern has to match to the end of the path.
+    is_anchored: bool,
 }
 
-/// Lines of the groups for one name: those for us, or those for everyone.
+/// The rules of all groups for one crawler, or of all groups for every crawler.
 #[derive(Default)]
 struct Group {
     rules: Vec<Rule>,
     delay: Option<Duration>,
-    is_there: bool,
+    /// Whether the file has such a group, though it may be empty.
+    exists: bool,
 }
 
 impl Robots {
-    /// Nothing is forbidden.
+    /// Rules that allow every path.
     #[must_use]
     pub fn allow_all() -> Self {
         Robots::default()
     }
 
-    /// Everything is forbidden: what an unreachable robots.txt means.
+    /// Rules that forbid every path, as for a robots.txt that cannot be reached (RFC 9309, 2.3.1.4).
     #[must_use]
     pub fn disallow_all() -> Self {
-        let all = Rule { allow: false, pattern: "/".to_owned(), to_the_end: false };
+        let all = Rule { allow: false, pattern: "/".to_owned(), is_anchored: false };
         Robots { rules: vec![all], ..Robots::default() }
     }
 
-    /// The rules in `text` for the crawler called `agent`: those of all groups that name it, or of
-    /// all groups for `*` where none does.
+    /// Parses `text` for the crawler with the product token `agent`.
+    ///
+    /// The rules are those of all groups that name it, or else of all groups for `*`.
     #[must_use]
     pub fn parse(text: &[u8], agent: &str) -> Self {
         let text = String::from_utf8_lossy(text);
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let (mut ours, mut everyones, mut sitemaps) = (Group::default(), Group::default(), vec![]);
-        let (mut in_ours, mut in_everyones, mut naming) = (false, false, false);
+        let (mut in_ours, mut in_everyones, mut in_names) = (false, false, false);
         for (name, value) in text.split(['\r', '\n']).filter_map(directive) {
             if name == "sitemap" {
-                sitemaps.push(value.to_owned()); // it belongs to no group
+                sitemaps.push(value.to_owned()); // sitemaps belong to no group
                 continue;
             }
             if name == "user-agent" {
-                // Names that follow one another head one group.
-                (in_ours, in_everyones) = (naming && in_ours, naming && in_everyones);
+                // Consecutive user-agent lines begin one group.
+                (in_ours, in_everyones) = (in_names && in_ours, in_names && in_everyones);
                 in_ours |= product(value).eq_ignore_ascii_case(agent);
                 in_everyones |= value == "*";
-                naming = true;
+                in_names = true;
             } else {
-                naming = false;
+                in_names = false;
             }
             if in_ours {
                 ours.add(&name, value);
@@ -76,12 +88,13 @@ impl Robots {
                 everyones.add(&name, value);
             }
         }
-        let Group { rules, delay, .. } = if ours.is_there { ours } else { everyones };
+        let Group { rules, delay, .. } = if ours.exists { ours } else { everyones };
         Robots { rules, delay, sitemaps }
     }
 
-    /// Whether the path (with its query) may be fetched: the longest matching rule says, and of two
-    /// equally long ones the one that allows.
+    /// Whether a path with its query may be fetched.
+    ///
+    /// The longest matching rule decides, and of two equally long rules the one that allows.
     #[must_use]
     pub fn allows(&self, path: &str) -> bool {
         if self.rules.is_empty() || path == "/robots.txt" {
@@ -92,13 +105,13 @@ impl Robots {
         matching.max_by_key(|rule| (rule.pattern.len(), rule.allow)).is_none_or(|rule| rule.allow)
     }
 
-    /// The pause asked for between two requests.
+    /// The minimum time between two requests (Crawl-delay), at most 30 s.
     #[must_use]
     pub fn delay(&self) -> Option<Duration> {
         self.delay
     }
 
-    /// The sitemaps named.
+    /// The URLs of the sitemaps.
     #[must_use]
     pub fn sitemaps(&self) -> &[String] {
         &self.sitemaps
@@ -107,14 +120,14 @@ impl Robots {
 
 impl Group {
     fn add(&mut self, name: &str, value: &str) {
-        self.is_there = true;
+        self.exists = true;
         match name {
             // An empty rule matches nothing.
             "allow" | "disallow" if !value.is_empty() => {
                 let pattern =
                     percent::normal(value.strip_suffix('$').unwrap_or(value)).into_owned();
-                let to_the_end = value.ends_with('$');
-                self.rules.push(Rule { allow: name == "allow", pattern, to_the_end });
+                let is_anchored = value.ends_with('$');
+                self.rules.push(Rule { allow: name == "allow", pattern, is_anchored });
             }
             "crawl-delay" => {
                 let seconds = value.parse().ok().map(|s: f64| s.min(DELAY_MAX.as_secs_f64()));
@@ -134,25 +147,25 @@ impl Rule {
         let Some(mut rest) = path.strip_prefix(first) else { return false };
         let mut last = None;
         for piece in pieces {
-            // The leftmost place leaves the most for the pieces to come.
+            // The leftmost match leaves the most text for the pieces after it.
             let Some(at) = rest.find(piece) else { return false };
             rest = &rest[at + piece.len()..];
             last = Some(piece);
         }
-        // A last piece found somewhere is also at the end if the path ends with it.
+        // If the path ends with the last piece, that could have been matched at the end.
         let ends = last.is_some_and(|piece| path.ends_with(piece));
-        !self.to_the_end || rest.is_empty() || ends
+        !self.is_anchored || rest.is_empty() || ends
     }
 }
 
-/// A line's name in lower case and its value, without comment.
+/// The name of a line in lower case, and its value without comment.
 fn directive(line: &str) -> Option<(String, &str)> {
     let line = line.split('#').next().unwrap_or_default();
     let (name, value) = line.split_once(':')?;
     Some((name.trim().to_ascii_lowercase(), value.trim()))
 }
 
-/// The product token a user-agent line begins with.
+/// The product token at the beginning of a user-agent value.
 fn product(value: &str) -> &str {
     let end = value.find(|c: char| !c.is_ascii_alphabetic() && c != '-' && c != '_');
     &value[..end.unwrap_or(value.len())]
@@ -168,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_rule_says() {
+    fn the_longest_rule_decides() {
         let check = |rules: &str, path: &str, expected: bool| {
             let text = format!("User-agent: *\n{rules}\n");
             assert_eq!(allows(&text, path), expected, "{rules:?} {path}");
@@ -197,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_of_one_name_are_one() {
+    fn groups_with_the_same_name_are_merged() {
         let text = "User-agent: a\nUser-agent: ThreadBare/1.0\nDisallow: /x\n\n\
                     User-agent: *\nDisallow: /\n\nSitemap: http://h/s.xml\n\
                     User-agent: threadbare\nCrawl-delay: 0.5\nDisallow: /y\n";
@@ -209,37 +222,43 @@ mod tests {
     }
 
     #[test]
-    fn a_group_of_ours_without_rules_frees_us() {
+    fn an_empty_group_that_names_us_allows_everything() {
         assert!(allows("User-agent: *\nDisallow: /\nUser-agent: threadbare\n", "/x"));
         assert!(allows("Disallow: /\n", "/x"), "a rule outside all groups");
     }
 
     #[test]
-    fn unreachable_means_no() {
+    fn unreachable_forbids_and_missing_allows() {
         assert!(!Robots::disallow_all().allows("/x") && Robots::allow_all().allows("/x"));
     }
 
-    /// What `*` and `$` mean, written the slow way.
-    fn slow(pattern: &[u8], path: &[u8], to_the_end: bool) -> bool {
+    /// What `*` and `$` mean, by trying every possibility.
+    fn slow(pattern: &[u8], path: &[u8], is_anchored: bool) -> bool {
         match pattern.first() {
-            None => !to_the_end || path.is_empty(),
-            Some(b'*') => (0..=path.len()).any(|n| slow(&pattern[1..], &path[n..], to_the_end)),
-            Some(c) => path.first() == Some(c) && slow(&pattern[1..], &path[1..], to_the_end),
+            None => !is_anchored || path.is_empty(),
+            Some(b'*') => (0..=path.len()).any(|n| slow(&pattern[1..], &path[n..], is_anchored)),
+            Some(c) => path.first() == Some(c) && slow(&pattern[1..], &path[1..], is_anchored),
         }
     }
 
     proptest! {
         #[test]
-        fn any_text_is_answered(text in any::<Vec<u8>>(), path in "/\\PC*") {
-            _ = Robots::parse(&text, "threadbare").allows(&path);
+        fn rules_do_not_depend_on_spelling(
+            text in "((user-agent|disallow|allow|crawl-delay): ?[*/$%.0-9a-f\u{e4}]{0,6}(\r|\n)|\\PC){0,12}",
+            path in "/[%0-9a-f.\u{e4}]{0,8}",
+        ) {
+            let robots = Robots::parse(text.as_bytes(), "threadbare");
+            prop_assert!(robots.allows("/robots.txt"));
+            prop_assert_eq!(robots.allows(&path), robots.allows(&percent::normal(&path)));
+            prop_assert!(robots.delay().is_none_or(|delay| delay <= DELAY_MAX));
         }
 
         #[test]
         fn patterns_match_as_they_should(
-            pattern in "/[ab*]{0,6}", path in "/[ab]{0,8}", to_the_end: bool,
+            pattern in "/[ab*]{0,6}", path in "/[ab]{0,8}", is_anchored: bool,
         ) {
-            let rule = Rule { allow: true, pattern: pattern.clone(), to_the_end };
-            prop_assert_eq!(rule.matches(&path), slow(pattern.as_bytes(), path.as_bytes(), to_the_end));
+            let rule = Rule { allow: true, pattern: pattern.clone(), is_anchored };
+            prop_assert_eq!(rule.matches(&path), slow(pattern.as_bytes(), path.as_bytes(), is_anchored));
         }
     }
 }

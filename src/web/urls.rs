@@ -1,4 +1,4 @@
-//! URLs and their keys: two spellings of one URL have one key.
+//! URLs, and keys that are equal for different spellings of one URL.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,13 @@ use url::Url;
 
 use crate::web::percent;
 
-/// A longer URL is not followed: few servers take one.
+/// The longest URL that is followed, in bytes; few servers accept longer ones.
 pub const LENGTH_MAX: usize = 8_192;
 
-/// Checks that `text` is an absolute http(s) URL and returns it in its normal form, without
-/// fragment.
+/// Parses an absolute http or https URL. Returns it as text in its normal form, without fragment.
 ///
 /// # Errors
-/// Says what is wrong with the text.
+/// When the text is no URL or has another scheme.
 pub fn absolute(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|err| err.to_string())?;
     if !is_web(&url) {
@@ -35,10 +34,10 @@ pub fn without_fragment(mut url: Url) -> String {
     url.into()
 }
 
-/// Resolves the text of a link as browsers do, if it is an http(s) URL that is not too long.
+/// Resolves the text of a link against `base`, as browsers do.
 ///
 /// # Errors
-/// Says what keeps it from being fetched.
+/// When the result is no http or https URL, or longer than [`LENGTH_MAX`].
 pub fn resolve(base: &Url, text: &str) -> Result<Url, NotFetched> {
     if text.len() > LENGTH_MAX {
         return Err(NotFetched::TooLong);
@@ -50,32 +49,34 @@ pub fn resolve(base: &Url, text: &str) -> Result<Url, NotFetched> {
     if url.as_str().len() > LENGTH_MAX { Err(NotFetched::TooLong) } else { Ok(url) }
 }
 
-/// Why a link is no URL to fetch.
+/// Why a link cannot be fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotFetched {
     /// It is longer than [`LENGTH_MAX`].
     TooLong,
-    /// It is no URL.
+    /// It is no valid URL.
     Malformed,
-    /// It is `mailto:`, `javascript:` and the like.
+    /// Its scheme is neither http nor https, as in `mailto:` or `javascript:`.
     OtherScheme,
 }
 
-/// The key of a URL without fragment: scheme and host in lower case, no default port and no dot
-/// segments (the parser has seen to these), percent-encoding in its normal form, no empty query.
+/// The key of a URL without fragment: percent-encoding in its normal form and no empty query.
+///
+/// The URL's parser has already put scheme and host in lower case and removed default ports and dot
+/// segments.
 #[must_use]
 pub fn key(url: &str) -> Cow<'_, str> {
     let without_query = url.strip_suffix('?').filter(|rest| !rest.contains('?'));
     percent::normal(without_query.unwrap_or(url))
 }
 
-/// `scheme://host:port` of an absolute URL.
+/// The origin, `scheme://host:port`, of an absolute URL.
 #[must_use]
 pub fn origin(url: &str) -> &str {
     &url[..authority_end(url)]
 }
 
-/// Path and query of an absolute URL.
+/// The path and query of an absolute URL.
 #[must_use]
 pub fn path(url: &str) -> &str {
     &url[authority_end(url)..]
@@ -89,6 +90,7 @@ fn authority_end(url: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn arguments_are_absolute() {
@@ -97,7 +99,6 @@ mod tests {
             assert!(absolute(text).is_err(), "{text}");
         }
     }
-    use proptest::prelude::*;
 
     fn resolved(text: &str) -> Result<String, NotFetched> {
         let base = Url::parse("http://host/dir/page?q").unwrap();
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_fetched() {
+    fn links_that_are_not_fetched() {
         for text in ["mailto:a@b", "javascript:void(0)", "data:,x", "ftp://host/", "tel:1"] {
             assert_eq!(resolved(text), Err(NotFetched::OtherScheme), "{text}");
         }
@@ -151,8 +152,12 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_answered(text in "\\PC*") {
-            _ = resolved(&text);
+        fn a_resolved_url_can_be_fetched(text in "(https?:|//|[#:@]|\\PC){0,20}") {
+            if let Ok(key) = resolved(&text) {
+                prop_assert!(key.starts_with("http://") || key.starts_with("https://"), "{key}");
+                prop_assert!(key.is_ascii() && !key.contains(['#', ' ']), "{key}");
+                prop_assert!(path(&key).starts_with('/'), "{key}");
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! 8.10: chat, the tool.
+//! 8.10: the chat server, `chat`.
 
 use std::fs;
 
@@ -9,59 +9,56 @@ use crate::support::{Client, Server, command, eventually, limited, outcome, run}
 mod abuse;
 mod order;
 
-/// A server whose clients go by their addresses, with no flood control.
-fn plain() -> Server {
+/// Starts a server without names and flood control.
+fn start_without_names() -> Server {
     Server::start("chat", &["-names=false", "-flood", "0"])
 }
 
-/// A client of [`plain`] that has been greeted.
-fn enter(server: &Server) -> Client {
+/// Connects to a server without names and reads the greeting.
+fn connect(server: &Server) -> Client {
     let mut client = server.connect();
     assert_eq!(client.line(), format!("You are {}", client.addr()));
     client
 }
 
-/// A client with a name, and the line that says who is there.
-fn join(server: &Server, name: &str) -> (Client, String) {
+/// Connects and gives a name; returns the client and the list of users it receives.
+fn log_in(server: &Server, name: &str) -> (Client, String) {
     let mut client = server.connect();
     assert_eq!(client.line(), "What is your name?");
     client.send(format!("{name}\n"));
-    assert_eq!(client.line(), format!("Welcome, {name}. /help lists the commands."));
-    let who = client.line();
-    (client, who)
+    assert_eq!(client.line(), format!("Welcome, {name}. Type /help for a list of commands."));
+    let users = client.line();
+    (client, users)
 }
 
 #[test]
-fn without_names_it_says_what_the_lesson_says() {
-    let say = |name: &str, args: &[&str]| {
+fn without_names_it_behaves_as_the_lesson_does() {
+    let transcript = |name: &str, args: &[&str]| {
         let server = Server::start(name, args);
-        let mut ann = enter(&server);
-        let mut bob = enter(&server);
+        let mut ann = connect(&server);
+        let mut bob = connect(&server);
         let addrs = [ann.addr(), bob.addr()];
         ann.send("hello\r\n\n/quit\n//x\tgrüße\n");
         ann.close_write();
-        let mut heard = ann.rest();
-        while heard.last() != Some(&b'!') {
-            heard.extend(bob.line().into_bytes());
-            if heard.ends_with(b"has left") {
-                heard.push(b'!');
-            }
+        let mut text = String::from_utf8(ann.rest()).unwrap();
+        while !text.ends_with("has left") {
+            text += "\n";
+            text += &bob.line();
         }
-        let heard = String::from_utf8(heard).unwrap();
-        heard.replace(&addrs[0], "ANN").replace(&addrs[1], "BOB")
+        text.replace(&addrs[0], "ANN").replace(&addrs[1], "BOB")
     };
-    let ours = say("chat", &["-names=false"]);
-    assert_eq!(ours, say("chat1", &[]));
+    let ours = transcript("chat", &["-names=false"]);
+    assert_eq!(ours, transcript("chat1", &[]));
     assert!(ours.starts_with("BOB has arrived\nANN: hello\nANN: \nANN: /quit\n"), "{ours}");
 }
 
 #[test]
-fn who_comes_is_named_welcomed_and_announced() {
+fn a_new_client_is_welcomed_and_announced() {
     let server = Server::start("chat", &[]);
-    let (mut ann, who) = join(&server, "ann");
-    assert_eq!(who, "In lobby: ann");
-    let (mut bob, who) = join(&server, "Bob");
-    assert_eq!(who, "In lobby: ann, Bob");
+    let (mut ann, users) = log_in(&server, "ann");
+    assert_eq!(users, "In lobby: ann");
+    let (mut bob, users) = log_in(&server, "Bob");
+    assert_eq!(users, "In lobby: ann, Bob");
     assert_eq!(ann.line(), "Bob has arrived");
     bob.send("hi\n");
     bob.close_write();
@@ -71,36 +68,36 @@ fn who_comes_is_named_welcomed_and_announced() {
 }
 
 #[test]
-fn a_name_taken_or_unfit_is_asked_for_again() {
+fn an_invalid_or_taken_name_is_asked_for_again() {
     let server = Server::start("chat", &[]);
-    let (_ann, _) = join(&server, "ann");
+    let (_ann, _) = log_in(&server, "ann");
     let mut other = server.connect();
     assert_eq!(other.line(), "What is your name?");
     for name in ["", "a b", "*", "ä", &"x".repeat(33)] {
         other.send(format!("{name}\n"));
-        assert!(other.line().starts_with("A name has 1 to 32 letters"), "{name}");
+        assert!(other.line().starts_with("Names have 1 to 32 characters"), "{name}");
         assert_eq!(other.line(), "What is your name?");
     }
     other.send("ANN\n");
-    assert_eq!(other.line(), "ANN is taken.");
+    assert_eq!(other.line(), "The name ANN is taken.");
     assert_eq!(other.line(), "What is your name?");
     other.send("ann2\n/nick Ann\n/nick ANN2\n");
-    assert_eq!(other.line(), "Welcome, ann2. /help lists the commands.");
+    assert_eq!(other.line(), "Welcome, ann2. Type /help for a list of commands.");
     assert_eq!(other.line(), "In lobby: ann, ann2");
-    assert_eq!(other.line(), "Ann is taken.");
+    assert_eq!(other.line(), "The name Ann is taken.");
     assert_eq!(other.line(), "ann2 is now ANN2");
 }
 
 #[test]
-fn commands() {
+fn commands_are_executed() {
     let server = Server::start("chat", &[]);
-    let (mut ann, _) = join(&server, "ann");
-    let (mut bob, _) = join(&server, "bob");
+    let (mut ann, _) = log_in(&server, "ann");
+    let (mut bob, _) = log_in(&server, "bob");
     assert_eq!(ann.line(), "bob has arrived");
     let mut check = |line: &str, to_ann: &[&str], to_bob: &[&str]| {
         ann.send(format!("{line}\n"));
-        for (client, heard) in [(&mut ann, to_ann), (&mut bob, to_bob)] {
-            for expected in heard {
+        for (client, lines) in [(&mut ann, to_ann), (&mut bob, to_bob)] {
+            for expected in lines {
                 assert_eq!(client.line(), *expected, "{line}");
             }
         }
@@ -109,13 +106,14 @@ fn commands() {
     check("//etc", &["ann: /etc"], &["ann: /etc"]);
     check("/who", &["In lobby: ann, bob"], &[]);
     check("/msg BOB psst", &["(to bob): psst"], &["ann (to you): psst"]);
-    check("/msg eve psst", &["There is no eve here."], &[]);
-    check("/msg bob", &["It goes /msg NAME TEXT"], &[]);
+    check("/msg eve psst", &["There is no user eve."], &[]);
+    check("/msg bob", &["Usage: /msg NAME TEXT"], &[]);
     check("/nick Anna", &["ann is now Anna"], &["ann is now Anna"]);
-    check("/frobnicate", &["There is no /frobnicate. /help lists the commands."], &[]);
+    let unknown = "Unknown command /frobnicate. Type /help for a list of commands.";
+    check("/frobnicate", &[unknown], &[]);
     check("/join rust", &["In rust: Anna"], &["Anna has left"]);
     check("alone", &["Anna: alone"], &[]);
-    check("/join RUST", &["You are there."], &[]);
+    check("/join RUST", &["You are already in that room."], &[]);
     check("/rooms", &["Rooms: lobby (1), rust (1)"], &[]);
     check("/join lobby", &["In lobby: Anna, bob"], &["Anna has arrived"]);
     check("/rooms", &["Rooms: lobby (2)"], &[]);
@@ -124,19 +122,20 @@ fn commands() {
 }
 
 #[test]
-fn a_crowd_is_not_listed_whole() {
+fn a_list_of_users_is_capped() {
     let server = Server::start("chat", &[]);
-    let _crowd: Vec<Client> = (0..22).map(|n| join(&server, &format!("c{n}")).0).collect();
-    let (_last, who) = join(&server, "last");
-    assert!(who.starts_with("In lobby: c0, c1,") && who.ends_with(", c19 and 3 more"), "{who}");
+    let _clients: Vec<Client> = (0..22).map(|n| log_in(&server, &format!("c{n}")).0).collect();
+    let (_last, users) = log_in(&server, "last");
+    assert!(users.starts_with("In lobby: c0, c1,"), "{users}");
+    assert!(users.ends_with(", c19 and 3 more"), "{users}");
 }
 
 #[test]
-fn counters_and_a_log_of_who_came_and_went() {
+fn counters_are_printed_and_events_are_logged() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     let mut server = Server::start("chat", &["--log-file", path.to_str().unwrap()]);
-    let (mut ann, _) = join(&server, "ann");
+    let (mut ann, _) = log_in(&server, "ann");
     ann.send("/nick bo\n");
     assert_eq!(ann.line(), "ann is now bo");
     server.process.signal(Signal::USR1);
@@ -155,9 +154,9 @@ fn counters_and_a_log_of_who_came_and_went() {
 }
 
 #[test]
-fn what_cannot_be_is_one_line() {
-    let taken = plain();
-    let port = taken.addr.port().to_string();
+fn errors_are_one_line() {
+    let other = start_without_names();
+    let port = other.addr.port().to_string();
     let refused = run("chat", &["-port", &port]);
     assert_eq!(refused.code(), 1);
     assert!(refused.stderr.contains(&format!("listen on 127.0.0.1:{port}: ")), "{refused:?}");
@@ -170,10 +169,10 @@ fn what_cannot_be_is_one_line() {
 }
 
 #[test]
-fn full_is_said_and_passes() {
+fn a_full_server_refuses_clients_until_one_leaves() {
     let args = ["-port", "0", "-names=false"];
     let server = Server::of(limited("-n 64", "chat", &args));
-    let mut inside = Vec::new();
+    let mut clients = Vec::new();
     let mut refused = loop {
         let mut client = server.connect();
         let line = client.line();
@@ -181,11 +180,11 @@ fn full_is_said_and_passes() {
             break client;
         }
         assert_eq!(line, format!("You are {}", client.addr()));
-        inside.push(client);
-        assert!(inside.len() < 64, "never full");
+        clients.push(client);
+        assert!(clients.len() < 64, "the server is never full");
     };
     assert_eq!(refused.rest(), b"");
-    drop(inside.pop());
+    drop(clients.pop());
     eventually("there is room again", || {
         let mut client = server.connect();
         client.line() != "server full"

@@ -1,14 +1,14 @@
-//! 8.2: clock, the tool.
+//! 8.2 clock, the tool.
 
 use std::io::{ErrorKind, Write};
 
 use rustix::process::Signal;
 
-use crate::clocks::{assert_full_is_said_and_passes, assert_ticks, hear_a_line_each, seconds};
+use crate::clocks::{assert_refuses_above_limit, assert_ticks, read_a_line_each, seconds};
 use crate::support::{Client, Server, command, eventually, outcome, run};
 
 #[test]
-fn many_clients_hear_every_second_on_three_threads() {
+fn many_clients_get_every_second_from_three_threads() {
     let server = Server::start("clock", &[]);
     let mut clients: Vec<Client> = (0..300).map(|_| server.connect()).collect();
     for client in &mut clients {
@@ -18,7 +18,7 @@ fn many_clients_hear_every_second_on_three_threads() {
 }
 
 #[test]
-fn zones_need_no_files_and_formats_are_strftimes() {
+fn zones_are_built_in_and_formats_are_those_of_strftime() {
     let line = |tz: &str, args: &[&str]| {
         let mut command = command("clock", &[&["-port", "0"], args].concat());
         command.env("TZ", tz).env("TZDIR", "/nonexistent");
@@ -32,7 +32,7 @@ fn zones_need_no_files_and_formats_are_strftimes() {
 }
 
 #[test]
-fn what_cannot_be_is_one_line() {
+fn errors_are_one_line() {
     for tz in ["Mars/Olympus", "", "../../etc/passwd", "/etc/passwd"] {
         let refused = run("clock", &["-port", "0", "-tz", tz]);
         assert_eq!((refused.code(), refused.stderr.lines().count()), (2, 1), "{refused:?}");
@@ -49,18 +49,18 @@ fn what_cannot_be_is_one_line() {
     let error = format!("clock: listen on {}: Address already in use (os error 98)\n", taken.addr);
     run("clock", &["-port", &taken.addr.port().to_string()]).is(1, "", &error);
     assert_eq!(run("clock", &["-port", "65536"]).code(), 2);
-    assert_eq!(run("clock", &["-bind", "203.0.113.1"]).code(), 1, "not ours");
+    assert_eq!(run("clock", &["-bind", "203.0.113.1"]).code(), 1, "not an address of this machine");
 }
 
 #[test]
-fn who_has_left_is_noticed_and_who_has_half_closed_has_not_left() {
+fn disconnected_clients_are_dropped_and_half_closed_ones_are_served() {
     let server = Server::start("clock", &[]);
     let mut half = server.connect();
     half.close_write();
-    half.line(); // by now nothing is open that the start alone needs
+    half.line(); // the files needed only at the start are closed now
     let before = server.process.n_files();
     let mut clients: Vec<Client> = (0..200).map(|_| server.connect()).collect();
-    hear_a_line_each(&mut clients);
+    read_a_line_each(&mut clients);
     assert_eq!(server.process.n_files(), before + 200);
     drop(clients);
     eventually("their descriptors are closed", || server.process.n_files() == before);
@@ -68,7 +68,7 @@ fn who_has_left_is_noticed_and_who_has_half_closed_has_not_left() {
 }
 
 #[test]
-fn who_talks_to_a_clock_is_not_heard_and_loses_nothing() {
+fn input_of_a_client_is_ignored_and_causes_no_reset() {
     let mut server = Server::start("clock", &[]);
     let mut client = server.connect();
     client.stream().set_nonblocking(true).unwrap();
@@ -82,16 +82,16 @@ fn who_talks_to_a_clock_is_not_heard_and_loses_nothing() {
     client.stream().set_nonblocking(false).unwrap();
     assert_ticks(&mut client, 3);
     server.process.signal(Signal::TERM);
-    assert!(client.rest().len() <= 9, "the end comes in order, and no reset");
+    assert!(client.rest().len() <= 9, "the connection ends without a reset");
     assert_eq!(server.process.wait().code(), 0);
 }
 
 #[test]
-fn a_signal_ends_it_in_order() {
+fn a_signal_closes_connections_gracefully() {
     for signal in [Signal::INT, Signal::TERM] {
         let mut server = Server::start("clock", &[]);
         let mut clients: Vec<Client> = (0..50).map(|_| server.connect()).collect();
-        hear_a_line_each(&mut clients);
+        read_a_line_each(&mut clients);
         server.process.signal(signal);
         for client in &mut clients {
             assert_eq!(client.rest().len() % 9, 0, "whole lines");
@@ -103,22 +103,22 @@ fn a_signal_ends_it_in_order() {
 }
 
 #[test]
-fn full_is_said_and_passes() {
-    assert_full_is_said_and_passes("clock");
+fn clients_above_the_limit_are_refused_until_others_leave() {
+    assert_refuses_above_limit("clock");
 }
 
 #[test]
-fn clients_who_come_and_go_leave_nothing_behind() {
+fn disconnected_clients_leave_no_memory_or_descriptors() {
     let server = Server::start("clock", &[]);
-    let come_and_go = |n: usize| {
+    let connect_and_close = |n: usize| {
         for _ in 0..n {
             server.connect().line();
         }
-        eventually("they are gone", || server.process.n_files() < 12);
+        eventually("the connections are closed", || server.process.n_files() < 12);
     };
-    come_and_go(500);
+    connect_and_close(500);
     let peak = server.process.peak_memory();
-    come_and_go(2_000);
+    connect_and_close(2_000);
     let grown = server.process.peak_memory() - peak;
-    assert!(grown < 1 << 20, "{grown} bytes for 2,000 clients who have left");
+    assert!(grown < 1 << 20, "{grown} bytes for 2,000 disconnected clients");
 }

@@ -1,4 +1,4 @@
-//! What a clock is held to, be it a lesson or the tool.
+//! Assertions about clock servers, shared by the lessons and the tool.
 
 use crate::support::{Client, Server, eventually, limited};
 
@@ -9,24 +9,24 @@ pub(crate) fn seconds(line: &str) -> u32 {
     parts[0] * 3600 + parts[1] * 60 + parts[2]
 }
 
-/// Hears that many lines; each is a second after the last.
+/// Reads `n_lines` lines and asserts that each is one second after the line before it.
 pub(crate) fn assert_ticks(client: &mut Client, n_lines: usize) {
     let times: Vec<u32> = (0..n_lines).map(|_| seconds(&client.line())).collect();
     let is_next = |pair: &[u32]| (pair[0] + 1) % 86_400 == pair[1];
-    assert!(times.windows(2).all(is_next), "skipped or repeated: {times:?}");
+    assert!(times.windows(2).all(is_next), "a second was skipped or repeated: {times:?}");
 }
 
-pub(crate) fn hear_a_line_each(clients: &mut [Client]) {
+pub(crate) fn read_a_line_each(clients: &mut [Client]) {
     for client in clients {
         client.line();
     }
 }
 
-/// With 64 descriptors there is room for 48 clients; more are told so until some leave.
-pub(crate) fn assert_full_is_said_and_passes(name: &str) {
+/// With 64 file descriptors a server admits 48 clients and refuses more until some disconnect.
+pub(crate) fn assert_refuses_above_limit(name: &str) {
     let server = Server::of(limited("-n 64", name, &["-port", "0"]));
     let mut clients: Vec<Client> = (0..48).map(|_| server.connect()).collect();
-    hear_a_line_each(&mut clients);
+    read_a_line_each(&mut clients);
     for _ in 0..20 {
         assert_eq!(server.connect().rest(), b"server full\n");
     }

@@ -1,4 +1,4 @@
-//! 8.2, exercise 8.1: clockwall.
+//! 8.2, exercise 8.1 clockwall.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -19,35 +19,35 @@ mod screen;
 use screen::Screen;
 
 /// A clockwall on a terminal of its own.
-struct Wall {
+struct TerminalSession {
     child: Child,
     terminal: File,
     written: Arc<Mutex<Vec<u8>>>,
 }
 
-impl Wall {
+impl TerminalSession {
     fn start(clocks: &[String]) -> Self {
         let (terminal, end) = pseudo_terminal();
         resize(&terminal, 80, 24);
-        let mut wall = command("clockwall", clocks);
-        let child = wall.stdout(Stdio::from(end)).spawn().unwrap();
-        drop(wall); // and its end of the terminal
+        let mut clockwall = command("clockwall", clocks);
+        let child = clockwall.stdout(Stdio::from(end)).spawn().unwrap();
+        drop(clockwall); // and with it our end of its terminal
         let written = Arc::<Mutex<Vec<u8>>>::default();
-        let (mut reading, seen) = (terminal.try_clone().unwrap(), Arc::clone(&written));
+        let (mut reader, output) = (terminal.try_clone().unwrap(), Arc::clone(&written));
         thread::spawn(move || {
             let mut buf = [0; 4096];
-            while let Ok(n @ 1..) = reading.read(&mut buf) {
-                seen.lock().unwrap().extend(&buf[..n]);
+            while let Ok(n @ 1..) = reader.read(&mut buf) {
+                output.lock().unwrap().extend(&buf[..n]);
             }
         });
-        Wall { child, terminal, written }
+        TerminalSession { child, terminal, written }
     }
 
     fn screen(&self) -> Screen {
-        Screen::of(&String::from_utf8_lossy(&self.written.lock().unwrap()))
+        Screen::parse(&String::from_utf8_lossy(&self.written.lock().unwrap()))
     }
 
-    /// Waits until the line of the `nth` clock is as wanted.
+    /// Waits until line `nth` and whether it is dim satisfy `is_as_wanted`.
     fn until(&self, nth: usize, is_as_wanted: impl Fn(&str, bool) -> bool) {
         eventually(&format!("line {nth} is as wanted"), || {
             let screen = self.screen();
@@ -60,7 +60,7 @@ impl Wall {
     }
 }
 
-impl Drop for Wall {
+impl Drop for TerminalSession {
     fn drop(&mut self) {
         _ = self.child.kill();
         _ = self.child.wait();
@@ -72,127 +72,129 @@ fn resize(terminal: &File, columns: u16, rows: u16) {
     tcsetwinsize(terminal, size).unwrap();
 }
 
-/// Something that listens, and how it is written on the command line.
+/// A listener, its address, and the argument that makes clockwall connect to it.
 fn listen(name: &str) -> (TcpListener, SocketAddr, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     (listener, addr, format!("{name}={addr}"))
 }
 
-fn accept(listener: &TcpListener, says: &[u8]) -> TcpStream {
+/// Accepts a connection and sends `bytes`.
+fn accept(listener: &TcpListener, bytes: &[u8]) -> TcpStream {
     let mut stream = listener.accept().unwrap().0;
-    stream.write_all(says).unwrap();
+    stream.write_all(bytes).unwrap();
     stream
 }
 
 #[test]
-fn a_server_dies_and_comes_back() {
+fn a_server_that_comes_back_is_shown_again() {
     let (listener, addr, clock) = listen("NewYork");
-    let wall = Wall::start(&[clock]);
-    wall.until(1, |line, is_dim| line.starts_with("NewYork  -") && is_dim);
+    let clockwall = TerminalSession::start(&[clock]);
+    clockwall.until(1, |line, is_dim| line.starts_with("NewYork  -") && is_dim);
     let stream = accept(&listener, b"07:00:00\n");
-    wall.until(1, |line, is_dim| line.starts_with("NewYork  07:00:00  ") && !is_dim);
-    wall.until(1, |line, _| line.ends_with("  ok"));
+    clockwall.until(1, |line, is_dim| line.starts_with("NewYork  07:00:00  ") && !is_dim);
+    clockwall.until(1, |line, _| line.ends_with("  ok"));
     drop((listener, stream));
-    wall.until(1, |line, is_dim| {
+    clockwall.until(1, |line, is_dim| {
         let is_shown = line.starts_with("NewYork  07:00:00  ") && line.contains(" again in ");
         is_shown && line.ends_with(": Connection refused") && is_dim
     });
     let listener = TcpListener::bind(addr).unwrap();
     let _stream = accept(&listener, b"07:00:10\n");
-    wall.until(1, |line, is_dim| {
+    clockwall.until(1, |line, is_dim| {
         line.starts_with("NewYork  07:00:10  ") && line.ends_with("  ok") && !is_dim
     });
-    let screen = wall.screen();
+    let screen = clockwall.screen();
     assert!(screen.line(0).starts_with("clock    time      offset     age   state"));
     assert_eq!(screen.n_lines(), 2, "{screen:?}");
 }
 
 #[test]
-fn every_kind_of_server_has_its_line() {
+fn every_kind_of_server_is_shown() {
     let real = Server::start("clock", &["-tz", "Asia/Tokyo"]);
     let (garbage, _, garbage_arg) = listen("garbage");
     let (_silent, _, silent_arg) = listen("silent");
     let (gone, _, gone_arg) = listen("gone");
     drop(gone);
-    let wall = Wall::start(&[format!("real={}", real.addr), garbage_arg, silent_arg, gone_arg]);
+    let clockwall =
+        TerminalSession::start(&[format!("real={}", real.addr), garbage_arg, silent_arg, gone_arg]);
     let _stream = accept(&garbage, b"HTTP/1.1 400 \x1b[2J\x07Bad Request\r\n");
-    wall.until(1, |line, is_dim| line.ends_with("  ok") && !is_dim);
-    wall.until(2, |line, _| {
+    clockwall.until(1, |line, is_dim| line.ends_with("  ok") && !is_dim);
+    clockwall.until(2, |line, _| {
         line.ends_with("no clock: HTTP/1.1 400 \u{fffd}[2J\u{fffd}Bad Request")
     });
-    wall.until(3, |line, is_dim| line.ends_with("  silent") && is_dim);
-    wall.until(4, |line, is_dim| line.contains("Connection refused") && is_dim);
-    resize(&wall.terminal, 30, 4);
-    wall.until(2, |line, _| line == "and 3 more");
-    assert!((0..3).all(|n| wall.screen().line(n).chars().count() <= 30));
-    resize(&wall.terminal, 80, 24);
-    wall.until(3, |line, _| line.ends_with("  silent"));
+    clockwall.until(3, |line, is_dim| line.ends_with("  silent") && is_dim);
+    clockwall.until(4, |line, is_dim| line.contains("Connection refused") && is_dim);
+    resize(&clockwall.terminal, 30, 4);
+    clockwall.until(2, |line, _| line == "and 3 more");
+    assert!((0..3).all(|n| clockwall.screen().line(n).chars().count() <= 30));
+    resize(&clockwall.terminal, 80, 24);
+    clockwall.until(3, |line, _| line.ends_with("  silent"));
 }
 
 #[test]
-fn the_terminal_is_as_before_however_it_ends() {
+fn signals_restore_the_terminal() {
     for (signal, number) in [(Signal::INT, 2), (Signal::TERM, 15)] {
         let (listener, _, clock) = listen("London");
-        let mut wall = Wall::start(&[clock]);
+        let mut clockwall = TerminalSession::start(&[clock]);
         let _stream = accept(&listener, b"12:00:00\n");
-        wall.until(1, |line, _| line.ends_with("  ok"));
-        let screen = wall.screen();
+        clockwall.until(1, |line, _| line.ends_with("  ok"));
+        let screen = clockwall.screen();
         assert!(screen.is_cursor_hidden && screen.is_wrap_off);
-        wall.signal(signal);
-        assert_eq!(wall.child.wait().unwrap().signal(), Some(number));
-        eventually("the cursor is back", || !wall.screen().is_cursor_hidden);
-        let screen = wall.screen();
+        clockwall.signal(signal);
+        assert_eq!(clockwall.child.wait().unwrap().signal(), Some(number));
+        eventually("the cursor is back", || !clockwall.screen().is_cursor_hidden);
+        let screen = clockwall.screen();
         assert!(!screen.is_wrap_off && screen.line(1).starts_with("London  12:00:00"));
     }
 }
 
 #[test]
-fn into_a_pipe_it_prints_lines() {
+fn times_are_printed_as_lines_into_a_pipe() {
     let (listener, addr, clock) = listen("London");
-    let mut wall = Process::with_open_stdin("clockwall", &[&clock]);
+    let mut clockwall = Process::with_open_stdin("clockwall", &[&clock]);
     let mut stream = accept(&listener, b"it is 12:00:00\n");
-    let line = wall.line().unwrap();
+    let line = clockwall.line().unwrap();
     assert!(line.starts_with("London 12:00:00 ") && line.len() == 25, "{line}");
     stream.write_all(b"12:00:01\r\nboo\n").unwrap();
-    assert!(wall.line().unwrap().starts_with("London 12:00:01 "));
+    assert!(clockwall.line().unwrap().starts_with("London 12:00:01 "));
     drop(stream);
-    assert_eq!(wall.stderr_line().unwrap(), "clockwall: London: closed by the server");
+    assert_eq!(clockwall.stderr_line().unwrap(), "clockwall: London: closed by the server");
     let stream = accept(&listener, b"no time\n");
-    assert_eq!(wall.stderr_line().unwrap(), "clockwall: London: no clock: no time");
+    assert_eq!(clockwall.stderr_line().unwrap(), "clockwall: London: no clock: no time");
     drop((stream, listener));
     let refused = "clockwall: London: Connection refused (os error 111)";
-    while wall.stderr_line().unwrap() != refused {}
+    while clockwall.stderr_line().unwrap() != refused {}
     let _stream = accept(&TcpListener::bind(addr).unwrap(), b"12:00:09\n");
-    assert!(wall.line().unwrap().starts_with("London 12:00:09 "));
-    wall.signal(Signal::INT);
-    assert_eq!(wall.wait().status.signal(), Some(2));
+    assert!(clockwall.line().unwrap().starts_with("London 12:00:09 "));
+    clockwall.signal(Signal::INT);
+    assert_eq!(clockwall.wait().status.signal(), Some(2));
 }
 
 #[test]
-fn a_server_that_never_stops_costs_little() {
+fn a_server_that_floods_takes_little_cpu_and_memory() {
     let (listener, _, clock) = listen("flood");
-    let wall = Process::with_open_stdin("clockwall", &[&clock]);
+    let clockwall = Process::with_open_stdin("clockwall", &[&clock]);
     let mut stream = accept(&listener, b"");
     stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
     thread::spawn(move || while stream.write_all(&b"12:00:00\n".repeat(1_000)).is_ok() {});
     for _ in 0..10 {
-        assert!(wall.line().unwrap().starts_with("flood 12:00:00 "));
+        assert!(clockwall.line().unwrap().starts_with("flood 12:00:00 "));
     }
-    assert!(wall.cpu() < Duration::from_millis(300), "{:?}", wall.cpu());
-    assert!(wall.peak_memory() < 12 << 20, "{}", wall.peak_memory());
+    assert!(clockwall.cpu() < Duration::from_millis(300), "{:?}", clockwall.cpu());
+    assert!(clockwall.peak_memory() < 12 << 20, "{}", clockwall.peak_memory());
 }
 
 #[test]
 fn a_closed_stdout_is_success_and_a_full_one_is_not() {
     let server = Server::start("clock", &[]);
     let clock = format!("here={}", server.addr);
-    let mut wall = command("clockwall", &[&clock]);
+    let mut clockwall = command("clockwall", &[&clock]);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    assert!(wall.stdout(writer).status().unwrap().success());
+    assert!(clockwall.stdout(writer).status().unwrap().success());
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let ended = wall.stdout(full).stderr(Stdio::piped()).output().unwrap();
+    let ended = clockwall.stdout(full).stderr(Stdio::piped()).output().unwrap();
     let error = "clockwall: stdout: No space left on device (os error 28)\n";
     assert_eq!((ended.status.code(), &*ended.stderr), (Some(1), error.as_bytes()));
 }

@@ -1,4 +1,4 @@
-//! crawl, on a site that does its worst.
+//! 8.6, 8.7 crawl, on a site full of traps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use url::Url;
 
 use crate::support::{Outcome, Process, command, eventually, limited, outcome, run};
-use web::{HONEST, Robots, Site};
+use web::{ORDINARY, Robots, Site};
 
 #[path = "../../scripts/site/web.rs"]
 mod web;
@@ -25,7 +25,7 @@ fn crawl(site: &Site, args: &[&str], path: &str) -> Outcome {
     run("crawl", &[args, &[&*url]].concat())
 }
 
-/// The paths printed, in order; each must be there once.
+/// The set of paths printed; each must be printed once.
 fn printed(outcome: &Outcome, site: &Site) -> BTreeSet<String> {
     let lines = outcome.lines();
     let paths: BTreeSet<String> = lines.iter().map(|url| url.replace(&site.url(""), "")).collect();
@@ -42,7 +42,7 @@ fn each_page_within_the_depth_is_fetched_once() {
     for depth in 0..=5 {
         let site = Site::start();
         let outcome = crawl(&site, &["-depth", &depth.to_string()], "/web/");
-        let within = HONEST.iter().filter(|(links, _)| *links <= depth).map(|(_, path)| *path);
+        let within = ORDINARY.iter().filter(|(links, _)| *links <= depth).map(|(_, path)| *path);
         let expected: BTreeMap<String, usize> = within.map(|path| (path.to_owned(), 1)).collect();
         assert_eq!(site.requests(), expected, "depth {depth}");
         let mut fetched: BTreeSet<String> = expected.into_keys().collect();
@@ -53,7 +53,7 @@ fn each_page_within_the_depth_is_fetched_once() {
 }
 
 #[test]
-fn several_starts_and_what_cannot_be_reached() {
+fn several_start_urls_and_one_that_is_unreachable() {
     let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let site = Site::start();
     let refused = format!("http://{refusing}/");
@@ -68,17 +68,17 @@ fn several_starts_and_what_cannot_be_reached() {
 }
 
 #[test]
-fn never_more_requests_than_asked_for() {
+fn requests_in_flight_are_bounded() {
     for (args, most) in [(["-n", "3"], 3), (["--per-host", "2"], 2)] {
         let site = Site::start();
         let outcome = crawl(&site, &args, "/bench/200/500/2/0");
         assert_eq!(outcome.lines().len(), 200, "{outcome:?}");
-        assert!(site.n_most() <= most, "{args:?}: {} at once", site.n_most());
+        assert!(site.n_in_flight_max() <= most, "{args:?}: {} at once", site.n_in_flight_max());
     }
 }
 
 #[test]
-fn every_trap_at_once_ends_within_256_megabytes() {
+fn all_traps_at_once_fit_in_256_megabytes() {
     let site = Site::start();
     let args = ["--depth", "1", "--timeout", "2s", "--retries", "1", &site.url("/")];
     let outcome = outcome(limited("-d 262144", "crawl", &args));
@@ -87,11 +87,11 @@ fn every_trap_at_once_ends_within_256_megabytes() {
         let line = format!("crawl: {}: {cause}", site.url(path));
         assert!(outcome.stderr.contains(&line), "{line} is not in {}", outcome.stderr);
     };
-    error("/drip", "no answer in time");
-    error("/never", "no answer in time");
+    error("/drip", "timed out");
+    error("/never", "timed out");
     error("/bomb", "the body is too large");
     error("/stream", "the body is too large");
-    error("/short", "the server hung up");
+    error("/short", "the server closed the connection");
     error("/reset", "Connection reset by peer (os error 104)");
     error("/status/410", "410 Gone");
     error("/status/500", "500 Internal Server Error");
@@ -121,7 +121,7 @@ fn an_endless_site_ends_at_the_limit() {
     let site = Site::start();
     let outcome = crawl(&site, &["--max-pages", "500"], "/calendar/0");
     assert_eq!((outcome.code(), outcome.lines().len()), (1, 500));
-    assert_eq!(outcome.stderr, "crawl: not all was fetched: --max-pages is 500\n");
+    assert_eq!(outcome.stderr, "crawl: stopped at the limit: --max-pages is 500\n");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn redirects_are_followed_in_scope() {
 }
 
 #[test]
-fn every_charset_is_understood() {
+fn every_charset_is_decoded() {
     for name in ["utf-8", "utf-8-mark", "utf-16le", "utf-16be", "header", "meta", "none"] {
         let site = Site::start();
         let path = format!("/charset/{name}");
@@ -153,12 +153,12 @@ fn every_charset_is_understood() {
 }
 
 #[test]
-fn robots_are_obeyed_unless_told_otherwise() {
+fn robots_txt_and_nofollow_are_obeyed_by_default() {
     let check = |robots: Robots, args: &[&str], path: &str, expected: &[&str]| {
         let site = Site::with_robots(robots);
         let outcome = crawl(&site, args, path);
-        let asked: BTreeSet<String> = site.requests().into_keys().collect();
-        assert_eq!(asked, set(expected), "{robots:?} {args:?} {path} {outcome:?}");
+        let requested: BTreeSet<String> = site.requests().into_keys().collect();
+        assert_eq!(requested, set(expected), "{robots:?} {args:?} {path} {outcome:?}");
         outcome
     };
     let rules = Robots::Text("User-agent: *\nDisallow: /web/b\nAllow: /web/b/e$\n");
@@ -190,7 +190,7 @@ fn robots_are_obeyed_unless_told_otherwise() {
 }
 
 #[test]
-fn hosts_set_the_pace() {
+fn crawl_delay_rate_and_retry_after_slow_the_crawl() {
     let pages = "/page/deep/1"; // leads to three more, one after the other
     let check = |robots: Robots, args: &[&str], path: &str, least: Duration| {
         let (site, start) = (Site::with_robots(robots), Instant::now());
@@ -204,7 +204,7 @@ fn hosts_set_the_pace() {
 }
 
 #[test]
-fn scope_can_be_narrowed() {
+fn scope_flags_select_urls() {
     let check = |args: &[&str], path: &str, expected: &[&str]| {
         let site = Site::start();
         let outcome = crawl(&site, args, path);
@@ -220,7 +220,7 @@ fn scope_can_be_narrowed() {
 }
 
 #[test]
-fn check_names_the_page_that_refers() {
+fn check_groups_broken_links_by_page() {
     let site = Site::start();
     let outcome = crawl(&site, &["check"], "/web/");
     let (a, c) = (site.url("/web/a"), site.url("/web/b/c"));
@@ -234,17 +234,13 @@ fn check_names_the_page_that_refers() {
     let outcome = crawl(&site, &["check"], "/redirect/status/410");
     let gone = format!("redirects to {}: 410 Gone", site.url("/status/410"));
     let start = site.url("/redirect/status/410");
-    outcome.is(1, &format!("given to start from\n    {start}: {gone}\n"), "");
+    outcome.is(1, &format!("start URLs\n    {start}: {gone}\n"), "");
     let outcome = crawl(&site, &["check"], "/nothing");
-    outcome.is(
-        1,
-        &format!("given to start from\n    {}: 404 Not Found\n", site.url("/nothing")),
-        "",
-    );
+    outcome.is(1, &format!("start URLs\n    {}: 404 Not Found\n", site.url("/nothing")), "");
 }
 
 #[test]
-fn machines_can_read_it() {
+fn json_csv_and_statistics() {
     let site = Site::start();
     let outcome = crawl(&site, &["--json"], "/web/b/c");
     let records: Vec<serde_json::Value> =
@@ -265,7 +261,7 @@ fn machines_can_read_it() {
 }
 
 #[test]
-fn an_interrupt_ends_it_at_once() {
+fn an_interrupt_ends_the_crawl_at_once() {
     for args in [&[][..], &["check"]] {
         let site = Site::start();
         let url = site.url("/never");
@@ -317,9 +313,9 @@ fn flags_stand_before_a_subcommand_or_after_it() {
     run("crawl", &["-depth", "0", "check", url]).is(0, "", "");
 }
 
-/// All files below `dir`, by their paths from there.
+/// The contents of all files below `dir`, by relative path.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let (mut found, mut dirs) = (BTreeMap::new(), vec![dir.to_owned()]);
+    let (mut files, mut dirs) = (BTreeMap::new(), vec![dir.to_owned()]);
     while let Some(next) = dirs.pop() {
         for entry in fs::read_dir(next).unwrap() {
             let path = entry.unwrap().path();
@@ -327,15 +323,15 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
                 dirs.push(path);
             } else {
                 let name = path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned();
-                found.insert(name, fs::read(path).unwrap());
+                files.insert(name, fs::read(path).unwrap());
             }
         }
     }
-    found
+    files
 }
 
 #[test]
-fn a_mirror_can_be_walked_offline() {
+fn links_of_a_mirror_work_offline() {
     let (site, dir) = (Site::start(), tempfile::tempdir().unwrap());
     let target = dir.path().join("new/copy");
     let starts = ["/web/", "/page/assets", "/hops/1", "/charset/meta"].map(|path| site.url(path));
@@ -351,7 +347,7 @@ fn a_mirror_can_be_walked_offline() {
     let sheet = files.keys().find(|name| name.ends_with("/asset/style.css")).unwrap();
     assert!(
         String::from_utf8_lossy(&files[sheet]).contains("'more~.css'"),
-        "called so by its type"
+        "the name follows the type"
     );
     assert!(files.contains_key(&sheet.replace("style", "more~")));
     let mut n_links = 0;
@@ -377,12 +373,15 @@ fn a_mirror_can_be_walked_offline() {
     );
     let page = &files[&format!("{host}/web/b/c~.html")];
     let gone = format!("<a href=\"{}\">gone", site.url("/web/gone"));
-    assert!(String::from_utf8_lossy(page).contains(&gone), "what is not copied stays on the web");
+    assert!(
+        String::from_utf8_lossy(page).contains(&gone),
+        "links to pages that were not copied become absolute"
+    );
 }
 
-/// Serves one page over TLS, with a certificate for `host`, until it is dropped; gives its port and
-/// the certificate of the authority.
-fn secure(host: &str) -> (u16, String) {
+/// Serves one page over TLS with a certificate for `host`. Returns the port and the certificate of
+/// the authority.
+fn serve_tls(host: &str) -> (u16, String) {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -402,7 +401,7 @@ fn secure(host: &str) -> (u16, String) {
         for client in listener.incoming() {
             let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = rustls::StreamOwned::new(connection, client.unwrap());
-            _ = stream.read(&mut [0; 4096]); // a client that does not trust us hangs up
+            _ = stream.read(&mut [0; 4096]); // a client that does not trust us disconnects
             let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html\r\n";
             _ = write!(stream, "{head}Content-Length: 4\r\n\r\nfine");
             stream.conn.send_close_notify();
@@ -413,10 +412,10 @@ fn secure(host: &str) -> (u16, String) {
 }
 
 #[test]
-fn only_who_has_a_good_certificate_is_believed() {
+fn only_valid_certificates_are_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let check = |host: &str, trusted: bool| {
-        let (port, pem) = secure(host);
+        let (port, pem) = serve_tls(host);
         let (file, url) = (dir.path().join(host), format!("https://localhost:{port}/"));
         fs::write(&file, pem).unwrap();
         let cacert = ["--cacert", file.to_str().unwrap()];
@@ -424,12 +423,12 @@ fn only_who_has_a_good_certificate_is_believed() {
     };
     let good = check("localhost", true);
     assert!(good.code() == 0 && good.lines().len() == 1, "{good:?}");
-    for (host, trusted, why) in
+    for (host, trusted, reason) in
         [("localhost", false, "UnknownIssuer"), ("elsewhere", true, "not valid for name")]
     {
         let refused = check(host, trusted);
         assert_eq!((refused.code(), refused.stderr.lines().count()), (1, 1), "{refused:?}");
         assert!(refused.stderr.contains("invalid peer certificate"), "{refused:?}");
-        assert!(refused.stderr.contains(why), "{refused:?}");
+        assert!(refused.stderr.contains(reason), "{refused:?}");
     }
 }

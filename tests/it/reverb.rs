@@ -1,4 +1,4 @@
-//! 8.3: reverb, the tool.
+//! 8.3: the echo server, `reverb`.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,8 @@ use crate::support::{Client, Server, eventually, limited, run};
 
 const FAST: &[&str] = &["-delay", "10ms"];
 
-fn say(server: &Server, shouts: &[u8]) -> String {
+/// Sends some shouts, half-closes and returns all echoes.
+fn echoes(server: &Server, shouts: &[u8]) -> String {
     let mut client = server.connect();
     client.send(shouts);
     client.close_write();
@@ -20,7 +21,7 @@ fn say(server: &Server, shouts: &[u8]) -> String {
 }
 
 #[test]
-fn shouts_come_back_as_from_the_lessons() {
+fn echoes_are_those_of_the_lessons() {
     let (tool, lesson) = (Server::start("reverb", FAST), Server::start("reverb2", FAST));
     for shout in [
         "Hello\n".as_bytes(),
@@ -32,30 +33,30 @@ fn shouts_come_back_as_from_the_lessons() {
         b"a\0\xff\n",
         b"\r\r\n",
     ] {
-        assert_eq!(say(&tool, shout), say(&lesson, shout), "{shout:?}");
+        assert_eq!(echoes(&tool, shout), echoes(&lesson, shout), "{shout:?}");
     }
-    assert_eq!(say(&tool, "Straße\n".as_bytes()), "\t STRAßE\n\t Straße\n\t straße\n");
+    assert_eq!(echoes(&tool, "Straße\n".as_bytes()), "\t STRAßE\n\t Straße\n\t straße\n");
 }
 
 #[test]
-fn every_echo_comes_after_a_half_close_and_shouts_overlap() {
+fn after_a_half_close_all_echoes_arrive_and_shouts_overlap() {
     let server = Server::start("reverb", &["-delay", "300ms"]);
     let start = Instant::now();
-    let heard = say(&server, b"one\ntwo\nthree\n");
+    let echoes = echoes(&server, b"one\ntwo\nthree\n");
     let elapsed = start.elapsed();
     assert_eq!(
-        heard,
+        echoes,
         "\t ONE\n\t TWO\n\t THREE\n\t one\n\t two\n\t three\n\t one\n\t two\n\t three\n"
     );
     assert!(elapsed >= Duration::from_millis(600), "{elapsed:?}");
 }
 
 #[test]
-fn in_sequence_a_shout_waits_for_the_one_before() {
+fn with_sequential_a_shout_waits_for_the_previous_one() {
     let server = Server::start("reverb", &["-sequential", "-delay=20ms"]);
-    let heard = say(&server, b"one\ntwo\nthree");
+    let echoes = echoes(&server, b"one\ntwo\nthree");
     assert_eq!(
-        heard,
+        echoes,
         "\t ONE\n\t one\n\t one\n\t TWO\n\t two\n\t two\n\t THREE\n\t three\n\t three\n"
     );
     // Other clients do not wait.
@@ -68,7 +69,7 @@ fn in_sequence_a_shout_waits_for_the_one_before() {
 }
 
 #[test]
-fn many_clients_at_once() {
+fn two_hundred_clients_at_once_get_their_echoes() {
     let server = Server::start("reverb", FAST);
     let mut clients: Vec<Client> = (0..200).map(|_| server.connect()).collect();
     for (i, client) in clients.iter_mut().enumerate() {
@@ -79,11 +80,11 @@ fn many_clients_at_once() {
         let expected = format!("\t CLIENT{i}\n\t Client{i}\n\t client{i}\n");
         assert_eq!(String::from_utf8(client.rest()).unwrap(), expected);
     }
-    eventually("they are gone", || server.process.n_files() < 12);
+    eventually("their descriptors are closed", || server.process.n_files() < 12);
 }
 
 #[test]
-fn a_line_too_long_is_refused_and_the_session_goes_on() {
+fn a_line_too_long_is_refused_and_the_client_stays_connected() {
     let server = Server::start("reverb", FAST);
     let mut client = server.connect();
     client.send(vec![b'a'; 48 << 20]);
@@ -91,17 +92,17 @@ fn a_line_too_long_is_refused_and_the_session_goes_on() {
     assert_eq!(client.line(), "line too long");
     assert_eq!([client.line(), client.line()], ["\t SHORT", "\t short"]);
     assert!(server.process.peak_memory() < 12 << 20, "{}", server.process.peak_memory());
-    assert_eq!(say(&server, &vec![b'a'; (64 << 10) + 1]), "line too long\n");
+    assert_eq!(echoes(&server, &vec![b'a'; (64 << 10) + 1]), "line too long\n");
     let longest = "a".repeat(64 << 10);
-    assert_eq!(say(&server, longest.as_bytes()).len(), 3 * (longest.len() + 3));
+    assert_eq!(echoes(&server, longest.as_bytes()).len(), 3 * (longest.len() + 3));
 }
 
-/// Shouts until nothing more is taken.
+/// Sends shouts until the server accepts no more; returns the number of bytes.
 fn shout_without_reading(mut stream: &TcpStream) -> usize {
     let mut n_bytes = 0;
     stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
     loop {
-        match stream.write(&b"shouting and not listening\n".repeat(1_000)) {
+        match stream.write(&b"shouting without reading\n".repeat(1_000)) {
             Ok(n) => n_bytes += n,
             Err(err) if err.kind() == ErrorKind::WouldBlock => return n_bytes,
             Err(err) => panic!("{err}"),
@@ -110,33 +111,33 @@ fn shout_without_reading(mut stream: &TcpStream) -> usize {
 }
 
 #[test]
-fn who_never_reads_is_bounded_and_nobody_else_notices() {
+fn a_client_that_never_reads_is_limited_and_the_others_are_not_delayed() {
     let server = Server::start("reverb", FAST);
     let mut other = server.connect();
     other.send("before\n");
     other.line();
     let before = server.process.peak_memory();
-    let deaf = server.connect();
-    let n_shouted = shout_without_reading(deaf.stream());
-    assert!(n_shouted > 500_000, "{n_shouted}");
+    let stalled = server.connect();
+    let n_sent = shout_without_reading(stalled.stream());
+    assert!(n_sent > 500_000, "{n_sent}");
     other.send("after\n");
     for expected in ["\t before", "\t before", "\t AFTER", "\t after", "\t after"] {
         assert_eq!(other.line(), expected);
     }
     let grown = server.process.peak_memory() - before;
-    assert!(grown < 12 << 20, "{grown} bytes for one who never reads");
+    assert!(grown < 12 << 20, "{grown} bytes for one client");
     let cpu = server.process.cpu();
     other.send("once more\n");
     assert_eq!([other.line(), other.line()], ["\t ONCE MORE", "\t once more"]);
     let used = server.process.cpu().saturating_sub(cpu);
-    assert!(used < Duration::from_millis(200), "it is busy waiting: {used:?}");
-    SockRef::from(deaf.stream()).set_linger(Some(Duration::ZERO)).unwrap();
-    drop(deaf);
-    eventually("it is gone", || server.process.n_files() < 13);
+    assert!(used < Duration::from_millis(200), "the server is busy waiting: {used:?}");
+    SockRef::from(stalled.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stalled);
+    eventually("its descriptor is closed", || server.process.n_files() < 13);
 }
 
 #[test]
-fn who_reads_late_gets_all() {
+fn a_client_that_reads_late_receives_everything() {
     let server = Server::start("reverb", &["-delay", "0"]);
     let client = server.connect();
     let n_shouts = 60_000;
@@ -145,15 +146,15 @@ fn who_reads_late_gets_all() {
         (&sending).write_all(&b"a shout\n".repeat(n_shouts)).unwrap();
         sending.shutdown(std::net::Shutdown::Write).unwrap();
     });
-    let mut heard = Vec::new();
-    client.stream().read_to_end(&mut heard).unwrap();
+    let mut received = Vec::new();
+    client.stream().read_to_end(&mut received).unwrap();
     sender.join().unwrap();
-    let n = |line: &[u8]| heard.windows(line.len()).filter(|window| *window == line).count();
+    let n = |line: &[u8]| received.windows(line.len()).filter(|window| *window == line).count();
     assert_eq!((n(b"\t A SHOUT\n"), n(b"\t a shout\n")), (n_shouts, 2 * n_shouts));
 }
 
 #[test]
-fn a_reset_in_mid_echo_concerns_nobody_else() {
+fn a_reset_with_echoes_outstanding_does_not_affect_others() {
     let server = Server::start("reverb", &["-delay", "100ms"]);
     let before = server.process.n_files();
     for _ in 0..20 {
@@ -162,12 +163,12 @@ fn a_reset_in_mid_echo_concerns_nobody_else() {
         client.line();
         SockRef::from(client.stream()).set_linger(Some(Duration::ZERO)).unwrap();
     }
-    assert_eq!(say(&server, b"still here\n").lines().count(), 3);
-    eventually("they are gone", || server.process.n_files() < before + 10);
+    assert_eq!(echoes(&server, b"still here\n").lines().count(), 3);
+    eventually("their descriptors are closed", || server.process.n_files() < before + 10);
 }
 
 #[test]
-fn silence_is_ended_and_a_byte_now_and_then_is_silence() {
+fn idle_clients_are_disconnected_even_if_they_send_single_bytes() {
     let server = Server::start("reverb", &["-idle", "400ms", "-delay", "50ms"]);
     let start = Instant::now();
     let mut client = server.connect();
@@ -181,14 +182,14 @@ fn silence_is_ended_and_a_byte_now_and_then_is_silence() {
         match stream.read(&mut [0; 64]) {
             Ok(0) => break,
             Err(err) if err.kind() == ErrorKind::WouldBlock => _ = stream.write(b"x"),
-            Err(err) if err.kind() == ErrorKind::ConnectionReset => break, // it wrote on
+            Err(err) if err.kind() == ErrorKind::ConnectionReset => break, // it wrote after that
             other => panic!("{other:?}"),
         }
     }
 }
 
 #[test]
-fn raw_repeats_bytes() {
+fn raw_sends_back_bytes_unchanged() {
     let server = Server::start("reverb", &["-raw", "-idle", "2s"]);
     let bytes: Vec<u8> =
         (0..1_000_000u32).map(|i| (i.wrapping_mul(i) % 251).to_le_bytes()[0]).collect();
@@ -199,17 +200,17 @@ fn raw_repeats_bytes() {
             (&mut &*sending).write_all(&bytes).unwrap();
             client.close_write();
         });
-        let mut heard = Vec::new();
-        (&mut client.stream()).read_to_end(&mut heard).unwrap();
-        assert!(heard == bytes);
+        let mut received = Vec::new();
+        (&mut client.stream()).read_to_end(&mut received).unwrap();
+        assert!(received == bytes);
     });
-    let mut silent = server.connect();
-    silent.send("x");
-    assert_eq!(silent.rest(), b"x");
+    let mut idle = server.connect();
+    idle.send("x");
+    assert_eq!(idle.rest(), b"x");
 }
 
 #[test]
-fn a_signal_ends_it_when_the_echoes_have_come() {
+fn on_a_signal_outstanding_echoes_are_sent_first() {
     let mut server = Server::start("reverb", &["-delay", "300ms"]);
     let mut client = server.connect();
     client.send("last words\n");
@@ -222,8 +223,8 @@ fn a_signal_ends_it_when_the_echoes_have_come() {
 }
 
 #[test]
-fn an_echo_that_is_too_far_off_is_not_awaited() {
-    for (args, least) in [(&["-delay", "1h"][..], 5), (&["-raw"], 0)] {
+fn on_a_signal_echoes_far_in_the_future_are_dropped() {
+    for (args, seconds_min) in [(&["-delay", "1h"][..], 5), (&["-raw"], 0)] {
         let start = Instant::now();
         let mut server = Server::start("reverb", args);
         let mut client = server.connect();
@@ -233,15 +234,15 @@ fn an_echo_that_is_too_far_off_is_not_awaited() {
         assert_eq!(client.rest(), b"");
         assert_eq!(server.process.wait().code(), 0);
         let elapsed = start.elapsed();
-        assert!((least..30).contains(&elapsed.as_secs()), "{args:?}: {elapsed:?}");
+        assert!((seconds_min..30).contains(&elapsed.as_secs()), "{args:?}: {elapsed:?}");
     }
 }
 
 #[test]
-fn what_cannot_be_is_one_line() {
-    let taken = Server::start("reverb", &[]);
-    let error = format!("reverb: listen on {}: Address already in use (os error 98)\n", taken.addr);
-    run("reverb", &["-port", &taken.addr.port().to_string()]).is(1, "", &error);
+fn errors_are_one_line() {
+    let other = Server::start("reverb", &[]);
+    let error = format!("reverb: listen on {}: Address already in use (os error 98)\n", other.addr);
+    run("reverb", &["-port", &other.addr.port().to_string()]).is(1, "", &error);
     for args in [
         &["-delay", "soon"][..],
         &["-delay", "-1s"],
@@ -262,7 +263,7 @@ fn what_cannot_be_is_one_line() {
 }
 
 #[test]
-fn full_is_said_and_passes() {
+fn a_full_server_refuses_clients_until_one_leaves() {
     let args = ["-port", "0", "-delay", "0"];
     let server = Server::of(limited("-n 64", "reverb", &args));
     let mut clients: Vec<Client> = (0..48).map(|_| server.connect()).collect();
@@ -273,11 +274,11 @@ fn full_is_said_and_passes() {
     assert_eq!(server.connect().rest(), b"server full\n");
     clients.truncate(40);
     eventually("there is room again", || {
-        let (client, mut heard) = (server.connect(), String::new());
-        // Who is refused may speak too late, and then is reset.
+        let (client, mut echoes) = (server.connect(), String::new());
+        // A refused client that sends too late gets a reset.
         _ = client.stream().write_all(b"x\n");
         _ = client.stream().shutdown(std::net::Shutdown::Write);
-        _ = client.stream().read_to_string(&mut heard);
-        heard == "\t X\n\t x\n\t x\n"
+        _ = client.stream().read_to_string(&mut echoes);
+        echoes == "\t X\n\t x\n\t x\n"
     });
 }

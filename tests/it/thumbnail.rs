@@ -1,4 +1,4 @@
-//! The thumbnailer from outside: names, formats, orientation, damage, and files whole or absent.
+//! 8.5 thumbnail: the tool, run as a program: names, formats, orientation, damage, atomic files.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -34,7 +34,7 @@ fn jpeg(width: u32, height: u32) -> Vec<u8> {
     bytes(&quarters(width, height).into(), ImageFormat::Jpeg)
 }
 
-/// The JPEG with an EXIF segment that says how it is to be turned.
+/// The JPEG with an EXIF segment that contains this orientation.
 fn oriented(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     let tiff = [
         &b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"[..],
@@ -45,7 +45,7 @@ fn oriented(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     [&jpeg[..2], &[0xFF, 0xE1], &length, &tiff, &jpeg[2..]].concat()
 }
 
-/// A folder with these files in it.
+/// A temporary folder with these files.
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
@@ -73,13 +73,13 @@ fn names(dir: &Path) -> BTreeSet<String> {
 
 #[track_caller]
 fn assert_color(image: &DynamicImage, (x, y): (u32, u32), expected: [u8; 3]) {
-    let found = image.to_rgb8().get_pixel(x, y).0;
-    let is_near = found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 24);
-    assert!(is_near, "at {x}, {y}: {found:?}, not {expected:?}");
+    let pixel = image.to_rgb8().get_pixel(x, y).0;
+    let is_near = pixel.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 24);
+    assert!(is_near, "at {x}, {y}: {pixel:?}, not {expected:?}");
 }
 
 #[test]
-fn names_follow_the_image() {
+fn thumbnails_are_named_after_their_images() {
     let photo = jpeg(40, 30);
     let png = bytes(&quarters(40, 30).into(), ImageFormat::Png);
     let dir = folder(&[("a.JPEG", &photo), ("b.c.jpg", &photo), ("d.png", &png), ("e", &png)]);
@@ -99,7 +99,7 @@ fn names_follow_the_image() {
 }
 
 #[test]
-fn a_folder_means_its_images_and_a_tree_theirs() {
+fn folders_are_searched_for_images_and_trees_recursively() {
     let photo = jpeg(20, 20);
     let files = ["p/b.jpg", "p/a.JPG", "p/x.txt", "p/.h.jpg", "p/a.thumb.jpg", "p/q/c.jpg"];
     let dir = folder(&files.map(|name| (name, &photo[..])));
@@ -111,7 +111,7 @@ fn a_folder_means_its_images_and_a_tree_theirs() {
 }
 
 #[test]
-fn names_come_from_stdin_in_any_encoding() {
+fn names_are_read_from_stdin_in_any_encoding() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(OsStr::from_bytes(b"caf\xE9.jpg"));
     fs::write(&path, jpeg(20, 10)).unwrap();
@@ -138,14 +138,14 @@ fn sizes_and_crops() {
     check(&["-s", "600", "a.jpg"], (400, 200));
     check(&["-s", "100x20", "a.jpg"], (40, 20));
     check(&["b.jpg"], (128, 1));
-    let cut = check(&["-s", "20x20", "--crop", "a.jpg"], (20, 20));
-    assert_color(&cut, (3, 3), [255, 0, 0]);
-    assert_color(&cut, (16, 16), [255; 3]);
+    let cropped = check(&["-s", "20x20", "--crop", "a.jpg"], (20, 20));
+    assert_color(&cropped, (3, 3), [255, 0, 0]);
+    assert_color(&cropped, (16, 16), [255; 3]);
 }
 
-/// Every size is reached another way: an eighth, a quarter, all of the pixels.
+/// Each size uses another code path: a decode at an eighth, at a quarter, and in full.
 #[test]
-fn all_orientations_end_upright() {
+fn pictures_of_every_orientation_become_upright() {
     let turned = [
         "red green blue white",
         "green red white blue",
@@ -158,11 +158,11 @@ fn all_orientations_end_upright() {
     ];
     for (orientation, expected) in (1..=8).zip(turned) {
         let dir = folder(&[("a.jpg", &oriented(&jpeg(200, 100), orientation))]);
-        for (side, ways) in [(20u32, "an eighth"), (40, "a quarter"), (128, "in full")] {
+        for (side, path) in [(20u32, "an eighth"), (40, "a quarter"), (128, "in full")] {
             thumbnail(&dir, &["-s", &side.to_string(), "a.jpg"]).is(0, "a.thumb.jpg\n", "");
             let thumb = open(&dir.path().join("a.thumb.jpg"));
             let (w, h) = (thumb.width(), thumb.height());
-            assert_eq!(w > h, orientation < 5, "{orientation} {ways}");
+            assert_eq!(w > h, orientation < 5, "{orientation} {path}");
             let places =
                 [(w / 4, h / 4), (3 * w / 4, h / 4), (w / 4, 3 * h / 4), (3 * w / 4, 3 * h / 4)];
             for (place, color) in places.into_iter().zip(expected.split(' ')) {
@@ -179,7 +179,7 @@ fn all_orientations_end_upright() {
 }
 
 #[test]
-fn every_format_is_read() {
+fn every_format_is_decoded() {
     let image = DynamicImage::from(quarters(300, 200));
     let formats = [
         ("a.png", ImageFormat::Png),
@@ -216,10 +216,10 @@ fn transparency_is_white_in_a_jpeg_and_kept_in_a_png() {
 }
 
 #[test]
-fn bad_files_fail_alone_each_with_one_line() {
-    let mut lie = jpeg(64, 64);
-    let frame = lie.windows(2).position(|bytes| bytes == [0xFF, 0xC0]).unwrap();
-    lie[frame + 5..frame + 9].copy_from_slice(&[0xFF, 0xDC, 0xFF, 0xDC]);
+fn each_bad_file_is_reported_in_one_line_and_the_others_are_processed() {
+    let mut wrong_size = jpeg(64, 64);
+    let frame = wrong_size.windows(2).position(|bytes| bytes == [0xFF, 0xC0]).unwrap();
+    wrong_size[frame + 5..frame + 9].copy_from_slice(&[0xFF, 0xDC, 0xFF, 0xDC]);
     let mut huge = bytes(&quarters(8, 8).into(), ImageFormat::Png);
     huge[16..24].copy_from_slice(&[0, 0, 0xC3, 0x50, 0, 0, 0xC3, 0x50]);
     let mut flat = jpeg(64, 64);
@@ -227,10 +227,10 @@ fn bad_files_fail_alone_each_with_one_line() {
     let bad: [(&str, &[u8]); 9] = [
         ("empty.jpg", b""),
         ("text.jpg", b"not an image\n"),
-        ("lie.jpg", &lie),
+        ("wrong-size.jpg", &wrong_size),
         ("huge.png", &huge),
         ("flat.jpg", &flat),
-        ("cut.jpg", &lie[..300]),
+        ("cut.jpg", &wrong_size[..300]),
         ("apple.heic", b"\0\0\0\x18ftypheic\0\0\0\0"),
         ("b.avif", b"\0\0\0\x18ftypavif\0\0\0\0"),
         ("soi.jpg", b"\xFF\xD8"),
@@ -243,16 +243,16 @@ fn bad_files_fail_alone_each_with_one_line() {
     for line in made.stderr.lines() {
         assert!(line.starts_with("thumbnail: "), "{line}");
     }
-    for what in
+    for message in
         ["apple.heic: HEIC is not supported", "b.avif: AVIF is not supported", "gone.jpg: No"]
     {
-        assert!(made.stderr.contains(what), "{what}: {}", made.stderr);
+        assert!(made.stderr.contains(message), "{message}: {}", made.stderr);
     }
     assert_eq!(names(dir.path()).len(), bad.len() + 2, "nothing else is left behind");
 }
 
 #[test]
-fn damage_is_shown_and_told() {
+fn a_damaged_image_gets_a_thumbnail_and_a_warning() {
     let photo = jpeg(800, 800);
     let dir = folder(&[
         ("most.jpg", &photo[..photo.len() * 3 / 4]),
@@ -276,27 +276,27 @@ fn damage_is_shown_and_told() {
         assert_eq!((made.code(), &*made.stdout), (1, "cut.thumb\n"), "{made:?}");
         assert!(made.stderr.contains("cut: damaged: only "), "{format:?} {made:?}");
     }
-    // Too small to be reduced, and found damaged all the same.
+    // A thumbnail this large needs a full decode, and the damage is detected all the same.
     let made = thumbnail(&dir, &["-s", "700", "most.jpg"]);
     assert_eq!(made.code(), 1, "{made:?}");
 }
 
 #[test]
-fn two_images_with_one_thumbnail_are_found_before_work_starts() {
+fn colliding_thumbnails_are_refused() {
     let photo = jpeg(20, 20);
     let dir = folder(&[("a.jpg", &photo), ("a.png", &photo), ("b.jpg", &photo)]);
     thumbnail(&dir, &["a.jpg", "a.png"]).is(
         1,
         "a.thumb.jpg\n",
-        "thumbnail: a.png: its thumbnail would replace that of a.jpg\n",
+        "thumbnail: a.png: its thumbnail would overwrite the thumbnail of a.jpg\n",
     );
-    let onto = "thumbnail: b.jpg: its thumbnail would replace an image\n";
-    thumbnail(&dir, &["-o", "{dir}/{stem}.jpg", "b.jpg"]).is(1, "", onto);
+    let error = "thumbnail: b.jpg: its thumbnail would overwrite an image\n";
+    thumbnail(&dir, &["-o", "{dir}/{stem}.jpg", "b.jpg"]).is(1, "", error);
     assert_eq!(fs::read(dir.path().join("b.jpg")).unwrap(), photo);
 }
 
 #[test]
-fn what_exists_and_is_not_older_is_skipped() {
+fn thumbnails_that_are_not_older_are_skipped() {
     let dir = folder(&[("a.jpg", &jpeg(300, 300))]);
     thumbnail(&dir, &["--skip-existing", "a.jpg"]).is(0, "a.thumb.jpg\n", "");
     thumbnail(&dir, &["--skip-existing", "a.jpg"]).is(0, "", "");
@@ -306,7 +306,7 @@ fn what_exists_and_is_not_older_is_skipped() {
 }
 
 #[test]
-fn all_strategies_make_the_same() {
+fn all_strategies_make_the_same_thumbnails() {
     let names: Vec<String> = (0..12).map(|i| format!("{i}.jpg")).collect();
     let photo = jpeg(300, 200);
     let files: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &photo[..])).collect();
@@ -323,10 +323,10 @@ fn all_strategies_make_the_same() {
 }
 
 #[test]
-fn a_thumbnail_is_whole_or_absent() {
+fn a_full_disk_leaves_no_partial_thumbnail() {
     let dir = folder(&[("a.jpg", &jpeg(1_000, 1_000))]);
     let path = |name: &str| dir.path().join(name).display().to_string();
-    // Room for less than the thumbnail takes, in blocks of 512 bytes.
+    // A file size limit of one block of 512 bytes, less than the thumbnail takes.
     let mut command = limited(
         "-f 1",
         "thumbnail",
@@ -339,7 +339,7 @@ fn a_thumbnail_is_whole_or_absent() {
 }
 
 #[test]
-fn a_read_only_folder_is_told_of() {
+fn a_read_only_folder_is_reported() {
     let dir = folder(&[("p/a.jpg", &jpeg(300, 300))]);
     fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(dir.path().join("p"), Permissions::from_mode(0o555)).unwrap();
@@ -352,7 +352,7 @@ fn a_read_only_folder_is_told_of() {
 }
 
 #[test]
-fn killed_at_any_time_it_leaves_no_half_thumbnail() {
+fn killing_it_leaves_no_partial_thumbnail() {
     let photo = jpeg(600, 600);
     let names: Vec<String> = (0..60).map(|i| format!("{i}.jpg")).collect();
     let files: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &photo[..])).collect();
@@ -377,7 +377,7 @@ fn killed_at_any_time_it_leaves_no_half_thumbnail() {
 }
 
 #[test]
-fn nonsense_is_wrong_usage() {
+fn invalid_arguments_are_wrong_usage() {
     let dir = folder(&[]);
     for args in [
         &["-s", "0", "x"][..],

@@ -25,7 +25,7 @@ pub(crate) const CLOCK: Row = Row {
 };
 
 fn clock(bench: &mut Bench<'_>) -> anyhow::Result<()> {
-    steady(bench, "clock", &["cpu_us_a_line", "rss_kib", "cadence_error_p99_ms"])
+    steady(bench, "clock", &["cpu_us_per_line", "rss_kib", "cadence_error_p99_ms"])
 }
 
 pub(crate) const REVERB: Row = Row {
@@ -38,7 +38,7 @@ pub(crate) const REVERB: Row = Row {
 };
 
 fn reverb(bench: &mut Bench<'_>) -> anyhow::Result<()> {
-    steady(bench, "reverb", &["cpu_us_a_line", "rss_kib", "timing_error_p99_ms"])
+    steady(bench, "reverb", &["cpu_us_per_line", "rss_kib", "timing_error_p99_ms"])
 }
 
 pub(crate) const CHAT: Row = Row {
@@ -57,8 +57,8 @@ fn chat(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         // As many as the slowest of them can bear, so that all do the same work.
         let rate = if clients == "1000" { "100" } else { "5" };
         let load = ["chat", "--json", "--clients", clients, "--senders", "10", "--rate", rate];
-        let load = [&load[..], &["--duration", seconds, "--patience", "5s"]].concat();
-        let fields = ["cpu_us_a_delivery", "talk_rss_kib", "latency_p99_ms"];
+        let load = [&load[..], &["--duration", seconds, "--timeout", "5s"]].concat();
+        let fields = ["cpu_us_per_delivery", "send_rss_kib", "latency_p99_ms"];
         let tool = ["-names=false", "-flood", "0"];
         // Telling 10,000 newcomers of each other one by one takes the book's shape minutes.
         let own: &[&str] =
@@ -144,9 +144,9 @@ fn sample(job: &Job, fields: &[&'static str]) -> anyhow::Result<Sample> {
 /// What a field is called in a table.
 fn unit(field: &'static str) -> &'static str {
     match field {
-        "cpu_us_a_line" => "CPU µs a line",
-        "cpu_us_a_delivery" => "CPU µs a delivery",
-        "rss_kib" | "talk_rss_kib" => "memory KiB",
+        "cpu_us_per_line" => "CPU µs a line",
+        "cpu_us_per_delivery" => "CPU µs a delivery",
+        "rss_kib" | "send_rss_kib" => "memory KiB",
         "cadence_error_p99_ms" | "timing_error_p99_ms" => "p99 ms off time",
         "latency_p99_ms" => "p99 ms to arrive",
         other => other,

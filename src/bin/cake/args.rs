@@ -1,15 +1,15 @@
-//! The command line of cake.
+//! The command-line arguments of cake.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use threadbare::cli;
-use threadbare::engines::cake::lab::{self, Engine, Method};
+use threadbare::engines::cake::experiment::{self, Engine, Method};
 use threadbare::engines::cake::threads::Work;
 use threadbare::engines::cake::{Distribution, Shop, Stage};
 
-/// The flags that may also be spelled as Go has it.
+/// The flags that are also accepted in Go's spelling, with one dash.
 pub(crate) const GO_FLAGS: &[&str] = &[
     "cakes",
     "bake",
@@ -27,9 +27,11 @@ pub(crate) const GO_FLAGS: &[&str] = &[
     "seed",
 ];
 
-/// Bakes, ices and inscribes cakes on threads, and says what the same cakes take in theory.
+/// Measures a cake shop, an assembly line of threads and channels, and compares it with a
+/// simulation.
 ///
-/// Without flags for a shop it runs the book's six settings. Times are Go's: 10ms, 2500us, 1s.
+/// Without flags that describe a shop, runs the book's six settings. Durations are written as in
+/// Go: 10ms, 2500us, 1s.
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -39,7 +41,7 @@ pub(crate) struct Cli {
     pub(crate) method: MethodArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// Print what each cook does: baking N, icing N, inscribing N, finished N
+    /// Print each step: baking N, icing N, inscribing N, finished N
     #[arg(short, conflicts_with = "json")]
     pub(crate) verbose: bool,
     #[command(subcommand)]
@@ -48,15 +50,16 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Runs a shop with every buffer and number of icers; writes sweep.csv, sweep.json, sweep.svg
+    /// Measures all combinations of buffer capacity and number of icers; writes CSV, JSON and a
+    /// heat map
     Sweep {
-        /// Places on each counter: 0,1,2,5 or 0..4 or both
+        /// Capacities of the buffers, as a list (0,1,2,5) with ranges (0..4)
         #[arg(long, default_value = "0,1,2,5,10,100", value_parser = numbers)]
         buffers: Numbers,
-        /// Numbers of icers
+        /// Numbers of icers, as a list with ranges
         #[arg(long, default_value = "1..8", value_parser = numbers)]
         icers: Numbers,
-        /// Directory for the files
+        /// Directory for sweep.csv, sweep.json and sweep.svg
         #[arg(short, long, default_value = ".")]
         out: PathBuf,
         #[command(flatten)]
@@ -66,9 +69,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Draws who baked, iced, waited for a cake and was blocked, a row a cook
+    /// Draws a timeline of what each cook did, one row per cook
     Timeline {
-        /// File for the figure
+        /// File to write the chart to
         #[arg(long)]
         svg: PathBuf,
         #[command(flatten)]
@@ -76,38 +79,38 @@ pub(crate) enum Command {
         #[command(flatten)]
         method: MethodArgs,
     },
-    /// Measures for a minute and writes all figures and a page, index.html
+    /// Measures for about a minute; writes charts, data and a page, index.html
     Report {
-        /// Directory for the files
+        /// Directory for the files; created if missing
         dir: PathBuf,
         #[command(flatten)]
         method: MethodArgs,
     },
 }
 
-/// A shop, every part of it optional.
+/// The flags that describe a shop.
 #[derive(Args, Default, PartialEq)]
 pub(crate) struct ShopArgs {
     #[command(flatten)]
     line: LineArgs,
-    /// Places on the counter between baking and icing [default: 0]
+    /// Capacity of the buffer between baking and icing, in cakes [default: 0]
     #[arg(long)]
     bakebuf: Option<usize>,
-    /// Number of cooks icing [default: 1]
+    /// Number of cooks who ice [default: 1]
     #[arg(long)]
     icers: Option<usize>,
-    /// Places on the counter between icing and inscribing [default: 0]
+    /// Capacity of the buffer between icing and inscribing, in cakes [default: 0]
     #[arg(long)]
     icebuf: Option<usize>,
 }
 
-/// A shop but for what a sweep varies.
+/// The flags that describe a shop, without those that a sweep varies.
 #[derive(Args, Default, PartialEq)]
 pub(crate) struct LineArgs {
     /// Number of cakes [default: 20]
     #[arg(long)]
     cakes: Option<u64>,
-    /// Number of cooks baking [default: 1]
+    /// Number of cooks who bake [default: 1]
     #[arg(long)]
     bakers: Option<usize>,
     /// Time to bake a cake [default: 10ms]
@@ -122,7 +125,7 @@ pub(crate) struct LineArgs {
     /// Standard deviation of the icing time [default: 0]
     #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
     icestddev: Option<Duration>,
-    /// Number of cooks inscribing [default: 1]
+    /// Number of cooks who inscribe [default: 1]
     #[arg(long)]
     inscribers: Option<usize>,
     /// Time to inscribe a cake [default: 10ms]
@@ -131,47 +134,48 @@ pub(crate) struct LineArgs {
     /// Standard deviation of the inscribing time [default: 0]
     #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
     inscribestddev: Option<Duration>,
-    /// How times vary: fixed, normal or exponential [default: normal where there is a deviation]
-    #[arg(long, value_name = "NAME", value_parser = distribution)]
+    /// Distribution of the times: fixed, normal or exponential [default: normal where a standard
+    /// deviation is given, else fixed]
+    #[arg(long, value_name = "NAME")]
     distribution: Option<Distribution>,
 }
 
 #[derive(Args)]
 pub(crate) struct MethodArgs {
-    /// Seed of the cakes: the same seed gives the same cakes in every engine
+    /// Seed of the random times; the same seed gives the same times in every engine
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// What runs the shop: threads, virtual, recurrence, or both of the first two
-    #[arg(long, default_value = "both", value_name = "NAME", value_parser = engine)]
+    /// Engine to use: threads, virtual (simulation), recurrence (formula), or both (the first two)
+    #[arg(long, default_value = "both", value_name = "NAME")]
     pub(crate) engine: Engine,
-    /// What real cooks do: sleep, or spin until the cake has used its time on a CPU
-    #[arg(long, default_value = "sleep", value_name = "NAME", value_parser = work)]
+    /// How threads spend the time of a step: sleep, or spin until they have used as much CPU time
+    #[arg(long, default_value = "sleep", value_name = "NAME")]
     pub(crate) work: Work,
 }
 
 #[derive(Args)]
 pub(crate) struct OutputArgs {
-    /// Days to repeat each measurement on, each with cakes of its own
+    /// Number of times to repeat each measurement, each time with other random times
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) repetitions: u64,
-    /// Print JSON
+    /// Print JSON instead of a table
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 impl MethodArgs {
     pub(crate) fn method(&self, output: &OutputArgs) -> Method {
-        Method { engine: self.engine, work: self.work, days: output.repetitions }
+        Method { engine: self.engine, work: self.work, repetitions: output.repetitions }
     }
 }
 
 impl ShopArgs {
-    /// The shop asked for, if any flag of a shop was given.
+    /// The described shop, if any flag that describes one was given.
     pub(crate) fn shop(&self, seed: u64) -> Option<Shop> {
         (*self != ShopArgs::default()).then(|| self.shop_or_book(seed))
     }
 
-    /// The shop asked for, with the book's values for what was not.
+    /// The described shop, with the book's values where a flag was not given.
     pub(crate) fn shop_or_book(&self, seed: u64) -> Shop {
         let mut shop = self.line.shop(seed).with_icers(self.icers.unwrap_or(1));
         shop.stages[0].buffer = self.bakebuf.unwrap_or(0);
@@ -181,7 +185,7 @@ impl ShopArgs {
 }
 
 impl LineArgs {
-    /// The shop asked for, with one icer and no buffers.
+    /// The described shop, with one icer and no buffers.
     pub(crate) fn shop(&self, seed: u64) -> Shop {
         let Shop { stages, cakes, .. } = Shop::book();
         let stages = [
@@ -197,51 +201,24 @@ impl LineArgs {
         book: &Stage,
         cooks: Option<usize>,
         time: Option<Duration>,
-        spread: Option<Duration>,
+        std_dev: Option<Duration>,
     ) -> Stage {
-        let spread = spread.unwrap_or_default();
-        let by_spread = if spread.is_zero() { Distribution::Fixed } else { Distribution::Normal };
+        let std_dev = std_dev.unwrap_or_default();
+        let default = if std_dev.is_zero() { Distribution::Fixed } else { Distribution::Normal };
         Stage {
             cooks: cooks.unwrap_or(book.cooks),
             time: time.unwrap_or(book.time),
-            spread,
-            distribution: self.distribution.unwrap_or(by_spread),
+            std_dev,
+            distribution: self.distribution.unwrap_or(default),
             ..book.clone()
         }
     }
 }
 
-fn distribution(name: &str) -> Result<Distribution, &'static str> {
-    match name {
-        "fixed" => Ok(Distribution::Fixed),
-        "normal" => Ok(Distribution::Normal),
-        "exponential" => Ok(Distribution::Exponential),
-        _ => Err("use fixed, normal or exponential"),
-    }
-}
-
-fn engine(name: &str) -> Result<Engine, &'static str> {
-    match name {
-        "both" => Ok(Engine::Both),
-        "threads" => Ok(Engine::Threads),
-        "virtual" => Ok(Engine::Virtual),
-        "recurrence" => Ok(Engine::Recurrence),
-        _ => Err("use both, threads, virtual or recurrence"),
-    }
-}
-
-fn work(name: &str) -> Result<Work, &'static str> {
-    match name {
-        "sleep" => Ok(Work::Sleep),
-        "spin" => Ok(Work::Spin),
-        _ => Err("use sleep or spin"),
-    }
-}
-
-/// Numbers such as `0,1,2,5` or `1..8`.
+/// Numbers from a list such as `0,1,2,5` or `1..8`.
 #[derive(Clone)]
 pub(crate) struct Numbers(pub(crate) Vec<usize>);
 
 fn numbers(text: &str) -> Result<Numbers, String> {
-    lab::numbers(text).map(Numbers)
+    experiment::parse_numbers(text).map(Numbers)
 }

@@ -1,4 +1,4 @@
-//! The arguments of crawl.
+//! The command line of crawl.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use threadbare::web::fetch;
 
 use crate::records::Records;
 
-/// Prints the pages of a site as they are fetched, each once.
+/// Crawl web sites and print the URL of every page, once each.
 ///
-/// Only the hosts of the given URLs, as far as robots.txt allows. A page that cannot be fetched is a
-/// line on stderr; then the status is 1.
+/// Only the hosts of the given URLs are crawled, as far as robots.txt allows. A page that cannot be
+/// fetched is reported on stderr, and the exit status is then 1.
 #[derive(Parser)]
 #[command(subcommand_negates_reqs = true)]
 pub(crate) struct Cli {
@@ -28,106 +28,106 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Report broken links by the page that refers to them
+    /// Report broken links, grouped by the page that contains them
     Check(cli::Urls),
-    /// Save a copy of a site in DIR that can be walked offline
+    /// Save a copy of a site in DIR for offline browsing
     Mirror {
-        /// The folder to save it in
+        /// Directory to save the copy in
         dir: PathBuf,
         #[command(flatten)]
         urls: cli::Urls,
     },
 }
 
-/// What may stand before a subcommand's name as well as after it.
+/// Flags that may stand before or after the name of a subcommand.
 #[derive(Args)]
 pub(crate) struct Flags {
     #[command(flatten)]
-    pub(crate) what: What,
+    pub(crate) selection: SelectionFlags,
     #[command(flatten)]
-    pub(crate) how: How,
+    pub(crate) requests: RequestFlags,
     #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) output: OutputFlags,
 }
 
 #[derive(Args)]
 #[command(next_help_heading = "What to fetch")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
-pub(crate) struct What {
-    /// Follow no more than N links from the start
+pub(crate) struct SelectionFlags {
+    /// Maximum number of links between a start URL and a page
     #[arg(global = true, long, value_name = "N")]
     pub(crate) depth: Option<u32>,
-    /// Fetch no more than N pages; 0 for no limit
+    /// Maximum number of pages to fetch (0 = unlimited)
     #[arg(global = true, long, value_name = "N", default_value_t = 100_000)]
     pub(crate) max_pages: usize,
     /// Fetch images, scripts and style sheets too
     #[arg(global = true, long)]
     pub(crate) assets: bool,
-    /// Begin with the pages that the sitemaps name, too
+    /// Start from the pages named in sitemaps, too
     #[arg(global = true, long)]
     pub(crate) sitemap: bool,
-    /// Stay in the folder of the start
+    /// Stay in the folders of the start URLs and below
     #[arg(global = true, long)]
     pub(crate) below: bool,
-    /// Further hosts to crawl: HOST or HOST:PORT, with commas between
+    /// Crawl these hosts, too: HOST or HOST:PORT, separated by commas
     #[arg(global = true, long, value_name = "HOSTS", value_delimiter = ',')]
     pub(crate) hosts: Vec<String>,
-    /// Crawl every host there is a link to
+    /// Follow links to every host
     #[arg(global = true, long)]
     pub(crate) span: bool,
-    /// Only URLs that match the regular expression
+    /// Fetch only URLs that match this regular expression (repeatable)
     #[arg(global = true, long, value_name = "REGEX")]
     pub(crate) include: Vec<Regex>,
-    /// No URLs that match the regular expression
+    /// Skip URLs that match this regular expression (repeatable)
     #[arg(global = true, long, value_name = "REGEX")]
     pub(crate) exclude: Vec<Regex>,
-    /// Disregard robots.txt, nofollow and the like
+    /// Ignore robots.txt, nofollow and X-Robots-Tag
     #[arg(global = true, long)]
     pub(crate) no_robots: bool,
 }
 
 #[derive(Args)]
 #[command(next_help_heading = "How to fetch")]
-pub(crate) struct How {
-    /// Requests at once
+pub(crate) struct RequestFlags {
+    /// Maximum number of requests in flight
     #[arg(global = true, short, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub(crate) n: u16,
-    /// Requests at once to one host [default: as many as in all]
+    /// Maximum number of requests in flight to one host [default: the value of -n]
     #[arg(global = true, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) per_host: Option<u16>,
-    /// Requests a second to one host
+    /// Maximum number of requests per second to one host
     #[arg(global = true, long, value_name = "R", value_parser = rate)]
     pub(crate) rate: Option<f64>,
-    /// Try again N times where a failure may pass
+    /// Number of further attempts after a temporary failure
     #[arg(global = true, long, value_name = "N", default_value_t = 2)]
     pub(crate) retries: u32,
-    /// The most a page may take, from look-up to last byte
+    /// Maximum time per page, from the name look-up to the last byte
     #[arg(global = true, long, value_name = "TIME", default_value = "30s", value_parser = cli::duration)]
     pub(crate) timeout: Duration,
-    /// The most bytes a page may have
+    /// Maximum size of a page in bytes
     #[arg(global = true, long, value_name = "BYTES", default_value_t = 10 << 20)]
     pub(crate) max_body: u64,
-    /// A further header to send: 'Name: value'
+    /// Send this header, too: 'Name: value' (repeatable)
     #[arg(global = true, long, value_name = "HEADER", value_parser = header)]
     pub(crate) header: Vec<(String, String)>,
-    /// Trust the authorities in FILE (PEM) and no others
-    #[arg(global = true, long, value_name = "FILE", value_parser = fetch::authorities)]
+    /// Trust only the certificate authorities in FILE (PEM)
+    #[arg(global = true, long, value_name = "FILE", value_parser = fetch::read_authorities)]
     pub(crate) cacert: Option<fetch::Authorities>,
-    /// What to call ourselves
+    /// Set the User-Agent header
     #[arg(global = true, long, value_name = "NAME", default_value = concat!("threadbare/", env!("CARGO_PKG_VERSION")))]
     pub(crate) user_agent: String,
 }
 
 #[derive(Args)]
 #[command(next_help_heading = "Output")]
-pub(crate) struct Output {
-    /// Print a JSON object a line
+pub(crate) struct OutputFlags {
+    /// Print one JSON object per line
     #[arg(global = true, long, conflicts_with = "csv")]
     pub(crate) json: bool,
-    /// Print CSV
+    /// Print CSV with a header line
     #[arg(global = true, long)]
     pub(crate) csv: bool,
-    /// Print pages a second at the end, on stderr
+    /// Print statistics to stderr at the end
     #[arg(global = true, long)]
     pub(crate) stats: bool,
 }
@@ -138,36 +138,36 @@ impl Flags {
         Records::new(self.output.json, self.output.csv)
     }
 
-    /// What the flags ask for.
+    /// The options of the engine.
     pub(crate) fn options(&self) -> Options {
-        let Flags { what, how, .. } = self;
-        let n_workers = how.n.into();
+        let Flags { selection, requests, .. } = self;
+        let n_workers = requests.n.into();
         Options {
             n_workers,
-            depth: what.depth,
-            pages_max: if what.max_pages == 0 { usize::MAX } else { what.max_pages },
-            assets: what.assets,
-            robots: !what.no_robots,
-            sitemap: what.sitemap,
-            rate: how.rate,
-            per_host: how.per_host.map_or(n_workers, usize::from),
-            retries: how.retries,
-            remember: false,
+            depth: selection.depth,
+            pages_max: if selection.max_pages == 0 { usize::MAX } else { selection.max_pages },
+            assets: selection.assets,
+            robots: !selection.no_robots,
+            sitemap: selection.sitemap,
+            rate: requests.rate,
+            per_host: requests.per_host.map_or(n_workers, usize::from),
+            retries: requests.retries,
+            keep_links: false,
             spool: None,
             scope: ScopeOptions {
-                below: what.below,
-                hosts: what.hosts.clone(),
-                span: what.span,
-                include: what.include.clone(),
-                exclude: what.exclude.clone(),
+                below: selection.below,
+                hosts: selection.hosts.clone(),
+                span: selection.span,
+                include: selection.include.clone(),
+                exclude: selection.exclude.clone(),
             },
             fetch: fetch::Options {
-                timeout: how.timeout,
-                body_max: how.max_body,
+                timeout: requests.timeout,
+                body_max: requests.max_body,
                 n_idle: n_workers,
-                user_agent: how.user_agent.clone(),
-                headers: how.header.clone(),
-                authorities: how.cacert.clone(),
+                user_agent: requests.user_agent.clone(),
+                headers: requests.header.clone(),
+                authorities: requests.cacert.clone(),
             },
         }
     }
@@ -175,10 +175,10 @@ impl Flags {
 
 fn rate(text: &str) -> Result<f64, &'static str> {
     let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
-    rate.ok_or("requests a second are a number above 0")
+    rate.ok_or("the rate must be a number above 0")
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("a header is 'Name: value'")?;
-    fetch::header(name.trim(), value.trim())
+    let (name, value) = text.split_once(':').ok_or("a header is written 'Name: value'")?;
+    fetch::check_header(name.trim(), value.trim())
 }

@@ -1,4 +1,4 @@
-//! What crawl prints for machines: a line of JSON or CSV each.
+//! The output of crawl: text, JSON or CSV, one record per line.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use threadbare::cli;
 use threadbare::engines::crawl::Page;
 
-/// Where records go, and how.
+/// Writes records to stdout in one of three formats.
 pub(crate) enum Records {
     Text,
     Json,
@@ -23,14 +23,14 @@ impl Records {
         }
     }
 
-    /// Writes the record; for people, `text` does.
+    /// Writes the record; in text format the line that `text` returns, if any.
     pub(crate) fn write(
         &mut self,
         record: &impl Serialize,
         text: impl FnOnce() -> Option<String>,
     ) -> anyhow::Result<()> {
         let line = match self {
-            Records::Csv(table) => return Ok(table.serialize(record)?),
+            Records::Csv(writer) => return Ok(writer.serialize(record)?),
             Records::Json => Some(serde_json::to_string(record)?),
             Records::Text => text(),
         };
@@ -39,15 +39,15 @@ impl Records {
 
     pub(crate) fn flush(self) -> anyhow::Result<()> {
         match self {
-            Records::Csv(mut table) => Ok(table.flush()?),
+            Records::Csv(mut writer) => Ok(writer.flush()?),
             _ => Ok(()),
         }
     }
 }
 
-/// A page in JSON and CSV.
+/// A page in JSON or CSV.
 #[derive(Serialize)]
-pub(crate) struct Record<'a> {
+pub(crate) struct PageRecord<'a> {
     pub(crate) url: &'a str,
     pub(crate) depth: u32,
     pub(crate) status: Option<u16>,
@@ -60,9 +60,9 @@ pub(crate) struct Record<'a> {
     pub(crate) ms: f64,
 }
 
-impl<'a> Record<'a> {
+impl<'a> PageRecord<'a> {
     pub(crate) fn new(page: &'a Page) -> Self {
-        Record {
+        PageRecord {
             url: &page.url,
             depth: page.depth,
             status: page.status,
@@ -76,7 +76,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// A broken link in JSON and CSV.
+/// A broken link in JSON or CSV.
 #[derive(Serialize)]
 pub(crate) struct BrokenRecord<'a> {
     pub(crate) page: Option<&'a str>,
@@ -84,7 +84,7 @@ pub(crate) struct BrokenRecord<'a> {
     pub(crate) reason: &'a str,
 }
 
-/// A file in JSON and CSV.
+/// A file of a mirror in JSON or CSV.
 #[derive(Serialize)]
 pub(crate) struct FileRecord<'a> {
     pub(crate) url: &'a str,

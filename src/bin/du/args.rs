@@ -287,7 +287,7 @@ impl Cli {
             exclude: exclude.collect(),
             backend: self.walker,
             n_threads: self.threads.min(limits.threads()),
-            max_open_fds: limits.files_free(),
+            max_open_fds: limits.free_fds(),
         }
     }
 }

@@ -1,21 +1,24 @@
-//! Results as data: JSON and CSV.
+//! Measurements as JSON and CSV.
 
 use std::iter;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::lab::{Mean, Point, Trial};
-use super::{Cook, Distribution, Outcome, Shop, Stage};
+use super::experiment::{Measurement, SweepPoint};
+use super::mean::Mean;
+use super::run_stats::{CookStats, CounterStats, RunStats};
+use super::shop::Shop;
+use super::stage::Stage;
 
-/// One shop and what it came to. Times are milliseconds.
+/// One shop and its measurements, for JSON output. Times are in milliseconds.
 #[derive(Serialize)]
 pub struct Record {
     name: String,
     cakes: u64,
     seed: u64,
     stages: Vec<StageRecord>,
-    days: usize,
+    repetitions: usize,
     real_ms: Option<Value>,
     virtual_ms: Option<Value>,
     ratio: Option<Value>,
@@ -31,7 +34,7 @@ struct StageRecord {
     cooks: usize,
     time_ms: f64,
     stddev_ms: f64,
-    distribution: &'static str,
+    distribution: String,
     buffer: usize,
 }
 
@@ -42,7 +45,7 @@ struct Value {
     margin: Option<f64>,
 }
 
-/// Of the first day, as are the counters.
+/// Of the first repetition, as are the counters. Shares are 0 to 1.
 #[derive(Serialize)]
 struct CookRecord {
     stage: &'static str,
@@ -61,24 +64,24 @@ struct CounterRecord {
 }
 
 impl Record {
-    /// What `trial` came to, under a name.
-    pub fn new(name: &str, trial: &Trial) -> Record {
-        let (shop, first) = (&trial.shop, trial.outcomes().first());
-        let milli = |it: Option<Mean>| it.map(|it| Value::new(it, 1e3));
-        let plain = |it: Option<Mean>| it.map(|it| Value::new(it, 1.0));
+    /// The record of a measurement under the given name.
+    pub fn new(name: &str, measured: &Measurement) -> Record {
+        let (shop, first) = (&measured.shop, measured.runs().first());
+        let milli = |mean: Option<Mean>| mean.map(|mean| Value::new(mean.scaled(1e3)));
+        let plain = |mean: Option<Mean>| mean.map(Value::new);
         Record {
             name: name.to_owned(),
             cakes: shop.cakes,
             seed: shop.seed,
             stages: shop.stages.iter().map(StageRecord::new).collect(),
-            days: trial.outcomes().len(),
-            real_ms: milli(trial.real_makespan()),
-            virtual_ms: milli(trial.ideal_makespan()),
-            ratio: plain(trial.ratio()),
-            cakes_per_second: plain(trial.throughput()),
-            cpu_ms: milli(trial.cpu()),
-            cooks: first.map_or(Vec::new(), |outcome| cooks(shop, outcome)),
-            counters: first.map_or(Vec::new(), |outcome| counters(shop, outcome)),
+            repetitions: measured.runs().len(),
+            real_ms: milli(measured.real_makespan()),
+            virtual_ms: milli(measured.simulated_makespan()),
+            ratio: plain(measured.ratio()),
+            cakes_per_second: plain(measured.throughput()),
+            cpu_ms: milli(measured.cpu()),
+            cooks: first.map_or(Vec::new(), |run| cooks(shop, run)),
+            counters: first.map_or(Vec::new(), |run| counters(shop, run)),
         }
     }
 }
@@ -86,31 +89,26 @@ impl Record {
 impl StageRecord {
     fn new(stage: &Stage) -> StageRecord {
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        let distribution = match stage.distribution {
-            Distribution::Fixed => "fixed",
-            Distribution::Normal => "normal",
-            Distribution::Exponential => "exponential",
-        };
         StageRecord {
             name: stage.name,
             cooks: stage.cooks,
             time_ms: ms(stage.time),
-            stddev_ms: ms(stage.spread),
-            distribution,
+            stddev_ms: ms(stage.std_dev),
+            distribution: stage.distribution.to_string(),
             buffer: stage.buffer,
         }
     }
 }
 
 impl Value {
-    fn new(it: Mean, scale: f64) -> Value {
-        Value { mean: it.mean * scale, margin: it.margin.map(|margin| margin * scale) }
+    fn new(Mean { mean, margin }: Mean) -> Value {
+        Value { mean, margin }
     }
 }
 
-fn cooks(shop: &Shop, outcome: &Outcome) -> Vec<CookRecord> {
-    let cook = |cook: &Cook| {
-        let shares = cook.shares(outcome.makespan);
+fn cooks(shop: &Shop, run: &RunStats) -> Vec<CookRecord> {
+    let cook = |cook: &CookStats| {
+        let shares = cook.shares(run.makespan);
         CookRecord {
             stage: shop.stages[cook.stage].name,
             number: cook.number,
@@ -120,45 +118,49 @@ fn cooks(shop: &Shop, outcome: &Outcome) -> Vec<CookRecord> {
             blocked: shares.blocked,
         }
     };
-    outcome.cooks.iter().map(cook).collect()
+    run.cooks.iter().map(cook).collect()
 }
 
-fn counters(shop: &Shop, outcome: &Outcome) -> Vec<CounterRecord> {
-    let both = shop.stages.iter().zip(&outcome.counters);
-    both.map(|(stage, it)| CounterRecord { after: stage.name, mean: it.mean, most: it.most })
-        .collect()
+fn counters(shop: &Shop, run: &RunStats) -> Vec<CounterRecord> {
+    let record = |(stage, counter): (&Stage, &CounterStats)| CounterRecord {
+        after: stage.name,
+        mean: counter.mean,
+        most: counter.max,
+    };
+    shop.stages.iter().zip(&run.counters).map(record).collect()
 }
 
-/// The records as JSON.
+/// Encodes the records as a JSON array.
 ///
 /// # Panics
-/// Never: names, numbers and lists of them always have a JSON form.
+/// Never: names, numbers and lists of them can always be encoded.
 pub fn json(records: &[Record]) -> String {
     serde_json::to_string_pretty(records).expect("numbers and names, no map") + "\n"
 }
 
-/// A sweep as comma-separated values, a line a shop; empty where an engine did not run.
-pub fn csv(points: &[Point]) -> String {
+/// Encodes a sweep as CSV with one line per shop; the columns of an engine that did not run are
+/// empty.
+pub fn csv(points: &[SweepPoint]) -> String {
     let head = "icers,buffer,real_ms,real_margin_ms,virtual_ms,ratio,cakes_per_second,cpu_ms\n";
     iter::once(head.to_owned()).chain(points.iter().map(csv_line)).collect()
 }
 
-fn csv_line(Point { buffer, icers, trial }: &Point) -> String {
-    let real = trial.real_makespan();
+fn csv_line(SweepPoint { buffer, icers, measured }: &SweepPoint) -> String {
+    let real = measured.real_makespan();
     let values = [
-        real.map(|it| it.mean * 1e3),
-        real.and_then(|it| it.margin).map(|margin| margin * 1e3),
-        trial.ideal_makespan().map(|it| it.mean * 1e3),
-        trial.ratio().map(|it| it.mean),
-        trial.throughput().map(|it| it.mean),
-        trial.cpu().map(|it| it.mean * 1e3),
+        real.map(|time| time.mean * 1e3),
+        real.and_then(|time| time.margin).map(|margin| margin * 1e3),
+        measured.simulated_makespan().map(|time| time.mean * 1e3),
+        measured.ratio().map(|ratio| ratio.mean),
+        measured.throughput().map(|rate| rate.mean),
+        measured.cpu().map(|time| time.mean * 1e3),
     ];
     let values = values.map(|value| value.map_or(String::new(), |value| format!("{value:.4}")));
     format!("{icers},{buffer},{}\n", values.join(","))
 }
 
-/// The records of a sweep, named by what varies in it.
-pub fn of_sweep(points: &[Point]) -> Vec<Record> {
-    let name = |point: &Point| format!("icers {} buffer {}", point.icers, point.buffer);
-    points.iter().map(|point| Record::new(&name(point), &point.trial)).collect()
+/// The records of a sweep, named after their number of icers and buffer capacity.
+pub fn of_sweep(points: &[SweepPoint]) -> Vec<Record> {
+    let name = |point: &SweepPoint| format!("icers {} buffer {}", point.icers, point.buffer);
+    points.iter().map(|point| Record::new(&name(point), &point.measured)).collect()
 }

@@ -1,25 +1,31 @@
-//! Results as text: the six settings side by side, and one shop in detail.
+//! Measurements as text: the table of the six settings, and one shop in detail.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::lab::{Mean, Point, Trial};
-use super::{Cook, Distribution, Outcome, Setting, Shares, Shop, Stage};
+use super::distribution::Distribution;
+use super::experiment::{Measurement, SweepPoint};
+use super::mean::Mean;
+use super::run_stats::{CookStats, RunStats, TimeShares};
+use super::settings::Setting;
+use super::shop::Shop;
+use super::stage::Stage;
 
-/// Stands where an engine has nothing to say.
-const NOTHING: &str = "–";
-/// Characters of a bar that stands for a whole day.
+/// Printed where an engine has no value.
+const NO_VALUE: &str = "–";
+/// Characters of a bar that stands for the whole run.
 const BAR: f64 = 24.0;
-/// Cooks listed one by one; a stage with more shows its first ones.
+/// Cooks listed per stage; further ones are left out.
 const COOKS_LISTED: usize = 12;
 
-/// The head of the table of settings.
-pub fn head(shop: &Shop, days: u64) -> String {
+/// The header of the table of settings.
+pub fn header(shop: &Shop, repetitions: u64) -> String {
     let (cakes, seed) = (shop.cakes, shop.seed);
-    let often = if days > 1 { format!(", means of {days} days") } else { String::new() };
+    let means =
+        if repetitions > 1 { format!(", means of {repetitions} runs") } else { String::new() };
     format!(
-        "{cakes} cakes, seed {seed}{often}; a cook, 10 ms and no buffer a step, but for what \
-         differs\n\n\
+        "{cakes} cakes, seed {seed}{means}; every stage: 1 cook, 10 ms per cake, no buffer, \
+         except where noted\n\n\
          {:>82}\n{:<21} {:<20} {:>9} {:>9} {:>6} {:>8}  {:>5} {:>5} {:>8}\n",
         "busy:",
         "setting",
@@ -34,35 +40,36 @@ pub fn head(shop: &Shop, days: u64) -> String {
     )
 }
 
-/// A line of the table of settings.
-pub fn row(setting: &Setting, trial: &Trial) -> String {
-    let busy = |stage| trial.outcomes().first().map_or(0.0, |it| it.busy(stage) * 100.0);
+/// A row of the table of settings.
+pub fn row(setting: &Setting, measured: &Measurement) -> String {
+    let busy = |stage| measured.runs().first().map_or(0.0, |run| run.busy(stage) * 100.0);
     let mut line = format!(
         "{:<21} {:<20} {:>9} {:>9} {:>6} {:>8} ",
         setting.name,
-        setting.about,
-        or_nothing(trial.ideal_makespan(), time),
-        or_nothing(trial.real_makespan(), time),
-        or_nothing(trial.ratio(), |ratio| format!("{ratio:.3}")),
-        or_nothing(trial.throughput(), |rate| format!("{rate:.1}")),
+        setting.difference,
+        value(measured.simulated_makespan(), time),
+        value(measured.real_makespan(), time),
+        value(measured.ratio(), |ratio| format!("{ratio:.3}")),
+        value(measured.throughput(), |rate| format!("{rate:.1}")),
     );
     for (stage, width) in [(0, 4), (1, 3), (2, 6)] {
-        _ = write!(line, " {:>width$.0} %", busy(stage)); // a String takes everything
+        _ = write!(line, " {:>width$.0} %", busy(stage)); // writing to a String cannot fail
     }
     line + "\n"
 }
 
-/// What the table means, and how quiet the machine was.
-pub fn foot(n_cpus: usize, load: Option<f64>) -> String {
+/// The footer of the table of settings: what its columns mean, and how busy the machine was.
+pub fn footer(n_cpus: usize, load: Option<f64>) -> String {
     let load = load.map_or(String::new(), |load| format!(", load average {load:.2}"));
     format!(
-        "\nvirtual: the same cakes with free hand-overs and exact sleeps. What real takes beyond \
-         it\nis what this machine added: waking threads, mostly ({n_cpus} CPUs{load}).\n"
+        "\nvirtual: simulated with the same times, free hand-overs and exact sleeps. real: \
+         measured with\none thread per cook. The difference is overhead of this machine, mostly waking \
+         threads\n({n_cpus} CPUs{load}).\n"
     )
 }
 
-/// The head of the table of a sweep.
-pub fn sweep_head(shop: &Shop) -> String {
+/// The header of the table of a sweep.
+pub fn sweep_header(shop: &Shop) -> String {
     format!(
         "{}\n\n{:>5} {:>7} {:>10} {:>10} {:>6} {:>9}\n",
         describe(shop),
@@ -75,53 +82,53 @@ pub fn sweep_head(shop: &Shop) -> String {
     )
 }
 
-/// A line of the table of a sweep.
-pub fn sweep_row(point: &Point) -> String {
-    let Point { icers, buffer, trial } = point;
+/// A row of the table of a sweep.
+pub fn sweep_row(point: &SweepPoint) -> String {
+    let SweepPoint { icers, buffer, measured } = point;
     format!(
         "{icers:>5} {buffer:>7} {:>10} {:>10} {:>6} {:>9}\n",
-        or_nothing(trial.ideal_makespan(), time),
-        or_nothing(trial.real_makespan(), time),
-        or_nothing(trial.ratio(), |ratio| format!("{ratio:.3}")),
-        or_nothing(trial.throughput(), |rate| format!("{rate:.1}")),
+        value(measured.simulated_makespan(), time),
+        value(measured.real_makespan(), time),
+        value(measured.ratio(), |ratio| format!("{ratio:.3}")),
+        value(measured.throughput(), |rate| format!("{rate:.1}")),
     )
 }
 
-/// One shop: its makespan by each engine, its cooks and counters.
-pub fn details(trial: &Trial) -> String {
+/// One shop in detail: its makespan in each engine, its cooks and its counters.
+pub fn details(measured: &Measurement) -> String {
     let rate: fn(f64) -> String = |rate| format!("{rate:.1} cakes/s");
     let values = [
-        ("virtual", trial.ideal_makespan(), time as fn(f64) -> String),
-        ("real", trial.real_makespan(), time),
-        ("ratio", trial.ratio(), |ratio| format!("{ratio:.3}")),
-        ("rate", trial.throughput(), rate),
-        ("CPU", trial.cpu(), time),
+        ("virtual", measured.simulated_makespan(), time as fn(f64) -> String),
+        ("real", measured.real_makespan(), time),
+        ("ratio", measured.ratio(), |ratio| format!("{ratio:.3}")),
+        ("rate", measured.throughput(), rate),
+        ("CPU", measured.cpu(), time),
     ];
-    let line = |(name, value, unit): (&str, Option<Mean>, fn(f64) -> String)| {
-        Some(format!("{name:<9} {}\n", with_margin(value?, unit)))
+    let line = |(name, mean, format): (&str, Option<Mean>, fn(f64) -> String)| {
+        Some(format!("{name:<9} {}\n", with_margin(mean?, format)))
     };
     let values: String = values.into_iter().filter_map(line).collect();
-    let day = trial.outcomes().first().map_or(String::new(), |it| day(&trial.shop, it));
-    format!("{}\n\n{values}\n{day}", describe(&trial.shop))
+    let first = measured.runs().first();
+    let cooks = first.map_or(String::new(), |run| cooks_and_counters(&measured.shop, run));
+    format!("{}\n\n{values}\n{cooks}", describe(&measured.shop))
 }
 
-/// The cooks and counters of one run.
-fn day(shop: &Shop, outcome: &Outcome) -> String {
-    let head = format!(
+fn cooks_and_counters(shop: &Shop, run: &RunStats) -> String {
+    let header = format!(
         "{:<14} {:>7} {:>7} {:>8} {:>8}   █ busy  ░ starved  ▓ blocked\n",
         "cook", "cakes", "busy", "starved", "blocked"
     );
-    let listed = outcome.cooks.iter().filter(|cook| cook.number < COOKS_LISTED);
-    let cooks: String = listed.map(|it| cook(shop, it, outcome.makespan)).collect();
-    let counters = shop.stages.iter().zip(&outcome.counters).map(|(stage, counter)| {
-        let most = counter.most.map_or(String::new(), |most| format!(", at most {most}"));
-        let (name, places, mean) = (stage.name, stage.buffer, counter.mean);
-        format!("counter after {name}: {places} places, {mean:.2} taken on average{most}\n")
+    let listed = run.cooks.iter().filter(|cook| cook.number < COOKS_LISTED);
+    let cooks: String = listed.map(|cook| cook_row(shop, cook, run.makespan)).collect();
+    let counters = shop.stages.iter().zip(&run.counters).map(|(stage, counter)| {
+        let max = counter.max.map_or(String::new(), |max| format!(", at most {max}"));
+        let (name, capacity, mean) = (stage.name, stage.buffer, counter.mean);
+        format!("counter after {name}: capacity {capacity}, {mean:.2} cakes on average{max}\n")
     });
-    format!("{head}{cooks}\n{}", counters.collect::<String>())
+    format!("{header}{cooks}\n{}", counters.collect::<String>())
 }
 
-fn cook(shop: &Shop, cook: &Cook, makespan: Duration) -> String {
+fn cook_row(shop: &Shop, cook: &CookStats, makespan: Duration) -> String {
     let shares = cook.shares(makespan);
     format!(
         "{:<14} {:>7} {:>5.1} % {:>6.1} % {:>6.1} %   {}\n",
@@ -135,18 +142,20 @@ fn cook(shop: &Shop, cook: &Cook, makespan: Duration) -> String {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // shares are 0 to 1
-fn bar(shares: Shares) -> String {
+fn bar(shares: TimeShares) -> String {
     let busy = (shares.busy * BAR).round() as usize;
     let blocked = (shares.blocked * BAR).round() as usize;
     let starved = (BAR as usize).saturating_sub(busy + blocked);
     "█".repeat(busy) + &"░".repeat(starved) + &"▓".repeat(blocked)
 }
 
-/// The shop in a line: `20 cakes: baking 10 ms, icing 5 × 50 ms, inscribing 10 ms; buffers 0, 0`.
+/// The shop in one line:
+/// `20 cakes: baking 10ms, icing 5 × 50ms, inscribing 10ms; buffers 0, 0; seed 1`.
 pub fn describe(shop: &Shop) -> String {
-    let stages: Vec<String> = shop.stages.iter().map(stage).collect();
-    let inner = shop.stages.len().saturating_sub(1);
-    let buffers: Vec<String> = shop.stages[..inner].iter().map(|s| s.buffer.to_string()).collect();
+    let stages: Vec<String> = shop.stages.iter().map(describe_stage).collect();
+    let n_counters = shop.stages.len().saturating_sub(1);
+    let buffers: Vec<String> =
+        shop.stages[..n_counters].iter().map(|stage| stage.buffer.to_string()).collect();
     let cakes = shop.cakes;
     format!(
         "{cakes} cakes: {}; buffers {}; seed {}",
@@ -156,17 +165,17 @@ pub fn describe(shop: &Shop) -> String {
     )
 }
 
-fn stage(stage: &Stage) -> String {
+fn describe_stage(stage: &Stage) -> String {
     let cooks = if stage.cooks > 1 { format!("{} × ", stage.cooks) } else { String::new() };
     let spread = match stage.distribution {
         Distribution::Fixed => String::new(),
-        Distribution::Normal => format!(" ± {:?}", stage.spread),
+        Distribution::Normal => format!(" ± {:?}", stage.std_dev),
         Distribution::Exponential => " exponential".to_owned(),
     };
     format!("{} {cooks}{:?}{spread}", stage.name, stage.time)
 }
 
-/// Seconds in the unit that suits them.
+/// Formats seconds in a suitable unit: s, ms or µs.
 pub fn time(seconds: f64) -> String {
     match seconds {
         s if s >= 10.0 => format!("{s:.2} s"),
@@ -175,11 +184,11 @@ pub fn time(seconds: f64) -> String {
     }
 }
 
-fn or_nothing(mean: Option<Mean>, unit: impl Fn(f64) -> String) -> String {
-    mean.map_or(NOTHING.to_owned(), |it| unit(it.mean))
+fn value(mean: Option<Mean>, format: impl Fn(f64) -> String) -> String {
+    mean.map_or(NO_VALUE.to_owned(), |mean| format(mean.mean))
 }
 
-fn with_margin(mean: Mean, unit: impl Fn(f64) -> String) -> String {
-    let margin = mean.margin.map_or(String::new(), |m| format!(" ± {} (95 %)", unit(m)));
-    unit(mean.mean) + &margin
+fn with_margin(Mean { mean, margin }: Mean, format: impl Fn(f64) -> String) -> String {
+    let margin = margin.map_or(String::new(), |margin| format!(" ± {} (95 %)", format(margin)));
+    format(mean) + &margin
 }

@@ -1,4 +1,4 @@
-//! The engines against each other and against theory.
+//! The engines compared with each other and with theory.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -12,35 +12,35 @@ use super::*;
 
 const MS: Duration = Duration::from_millis(1);
 
-fn virtual_run(shop: &Shop) -> Outcome {
+fn virtual_run(shop: &Shop) -> RunStats {
     virtual_time::run(shop, |_| ControlFlow::Continue(())).unwrap()
 }
 
-/// When each cake passed each stage on the virtual clock, in nanoseconds.
+/// When each cake left each stage in the simulation, in nanoseconds.
 fn virtual_departures(shop: &Shop) -> BTreeMap<(u64, usize), u128> {
     let mut departures = BTreeMap::new();
-    let outcome = virtual_time::run(shop, |event| {
-        if event.act == Act::Passed {
+    let result = virtual_time::run(shop, |event| {
+        if event.kind == EventKind::PassedOn {
             departures.insert((event.cake, event.cook.0), event.at.as_nanos());
         }
         ControlFlow::Continue(())
     });
-    outcome.unwrap();
+    result.unwrap();
     departures
 }
 
 fn line(n_stages: usize, cakes: u64, distribution: Distribution, buffer: usize) -> Shop {
     let mut stage = Stage { distribution, buffer, ..Stage::new("working", MS) };
     if distribution == Distribution::Normal {
-        stage.spread = MS / 4;
+        stage.std_dev = MS / 4;
     }
     Shop { cakes, stages: vec![stage; n_stages], seed: 8 }
 }
 
-// ---- exact ----
+// ---- exact results ----
 
 #[test]
-fn one_cook_a_stage_and_fixed_times() {
+fn with_fixed_times_the_simulation_equals_the_formula() {
     for (bake, ice, inscribe) in [(10, 10, 10), (10, 50, 10), (7, 3, 5), (1, 2, 30), (0, 1, 0)] {
         for buffer in [0, 1, 2, 10, 1_000_000] {
             for cakes in [1, 2, 3, 20, 1_000] {
@@ -55,7 +55,7 @@ fn one_cook_a_stage_and_fixed_times() {
 }
 
 #[test]
-fn icers_in_rounds() {
+fn icers_work_in_rounds() {
     let shop = |k| Shop::book().with_icing(MS * 50).with_icers(k);
     for (k, ms) in [(1, 1020), (2, 530), (3, 380), (4, 300), (5, 260)] {
         assert_eq!(virtual_run(&shop(k)).makespan, MS * ms, "{k} icers");
@@ -72,7 +72,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn the_virtual_clock_agrees_with_the_recurrence_cake_by_cake(
+    fn the_simulation_equals_the_recurrence_cake_by_cake(
         stages in prop::collection::vec((0_u64..5_000, 0_usize..4, 0_u8..3), 1..5),
         cakes in 1_u64..200,
         seed: u64,
@@ -80,9 +80,9 @@ proptest! {
         let stage = |&(micros, buffer, kind): &(u64, usize, u8)| {
             let time = Duration::from_micros(micros);
             let all = [Distribution::Fixed, Distribution::Normal, Distribution::Exponential];
-            let spread = if kind == 1 { time / 3 } else { Duration::ZERO };
+            let std_dev = if kind == 1 { time / 3 } else { Duration::ZERO };
             let distribution = all[usize::from(kind)];
-            Stage { spread, distribution, buffer, ..Stage::new("working", time) }
+            Stage { std_dev, distribution, buffer, ..Stage::new("working", time) }
         };
         let shop = Shop { cakes, stages: stages.iter().map(stage).collect(), seed };
         let departures = virtual_departures(&shop);
@@ -103,20 +103,21 @@ proptest! {
     }
 
     #[test]
-    fn the_virtual_clock_agrees_with_the_icers_free_times(
+    fn the_simulation_equals_a_schedule_by_free_icers(
         icers in 1_usize..8,
         ice in 1_u64..80,
         buffer in 0_usize..5,
         seed: u64,
     ) {
         let mut shop = Shop::book().with_icing(MS * u32::try_from(ice).unwrap()).with_icers(icers);
-        shop = Shop { cakes: 150, seed, ..shop.with_spread(0.3) };
+        shop = Shop { cakes: 150, seed, ..shop.with_std_dev(0.3) };
         (shop.stages[0].buffer, shop.stages[1].buffer) = (buffer, 150);
         prop_assert_eq!(virtual_run(&shop).makespan, by_free_times(&shop));
     }
 }
 
-/// The makespan from the times at which icers become free; nobody ever fills the second counter.
+/// The makespan computed from the times at which icers become free; the second counter has room for
+/// all cakes.
 fn by_free_times(shop: &Shop) -> Duration {
     let times = shop.times();
     let mut icers = vec![0; shop.stages[1].cooks];
@@ -128,7 +129,7 @@ fn by_free_times(shop: &Shop) -> Duration {
         *free = start + times[1].nanos(cake);
         iced.push((*free, cake));
         started.push(start);
-        // The baker puts cake n down once cake n - B has left the counter.
+        // There is room for cake n as soon as cake n - B has left the counter.
         let room = started.len().checked_sub(shop.stages[0].buffer + 1).map_or(0, |n| started[n]);
         baker = done.max(room);
     }
@@ -137,9 +138,9 @@ fn by_free_times(shop: &Shop) -> Duration {
     Duration::from_nanos(iced.iter().fold(0, inscribe))
 }
 
-// ---- stochastic ----
+// ---- random times ----
 
-/// Four million cakes and a fixed seed: a standard error is about 0.03 %.
+/// With four million cakes the standard error is about 0.03 %; the seed is fixed.
 fn check_throughput(shop: &Shop, expected: f64) {
     let per_ms = virtual_run(shop).throughput() / 1e3;
     let off = per_ms / expected - 1.0;
@@ -181,13 +182,13 @@ fn four_exponential_stages() {
     check_throughput(&line(4, 4_000_000, Distribution::Exponential, 0), 4024.0 / 7817.0);
 }
 
-// ---- accounts ----
+// ---- statistics ----
 
 #[test]
-fn a_day_is_busy_starved_or_blocked() {
-    let outcome = virtual_run(&Shop::book().with_icing(MS * 50));
-    let shares: Vec<Shares> = outcome.cooks.iter().map(|c| c.shares(outcome.makespan)).collect();
-    let check = |found: f64, ms: f64| assert!((found * 1020.0 - ms).abs() < 1e-6, "{found} {ms}");
+fn busy_starved_and_blocked_time_add_up() {
+    let run = virtual_run(&Shop::book().with_icing(MS * 50));
+    let shares: Vec<TimeShares> = run.cooks.iter().map(|c| c.shares(run.makespan)).collect();
+    let check = |share: f64, ms: f64| assert!((share * 1020.0 - ms).abs() < 1e-6, "{share} {ms}");
     for (cook, (busy, blocked)) in
         shares.iter().zip([(200.0, 770.0 - 10.0), (1000.0, 0.0), (200.0, 0.0)])
     {
@@ -199,21 +200,21 @@ fn a_day_is_busy_starved_or_blocked() {
 
 #[test]
 fn a_counter_fills_before_a_slow_icer() {
-    let outcome = virtual_run(&Shop::book().with_icing(MS * 50).with_buffers(3));
-    assert_eq!((outcome.counters[0].most, outcome.counters[1].most), (Some(3), Some(0)));
-    assert!(outcome.counters[0].mean > 2.0 && outcome.counters[0].mean < 3.0);
+    let run = virtual_run(&Shop::book().with_icing(MS * 50).with_buffers(3));
+    assert_eq!((run.counters[0].max, run.counters[1].max), (Some(3), Some(0)));
+    assert!(run.counters[0].mean > 2.0 && run.counters[0].mean < 3.0);
 }
 
 // ---- threads ----
 
-fn record(shop: &Shop, work: Work) -> (Outcome, Vec<Event>) {
-    let (events, happened) = channel::bounded(10_000); // room for all: a cook never waits for us
-    let outcome = threads::run(shop, work, Some(&events)).unwrap();
-    drop(events);
-    (outcome, happened.iter().collect())
+fn record(shop: &Shop, work: Work) -> (RunStats, Vec<Event>) {
+    let (events_tx, events_rx) = channel::bounded(10_000); // room for all events of these shops
+    let run = threads::run(shop, work, Some(&events_tx)).unwrap();
+    drop(events_tx);
+    (run, events_rx.iter().collect())
 }
 
-fn crowd() -> Shop {
+fn several_cooks_per_stage() -> Shop {
     let mut shop = line(3, 120, Distribution::Exponential, 2);
     for (stage, cooks) in shop.stages.iter_mut().zip([2, 5, 3]) {
         (stage.cooks, stage.time) = (cooks, MS / 5);
@@ -222,22 +223,22 @@ fn crowd() -> Shop {
 }
 
 #[test]
-fn threads_complete_the_same_cakes_in_an_order_the_model_allows() {
+fn threads_process_every_cake_in_a_possible_order() {
     for (shop, work) in [
-        (crowd(), Work::Sleep),
-        (crowd(), Work::Spin),
-        (crowd().with_buffers(0), Work::Sleep),
+        (several_cooks_per_stage(), Work::Sleep),
+        (several_cooks_per_stage(), Work::Spin),
+        (several_cooks_per_stage().with_buffers(0), Work::Sleep),
         (line(3, 60, Distribution::Normal, 0), Work::Sleep),
         (line(1, 20, Distribution::Fixed, 0), Work::Sleep),
     ] {
-        let (outcome, events) = record(&shop, work);
-        assert_eq!(outcome.cakes, shop.cakes);
+        let (run, events) = record(&shop, work);
+        assert_eq!(run.cakes, shop.cakes);
         check_order(&shop, &events, work);
     }
 }
 
-/// Every cake goes through every stage once, through one pair of hands, for at least its time;
-/// with one cook a stage none overtakes another.
+/// Every cake passes through every stage once, is processed there by one cook and for at least its
+/// service time; where stages have one cook each, no cake overtakes another.
 fn check_order(shop: &Shop, events: &[Event], work: Work) {
     let times = shop.times();
     let mut steps: BTreeMap<(usize, u64), Vec<Event>> = BTreeMap::new();
@@ -245,36 +246,40 @@ fn check_order(shop: &Shop, events: &[Event], work: Work) {
         steps.entry((event.cook.0, event.cake)).or_default().push(*event);
     }
     assert_eq!(steps.len() as u64, shop.cakes * shop.stages.len() as u64);
-    for (&(stage, cake), own) in &steps {
-        let [took, completed, passed] = own.as_slice() else { panic!("{own:?}") };
-        assert_eq!([took.act, completed.act, passed.act], [Act::Took, Act::Completed, Act::Passed]);
-        assert!(own.iter().all(|event| event.cook == took.cook));
-        assert!(passed.at >= completed.at);
+    for (&(stage, cake), events) in &steps {
+        let [started, finished, passed_on] = events.as_slice() else { panic!("{events:?}") };
+        let kinds = [started.kind, finished.kind, passed_on.kind];
+        assert_eq!(kinds, [EventKind::Started, EventKind::Finished, EventKind::PassedOn]);
+        assert!(events.iter().all(|event| event.cook == started.cook));
+        assert!(passed_on.at >= finished.at);
         if work == Work::Sleep {
-            assert!(completed.at >= took.at + times[stage].of(cake));
+            assert!(finished.at >= started.at + times[stage].duration(cake));
         }
         if stage > 0 {
-            assert!(took.at >= steps[&(stage - 1, cake)][1].at, "taken before it was completed");
+            assert!(
+                started.at >= steps[&(stage - 1, cake)][1].at,
+                "started before it was finished"
+            );
         }
     }
     let single = |stage: usize| shop.stages[..=stage].iter().all(|stage| stage.cooks == 1);
     for stage in (0..shop.stages.len()).take_while(|&stage| single(stage)) {
-        let of_stage = steps.range((stage, 0)..(stage + 1, 0));
-        assert!(of_stage.map(|(_, own)| own[0].at).is_sorted(), "overtaken at stage {stage}");
+        let cakes = steps.range((stage, 0)..(stage + 1, 0));
+        assert!(cakes.map(|(_, events)| events[0].at).is_sorted(), "overtaken at stage {stage}");
     }
 }
 
 #[test]
-fn no_counter_holds_more_than_its_places() {
-    let shop = crowd();
-    let (outcome, _) = record(&shop, Work::Sleep);
-    for (counter, stage) in outcome.counters.iter().zip(&shop.stages) {
-        assert!(counter.most.unwrap() <= stage.buffer);
+fn no_counter_exceeds_its_capacity() {
+    let shop = several_cooks_per_stage();
+    let (run, _) = record(&shop, Work::Sleep);
+    for (counter, stage) in run.counters.iter().zip(&shop.stages) {
+        assert!(counter.max.unwrap() <= stage.buffer);
     }
 }
 
 #[test]
-fn a_real_run_takes_no_less_than_the_virtual_one() {
+fn a_real_run_takes_at_least_as_long_as_the_simulated_one() {
     let shop = line(3, 30, Distribution::Exponential, 1);
     assert!(
         threads::run(&shop, Work::Sleep, None).unwrap().makespan >= virtual_run(&shop).makespan
@@ -282,19 +287,19 @@ fn a_real_run_takes_no_less_than_the_virtual_one() {
 }
 
 #[test]
-fn cooks_go_home_when_nobody_listens() {
-    let (events, happened) = channel::bounded(0);
-    let shop = Shop { cakes: 1_000_000_000, ..crowd() };
+fn dropping_the_receiver_of_events_cancels_the_run() {
+    let (events_tx, events_rx) = channel::bounded(0);
+    let shop = Shop { cakes: 1_000_000_000, ..several_cooks_per_stage() };
     std::thread::scope(|scope| {
-        let run = scope.spawn(|| threads::run(&shop, Work::Sleep, Some(&events)));
-        happened.iter().take(20).for_each(drop);
-        drop(happened);
-        assert!(matches!(run.join().unwrap(), Err(Error::Stopped)));
+        let run = scope.spawn(|| threads::run(&shop, Work::Sleep, Some(&events_tx)));
+        events_rx.iter().take(20).for_each(drop);
+        drop(events_rx);
+        assert!(matches!(run.join().unwrap(), Err(Error::Cancelled)));
     });
 }
 
 #[test]
-fn a_shop_that_cannot_open_says_why() {
+fn an_invalid_shop_is_refused_with_a_reason() {
     let check = |change: fn(&mut Shop), expected: &str| {
         let mut shop = Shop::book();
         change(&mut shop);
@@ -306,17 +311,17 @@ fn a_shop_that_cannot_open_says_why() {
             assert_eq!(err.to_string(), expected);
         }
     };
-    check(|s| s.cakes = 0, "0 cakes: at least 1, at most 1000000000");
-    check(|s| s.cakes = u64::MAX, "18446744073709551615 cakes: at least 1, at most 1000000000");
-    check(|s| s.stages.clear(), "a shop needs a stage");
-    check(|s| s.stages[1].cooks = 0, "icing: 0 cooks: at least 1, at most 1000");
+    check(|s| s.cakes = 0, "0 cakes: must be 1 to 1000000000");
+    check(|s| s.cakes = u64::MAX, "18446744073709551615 cakes: must be 1 to 1000000000");
+    check(|s| s.stages.clear(), "a shop needs at least one stage");
+    check(|s| s.stages[1].cooks = 0, "icing: 0 cooks: must be 1 to 1000");
     check(
         |s| s.stages[0].buffer = 1_000_000_000_000,
         "baking: a buffer of 1000000000000: at most 1000000",
     );
     check(
         |s| s.stages[2].time = Duration::MAX,
-        &format!("inscribing: {:?} a cake: at most an hour", Duration::MAX),
+        &format!("inscribing: {:?} per cake: at most one hour", Duration::MAX),
     );
-    check(|s| s.stages[2].spread = MS, "inscribing: fixed times have no standard deviation");
+    check(|s| s.stages[2].std_dev = MS, "inscribing: fixed times have no standard deviation");
 }

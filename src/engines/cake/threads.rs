@@ -1,5 +1,6 @@
-//! The shop with real cooks: a thread each, a crossbeam channel for every counter.
+//! The shop in real time: one thread per cook and one crossbeam channel per counter.
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
@@ -8,167 +9,202 @@ use std::{hint, io, thread};
 
 use crossbeam::channel::{self, Receiver, Sender};
 
-use super::times::Times;
-use super::{Act, Cook, Counter, Error, Event, Outcome, Shop};
+use super::error::Error;
+use super::event::{Event, EventKind};
+use super::run_stats::{CookStats, CounterStats, RunStats};
+use super::shop::Shop;
+use super::times::ServiceTimes;
 use crate::machine::cpu;
 use crate::machine::limits::Limits;
 use crate::threads;
 
-/// What a cook does for the time a cake takes.
+/// What a cook's thread does for the time a cake takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Work {
-    /// Waits, as for an oven: the book's cooks.
+    /// Sleeps, as in the book: cooks need no CPU and run in parallel without limit.
     #[default]
     Sleep,
-    /// Computes until the thread has *used* that much CPU time: more cooks than CPUs do not help.
+    /// Spins until the thread has used that much CPU time, so that more cooks than CPUs do not
+    /// help.
     Spin,
 }
 
-/// Runs the shop in real time and sends `events` everything that happens.
-///
-/// The cooks stop when nobody listens to the events any more: drop the receiver to close early.
-///
-/// # Errors
-/// When the shop cannot open, a thread cannot be started, or the listener went away.
-pub fn run(shop: &Shop, work: Work, events: Option<&Sender<Event>>) -> Result<Outcome, Error> {
-    shop.check()?;
-    let (n_cooks, room) = (shop.cooks().count(), Limits::current().threads());
-    if n_cooks > room {
-        return Err(Error::Threads(n_cooks, room));
+impl FromStr for Work {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "sleep" => Ok(Work::Sleep),
+            "spin" => Ok(Work::Spin),
+            _ => Err("use sleep or spin"),
+        }
     }
-    let cpu_before = cpu::process_time();
-    let days = thread::scope(|scope| open(scope, shop, work, events))?;
-    let outcome = outcome(shop, &days, cpu::process_time().saturating_sub(cpu_before));
-    if outcome.cakes < shop.cakes { Err(Error::Stopped) } else { Ok(outcome) }
 }
 
-/// Starts all cooks, then opens the shop for all of them at the same instant.
-fn open<'scope>(
+/// Runs the shop in real time and sends every event of the cooks to `events`.
+///
+/// Dropping the receiver of `events` cancels the run.
+///
+/// # Errors
+/// When the shop is invalid, a thread cannot be started, or the receiver was dropped.
+///
+/// # Panics
+/// When a cook's thread has panicked.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use threadbare::engines::cake::Shop;
+/// use threadbare::engines::cake::threads::{self, Work};
+///
+/// let mut shop = Shop { cakes: 5, ..Shop::book() }.with_buffers(1);
+/// shop.stages.iter_mut().for_each(|stage| stage.time = Duration::from_millis(1));
+/// let run = threads::run(&shop, Work::Sleep, None)?;
+/// assert_eq!(run.cakes, 5);
+/// assert!(run.makespan >= Duration::from_millis(7)); // 3 ms for the first cake, 1 ms for others
+/// # Ok::<(), threadbare::engines::cake::Error>(())
+/// ```
+pub fn run(shop: &Shop, work: Work, events: Option<&Sender<Event>>) -> Result<RunStats, Error> {
+    shop.check()?;
+    let (n_cooks, n_threads_max) = (shop.cooks().count(), Limits::current().threads());
+    if n_cooks > n_threads_max {
+        return Err(Error::Threads(n_cooks, n_threads_max));
+    }
+    let cpu_before = cpu::process_time();
+    let logs = thread::scope(|scope| run_cooks(scope, shop, work, events))?;
+    let stats = run_stats(shop, &logs, cpu::process_time().saturating_sub(cpu_before));
+    if stats.cakes < shop.cakes { Err(Error::Cancelled) } else { Ok(stats) }
+}
+
+/// Starts a thread for every cook, gives all of them the same start time, and waits for the end.
+fn run_cooks<'scope>(
     scope: &'scope Scope<'scope, '_>,
     shop: &Shop,
     work: Work,
     events: Option<&'scope Sender<Event>>,
-) -> Result<Vec<Day>, Error> {
-    let (open, opened) = channel::bounded(shop.cooks().count());
-    let cooks = hire(scope, shop, work, events, &opened).map_err(Error::Spawn)?;
-    let opening = Instant::now();
+) -> Result<Vec<CookLog>, Error> {
+    let (start_tx, start_rx) = channel::bounded(shop.cooks().count());
+    let cooks = spawn_cooks(scope, shop, work, events, &start_rx).map_err(Error::Spawn)?;
+    let start = Instant::now();
     for _ in &cooks {
-        open.send(opening).expect("we hold a receiver");
+        start_tx.send(start).expect("we hold a receiver");
     }
     Ok(cooks.into_iter().map(|cook| cook.join().expect("a cook panicked")).collect())
-} // on an error `open` is dropped, and whoever waits for the opening goes home
+} // on an error this drops `start_tx`: the cooks started so far see that and return
 
-type Joined<'scope> = ScopedJoinHandle<'scope, Day>;
+type CookHandle<'scope> = ScopedJoinHandle<'scope, CookLog>;
 
-fn hire<'scope>(
+fn spawn_cooks<'scope>(
     scope: &'scope Scope<'scope, '_>,
     shop: &Shop,
     work: Work,
     events: Option<&'scope Sender<Event>>,
-    opened: &Receiver<Instant>,
-) -> io::Result<Vec<Joined<'scope>>> {
+    start_rx: &Receiver<Instant>,
+) -> io::Result<Vec<CookHandle<'scope>>> {
     let numbers = Arc::new(AtomicU64::new(0));
-    let mut inbox = Inbox::Numbers(numbers, shop.cakes);
+    let mut source = Source::Numbers(numbers, shop.cakes);
     let mut cooks = Vec::new();
     let last = shop.stages.len() - 1;
-    for (stage, (it, times)) in shop.stages.iter().zip(shop.times()).enumerate() {
-        // A counter longer than there are cakes would be memory for nothing.
-        let places = it.buffer.min(usize::try_from(shop.cakes).unwrap_or(usize::MAX));
-        let (done, counter) = channel::bounded(places);
-        let outbox = (stage < last).then_some(done);
-        for number in 0..it.cooks {
-            let who = (stage, number);
-            let (inbox, outbox) = (inbox.clone(), outbox.clone());
-            let station = Station { who, inbox, outbox, times, work, events };
-            let opened = opened.clone();
-            let day = move || opened.recv().map_or(Day::off(who), |opening| station.day(opening));
-            cooks.push(Builder::new().name(it.name.to_owned()).spawn_scoped(scope, day)?);
+    for (i, (stage, times)) in shop.stages.iter().zip(shop.times()).enumerate() {
+        // A counter with room for more cakes than there are would only waste memory.
+        let capacity = stage.buffer.min(usize::try_from(shop.cakes).unwrap_or(usize::MAX));
+        let (counter_tx, counter_rx) = channel::bounded(capacity);
+        let destination = (i < last).then_some(counter_tx);
+        for number in 0..stage.cooks {
+            let id = (i, number);
+            let (source, destination) = (source.clone(), destination.clone());
+            let cook = Cook { id, source, destination, times, work, events };
+            let start_rx = start_rx.clone();
+            let run = move || start_rx.recv().map_or(CookLog::new(id), |start| cook.run(start));
+            cooks.push(Builder::new().name(stage.name.to_owned()).spawn_scoped(scope, run)?);
         }
-        inbox = Inbox::Counter(counter);
-    } // dropping our own ends leaves each channel to the cooks at it
+        source = Source::Counter(counter_rx);
+    } // dropping our own ends leaves each channel to the cooks who use it
     Ok(cooks)
 }
 
 /// Where a cook gets cakes from.
 #[derive(Clone)]
-enum Inbox {
-    /// Bakers make them: the next number below the limit.
+enum Source {
+    /// The first stage makes them: the next number below the limit.
     Numbers(Arc<AtomicU64>, u64),
-    /// All others take them from the counter.
+    /// Every other stage takes them from the counter before it.
     Counter(Receiver<u64>),
 }
 
-impl Inbox {
+impl Source {
     fn take(&self) -> Option<u64> {
         match self {
-            Inbox::Numbers(next, cakes) => {
+            Source::Numbers(next, cakes) => {
                 Some(next.fetch_add(1, Ordering::Relaxed)).filter(|cake| cake < cakes)
             }
-            Inbox::Counter(counter) => counter.recv().ok(),
+            Source::Counter(counter) => counter.recv().ok(),
         }
     }
 }
 
-/// A cook's place at the line, and all that is needed to work there.
-struct Station<'a> {
-    who: (usize, usize),
-    inbox: Inbox,
-    outbox: Option<Sender<u64>>,
-    times: Times,
+/// Everything a cook's thread works with.
+struct Cook<'a> {
+    /// Stage, and number within the stage.
+    id: (usize, usize),
+    source: Source,
+    /// The counter behind the cook; none in the last stage.
+    destination: Option<Sender<u64>>,
+    times: ServiceTimes,
     work: Work,
     events: Option<&'a Sender<Event>>,
 }
 
-/// What a cook can tell at the end of the day.
-struct Day {
-    cook: Cook,
-    last_completed: Duration,
-    /// Sums over all cakes of when they were taken and passed on: their difference between two
-    /// stages is the time cakes stood on the counter.
+/// What a cook's thread measured.
+struct CookLog {
+    stats: CookStats,
+    last_finished: Duration,
+    /// Sums over all cakes of the times when they were taken and when they were passed on. The
+    /// difference between two stages is the time that cakes stood on the counter between them.
     taken: Duration,
-    passed: Duration,
-    /// The most cakes seen on the counter behind.
-    most: usize,
+    passed_on: Duration,
+    /// The largest number of cakes seen on the counter behind.
+    counter_max: usize,
 }
 
-impl Station<'_> {
-    fn day(&self, opening: Instant) -> Day {
-        let mut day = Day::off(self.who);
-        while let Some(cake) = self.inbox.take() {
-            if self.serve(cake, opening, &mut day).is_none() {
+impl Cook<'_> {
+    fn run(self, start: Instant) -> CookLog {
+        let mut log = CookLog::new(self.id);
+        while let Some(cake) = self.source.take() {
+            if self.process(cake, start, &mut log).is_none() {
                 break;
             }
         }
-        day
-    } // dropping the station leaves the channels: the cooks downstream see the end
+        log
+    } // this drops the channel ends: the cooks of the next stage see the end
 
-    /// One cake. Each instant is read when it has really come, never computed from a plan: a plan
-    /// would shorten later work and hide how late the machine was.
-    fn serve(&self, cake: u64, opening: Instant, day: &mut Day) -> Option<()> {
+    /// Processes one cake; `None` if the run was cancelled. Every instant is measured, not computed
+    /// from the planned times, so that delays of the machine show up in the result.
+    fn process(&self, cake: u64, start: Instant, log: &mut CookLog) -> Option<()> {
         let taken = Instant::now();
-        self.tell(taken - opening, cake, Act::Took)?;
-        self.work.perform(taken, self.times.of(cake));
-        let completed = Instant::now();
-        self.tell(completed - opening, cake, Act::Completed)?;
-        day.cook.cakes += 1;
-        day.cook.busy += completed - taken;
-        day.last_completed = completed - opening;
-        day.taken += taken - opening;
-        let passed = match &self.outbox {
+        self.send_event(taken - start, cake, EventKind::Started)?;
+        self.work.perform(taken, self.times.duration(cake));
+        let finished = Instant::now();
+        self.send_event(finished - start, cake, EventKind::Finished)?;
+        log.stats.cakes += 1;
+        log.stats.busy += finished - taken;
+        log.last_finished = finished - start;
+        log.taken += taken - start;
+        let passed_on = match &self.destination {
             Some(counter) => {
                 counter.send(cake).ok()?;
-                day.most = day.most.max(counter.len());
+                log.counter_max = log.counter_max.max(counter.len());
                 Instant::now()
             }
-            None => completed,
+            None => finished,
         };
-        day.cook.blocked += passed - completed;
-        day.passed += passed - opening;
-        self.tell(passed - opening, cake, Act::Passed)
+        log.stats.blocked += passed_on - finished;
+        log.passed_on += passed_on - start;
+        self.send_event(passed_on - start, cake, EventKind::PassedOn)
     }
 
-    fn tell(&self, at: Duration, cake: u64, act: Act) -> Option<()> {
-        let event = Event { at, cook: self.who, cake, act };
+    fn send_event(&self, at: Duration, cake: u64, kind: EventKind) -> Option<()> {
+        let event = Event { at, cook: self.id, cake, kind };
         self.events.map_or(Some(()), |events| events.send(event).ok())
     }
 }
@@ -187,30 +223,30 @@ impl Work {
     }
 }
 
-impl Day {
-    fn off((stage, number): (usize, usize)) -> Self {
-        let none = Duration::ZERO;
-        let cook = Cook { stage, number, cakes: 0, busy: none, blocked: none };
-        Day { cook, last_completed: none, taken: none, passed: none, most: 0 }
+impl CookLog {
+    fn new((stage, number): (usize, usize)) -> Self {
+        let zero = Duration::ZERO;
+        let stats = CookStats { stage, number, cakes: 0, busy: zero, blocked: zero };
+        CookLog { stats, last_finished: zero, taken: zero, passed_on: zero, counter_max: 0 }
     }
 }
 
-fn outcome(shop: &Shop, days: &[Day], cpu: Duration) -> Outcome {
+fn run_stats(shop: &Shop, logs: &[CookLog], cpu: Duration) -> RunStats {
     let last = shop.stages.len() - 1;
-    let at = |stage| days.iter().filter(move |day| day.cook.stage == stage);
-    let makespan = at(last).map(|day| day.last_completed).max().unwrap_or_default();
+    let at = |stage| logs.iter().filter(move |log| log.stats.stage == stage);
+    let makespan = at(last).map(|log| log.last_finished).max().unwrap_or_default();
     let counter = |stage: usize| {
-        let taken: Duration = at(stage + 1).map(|day| day.taken).sum();
-        let passed: Duration = at(stage).map(|day| day.passed).sum();
-        // Without a counter the taker may look at the clock before the giver does.
-        let waited = taken.saturating_sub(passed).as_secs_f64();
+        let taken: Duration = at(stage + 1).map(|log| log.taken).sum();
+        let passed_on: Duration = at(stage).map(|log| log.passed_on).sum();
+        // Without a buffer the receiver may read the clock before the sender does.
+        let waited = taken.saturating_sub(passed_on).as_secs_f64();
         let mean = waited / makespan.as_secs_f64().max(1e-9);
-        Counter { mean, most: at(stage).map(|day| day.most).max() }
+        CounterStats { mean, max: at(stage).map(|log| log.counter_max).max() }
     };
-    Outcome {
-        cakes: at(last).map(|day| day.cook.cakes).sum(),
+    RunStats {
+        cakes: at(last).map(|log| log.stats.cakes).sum(),
         makespan,
-        cooks: days.iter().map(|day| day.cook).collect(),
+        cooks: logs.iter().map(|log| log.stats).collect(),
         counters: (0..last).map(counter).collect(),
         cpu: Some(cpu),
     }

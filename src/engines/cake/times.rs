@@ -1,4 +1,4 @@
-//! How long each cake takes at each stage: a function of seed, stage and cake, and of nothing else.
+//! How long each cake takes at each stage: a function of seed, stage and cake alone.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -6,57 +6,61 @@ use std::time::Duration;
 use rand::TryRng;
 use rand_distr::{Distribution as _, Exp1, StandardNormal};
 
-use super::{Distribution, Stage};
+use super::distribution::Distribution;
+use super::stage::Stage;
 
 /// The odd constant of `SplitMix64`: 2^64 over the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The service times of one stage.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
+pub(super) struct ServiceTimes {
     key: u64,
     mean: f64,
-    spread: f64,
+    std_dev: f64,
     distribution: Distribution,
 }
 
-impl Times {
-    pub(super) fn new(seed: u64, stage: u64, of: &Stage) -> Self {
-        Times {
-            key: mix(mix(seed.wrapping_add(GOLDEN)) ^ stage.wrapping_add(1).wrapping_mul(GOLDEN)),
-            mean: of.time.as_nanos() as f64,
-            spread: of.spread.as_nanos() as f64,
-            distribution: of.distribution,
+impl ServiceTimes {
+    /// The times of `stage`, the one with that `index`.
+    pub(super) fn new(seed: u64, index: u64, stage: &Stage) -> Self {
+        ServiceTimes {
+            key: mix(mix(seed.wrapping_add(GOLDEN)) ^ index.wrapping_add(1).wrapping_mul(GOLDEN)),
+            mean: stage.time.as_nanos() as f64,
+            std_dev: stage.std_dev.as_nanos() as f64,
+            distribution: stage.distribution,
         }
     }
 
-    /// Nanoseconds for this cake. Any cake can be asked for in any order, at no cost in memory:
-    /// in the threads engine nobody knows which cake an icer gets next.
+    /// Nanoseconds for this cake. Cakes can be asked for in any order without storing anything: in
+    /// the threads engine it is not known in advance which cake an icer gets next.
     pub(super) fn nanos(&self, cake: u64) -> u64 {
         let mut rng = SplitMix(mix(self.key ^ cake));
         let nanos = match self.distribution {
             Distribution::Fixed => self.mean,
             Distribution::Normal => {
                 let deviation: f64 = StandardNormal.sample(&mut rng);
-                self.mean + self.spread * deviation
+                self.mean + self.std_dev * deviation
             }
             Distribution::Exponential => {
                 let time: f64 = Exp1.sample(&mut rng);
                 self.mean * time
             }
         };
-        // A cast saturates: a negative time becomes 0, as it should.
+        // The cast saturates: a negative time becomes 0.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let nanos = nanos.round() as u64;
         nanos
     }
 
-    pub(super) fn of(&self, cake: u64) -> Duration {
+    /// The time for this cake.
+    pub(super) fn duration(&self, cake: u64) -> Duration {
         Duration::from_nanos(self.nanos(cake))
     }
 }
 
-/// `SplitMix64`: small enough to be made anew for every cake, which makes the times addressable.
+/// `SplitMix64` (Steele, Lea and Flood, 2014): cheap enough to seed once per cake, so that the
+/// times need not be drawn in order.
 struct SplitMix(u64);
 
 impl TryRng for SplitMix {
@@ -90,13 +94,17 @@ fn mix(x: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn times(seed: u64, stage: u64, distribution: Distribution) -> Times {
+    fn times(seed: u64, stage: u64, distribution: Distribution) -> ServiceTimes {
         let mean = Duration::from_millis(10);
-        let spread = mean / 4;
-        Times::new(seed, stage, &Stage { spread, distribution, ..Stage::new("baking", mean) })
+        let std_dev = mean / 4;
+        ServiceTimes::new(
+            seed,
+            stage,
+            &Stage { std_dev, distribution, ..Stage::new("baking", mean) },
+        )
     }
 
-    fn moments(times: &Times) -> (f64, f64) {
+    fn moments(times: &ServiceTimes) -> (f64, f64) {
         let n = 200_000;
         let all: Vec<f64> = (0..n).map(|cake| times.nanos(cake) as f64 / 1e6).collect();
         let mean = all.iter().sum::<f64>() / all.len() as f64;
@@ -105,11 +113,11 @@ mod tests {
     }
 
     #[test]
-    fn mean_and_spread_are_as_asked() {
+    fn mean_and_standard_deviation_are_as_requested() {
         let check = |distribution, expected: (f64, f64)| {
-            let (mean, spread) = moments(&times(1, 0, distribution));
+            let (mean, std_dev) = moments(&times(1, 0, distribution));
             assert!((mean / expected.0 - 1.0).abs() < 0.01, "{distribution:?}: mean {mean}");
-            assert!((spread - expected.1).abs() < 0.1, "{distribution:?}: spread {spread}");
+            assert!((std_dev - expected.1).abs() < 0.1, "{distribution:?}: std dev {std_dev}");
         };
         check(Distribution::Fixed, (10.0, 0.0));
         check(Distribution::Normal, (10.0, 2.5));
@@ -119,22 +127,22 @@ mod tests {
     #[test]
     fn a_negative_time_is_zero() {
         let wide = Stage {
-            spread: Duration::from_hours(1),
+            std_dev: Duration::from_hours(1),
             distribution: Distribution::Normal,
             ..Stage::new("baking", Duration::ZERO)
         };
-        let times = Times::new(1, 0, &wide);
-        let zeros = (0..1_000).filter(|&cake| times.of(cake).is_zero()).count();
+        let times = ServiceTimes::new(1, 0, &wide);
+        let zeros = (0..1_000).filter(|&cake| times.duration(cake).is_zero()).count();
         assert!((400..600).contains(&zeros), "{zeros}");
     }
 
     #[test]
-    fn seed_stage_and_cake_decide_alone() {
-        let of = |seed, stage, cake| times(seed, stage, Distribution::Normal).nanos(cake);
-        assert_eq!(of(1, 0, 7), of(1, 0, 7));
-        assert_ne!(of(1, 0, 7), of(2, 0, 7));
-        assert_ne!(of(1, 0, 7), of(1, 1, 7));
-        assert_ne!(of(1, 0, 7), of(1, 0, 8));
-        assert_ne!(of(1, 1, 7), of(2, 0, 7));
+    fn times_depend_on_seed_stage_and_cake_only() {
+        let nanos = |seed, stage, cake| times(seed, stage, Distribution::Normal).nanos(cake);
+        assert_eq!(nanos(1, 0, 7), nanos(1, 0, 7));
+        assert_ne!(nanos(1, 0, 7), nanos(2, 0, 7));
+        assert_ne!(nanos(1, 0, 7), nanos(1, 1, 7));
+        assert_ne!(nanos(1, 0, 7), nanos(1, 0, 8));
+        assert_ne!(nanos(1, 1, 7), nanos(2, 0, 7));
     }
 }

@@ -1,9 +1,10 @@
-//! What a line asks for.
+//! The commands a client can type.
 
-/// What a client in a room wants.
+/// A line of input of a client that is in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command<'a> {
-    Say(&'a str),
+    /// Text for everyone in the room.
+    Message(&'a str),
     Help,
     Nick(&'a str),
     Who,
@@ -12,27 +13,29 @@ pub(super) enum Command<'a> {
     Join(&'a str),
     Rooms,
     Quit,
-    /// A command that wants something more: what it looks like.
+    /// A command without its arguments; holds how to use it.
     Incomplete(&'static str),
     Unknown(&'a str),
 }
 
+/// The reply to `/help`.
 pub(super) const HELP: &str = "\
-/help             this list
-/nick NAME        take another name
-/who              who is in this room
-/me TEXT          say what you do
-/msg NAME TEXT    tell one person, in any room
-/join ROOM        go to another room
-/rooms            the rooms and how many are there
-/quit             leave
-//TEXT            say a line that begins with a slash
+/help             list the commands
+/nick NAME        change your name
+/who              list the users in this room
+/me TEXT          describe what you do
+/msg NAME TEXT    send a private message to a user in any room
+/join ROOM        move to another room
+/rooms            list the rooms and the number of users in each
+/quit             disconnect
+//TEXT            send a line that begins with a slash
 ";
 
+/// Parses a line without its newline. A line that does not begin with `/` is text to send.
 pub(super) fn parse(line: &str) -> Command<'_> {
-    let Some(command) = line.strip_prefix('/') else { return Command::Say(line) };
+    let Some(command) = line.strip_prefix('/') else { return Command::Message(line) };
     if command.starts_with('/') {
-        return Command::Say(command);
+        return Command::Message(command);
     }
     let (word, rest) = first_word(command);
     match (word, rest) {
@@ -54,7 +57,7 @@ pub(super) fn parse(line: &str) -> Command<'_> {
     }
 }
 
-/// The first word, and what follows the blanks after it.
+/// Splits off the first word; the rest is without the blanks before it.
 fn first_word(text: &str) -> (&str, &str) {
     let text = text.trim();
     text.split_once([' ', '\t']).map_or((text, ""), |(word, rest)| (word, rest.trim_start()))
@@ -68,10 +71,10 @@ mod tests {
     #[test]
     fn lines_and_commands() {
         let check = |line, expected| assert_eq!(parse(line), expected, "{line}");
-        check("hello", Command::Say("hello"));
-        check("", Command::Say(""));
-        check(" /who", Command::Say(" /who"));
-        check("//usr/bin", Command::Say("/usr/bin"));
+        check("hello", Command::Message("hello"));
+        check("", Command::Message(""));
+        check(" /who", Command::Message(" /who"));
+        check("//usr/bin", Command::Message("/usr/bin"));
         check("/help", Command::Help);
         check("/nick", Command::Incomplete("/nick NAME"));
         check("/nick  ann ", Command::Nick("ann"));
@@ -87,14 +90,24 @@ mod tests {
     fn help_names_every_command() {
         for command in HELP.lines().filter(|line| !line.starts_with("//")) {
             let word = command.split_whitespace().next().unwrap();
-            assert!(!matches!(parse(word), Command::Say(_) | Command::Unknown(_)), "{word}");
+            assert!(!matches!(parse(word), Command::Message(_) | Command::Unknown(_)), "{word}");
         }
     }
 
     proptest! {
         #[test]
-        fn any_line_is_understood(line in "/?\\PC{0,40}") {
-            _ = parse(&line);
+        fn only_lines_with_one_slash_are_commands(line in "/{0,3}\\PC{0,40}") {
+            let is_command = line.starts_with('/') && !line.starts_with("//");
+            match parse(&line) {
+                Command::Message(text) => {
+                    prop_assert!(!is_command);
+                    prop_assert_eq!(text, line.strip_prefix("//").map_or(&*line, |_| &line[1..]));
+                }
+                Command::Unknown(word) => {
+                    prop_assert!(is_command && line[1..].trim_start().starts_with(word));
+                }
+                _ => prop_assert!(is_command),
+            }
         }
     }
 }

@@ -1,269 +1,411 @@
-//! Sends batches to its share of the clients, and waits for none of them.
+//! Sends batches to a share of the clients without blocking on any of them.
 //!
-//! What a socket does not take stays in the client's outbox and is tried again every few
-//! milliseconds. A thread a client, or a wake-up a line, costs six times the CPU.
+//! What a socket does not accept stays in the client's outbox and is retried every few
+//! milliseconds. A writer thread per client, or a wake-up per line, costs six times the CPU.
 
 use std::collections::HashMap;
 use std::net::Shutdown;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 
-use super::batch::{Batch, Op, RoomId, What, n_lines};
-use super::{Id, Log, Notice, add};
+use super::batch::{Batch, ClientOp, OpKind, RoomId, n_lines};
+use super::counters::{LogEvent, Monitor, add};
+use super::events::ClientId;
 use crate::net::Outbox;
 use crate::threads;
 
-/// Everyone waits for a client that has so much before it and is reading,
-const BEHIND: usize = 256 << 10;
-/// and for so long if it has stopped.
-const PATIENCE: Duration = Duration::from_millis(250);
-/// No more than this is kept for a client,
-const WAITING_MAX: usize = 3 << 19;
-/// which is hung up on if it reads nothing for so long with that much before it,
-const STALLED_FULL: Duration = Duration::from_secs(1);
-/// or for so long with anything.
-const STALLED: Duration = Duration::from_secs(5);
-/// How long a client may take to close, once it has been told the end.
-const GRACE: Duration = Duration::from_secs(2);
-/// Between two tries to send what waits; longer if trying takes long.
-const PAUSE: Duration = Duration::from_millis(2);
-const PAUSE_MAX: Duration = Duration::from_millis(50);
-/// What trying may take of a CPU: one part in so many.
-const SHARE: u32 = 4;
+/// Bytes queued for one client above which no further batch is sent: back-pressure.
+const BACK_PRESSURE_MIN: usize = 256 << 10;
+/// How long a client that has stopped reading may delay the others by back-pressure.
+const PROGRESS_TIMEOUT: Duration = Duration::from_millis(250);
+/// Bytes (1.5 MiB) queued for one client above which [`FULL_STALL_TIMEOUT`] applies.
+const QUEUE_MAX: usize = 3 << 19;
+/// How long a client with a full queue may accept next to nothing before it is disconnected.
+const FULL_STALL_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a client with anything queued may accept next to nothing before it is disconnected.
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client may take to close its side after the server has closed the other.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Shortest pause between two attempts to send what is queued.
+const RETRY_MIN: Duration = Duration::from_millis(2);
+/// Longest pause between two attempts.
+const RETRY_MAX: Duration = Duration::from_millis(50);
+/// Length of a pause as a multiple of the time that the last attempt took: it bounds the CPU time.
+const RETRY_FACTOR: u32 = 4;
 
+/// One of the threads that send, with the clients whose numbers fall to it.
 pub(super) struct Fanout<'a> {
-    nth: u64,
-    of: u64,
-    log: &'a Log<'a>,
-    /// When the server has ended, whoever is still here; not set while it runs.
+    index: u64,
+    n_fanouts: u64,
+    monitor: &'a Monitor<'a>,
+    /// When all remaining clients are disconnected; set when the server shuts down.
     deadline: &'a OnceLock<Instant>,
-    members: HashMap<Id, Member>,
-    /// Who has something waiting, or an end before them.
-    waiting: Vec<Id>,
-    turn: u64,
+    recipients: HashMap<ClientId, Recipient>,
+    /// The recipients with [`Recipient::is_pending`] set.
+    pending: Vec<ClientId>,
+    /// Sequence number of the last batch applied.
+    batch_seq: u64,
 }
 
-struct Member {
+/// A client as its sender sees it.
+struct Recipient {
     outbox: Outbox,
     room: Option<RoomId>,
-    /// Up to where it has its room's chunk, in the batch of that turn.
-    turn: u64,
-    upto: usize,
-    end: End,
-    is_waiting: bool,
+    /// Sequence number of the batch that `sent_to` refers to.
+    batch_seq: u64,
+    /// Offset in its room's text up to which the client has received it.
+    sent_to: usize,
+    state: State,
+    /// Whether [`Recipient::flush_pending`] has to be called again.
+    is_pending: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    No,
-    /// When all is sent.
-    Finish,
-    /// It was told; it has until then to close.
-    Told(Instant),
-    /// Its reader will notice that nothing can be read any more.
-    Cut,
-    /// Its reader has ended.
-    Gone,
+enum State {
+    Open,
+    /// The connection is closed once all that is queued has been sent.
+    Closing,
+    /// The write half is closed; the client has until then to close its half.
+    HalfClosed(Instant),
+    /// The connection is broken; its reader will report that the input has ended.
+    Aborted,
+    /// The reader has ended; the client is forgotten once all that is queued has been sent.
+    ReaderEnded,
 }
 
 impl<'a> Fanout<'a> {
-    /// The `nth` of `of` threads that share the clients.
+    /// Creates the fan-out that serves the clients whose number is `index` modulo `n_fanouts`.
     pub(super) fn new(
-        nth: u64,
-        of: u64,
-        log: &'a Log<'a>,
+        index: u64,
+        n_fanouts: u64,
+        monitor: &'a Monitor<'a>,
         deadline: &'a OnceLock<Instant>,
     ) -> Self {
-        let (members, waiting) = (HashMap::new(), Vec::new());
-        Fanout { nth, of, log, deadline, members, waiting, turn: 0 }
+        let (recipients, pending) = (HashMap::new(), Vec::new());
+        Fanout { index, n_fanouts, monitor, deadline, recipients, pending, batch_seq: 0 }
     }
 
-    pub(super) fn run(mut self, to_send: &Receiver<Arc<Batch>>) {
-        let mut pause = PAUSE;
+    /// Sends batches until their channel is closed and nothing is queued, or the deadline passes.
+    pub(super) fn run(mut self, batches: &Receiver<Arc<Batch>>) {
+        let mut pause = RETRY_MIN;
         loop {
-            match self.next(to_send, pause) {
+            match self.next_batch(batches, pause) {
                 Ok(batch) => self.apply(&batch, Instant::now()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            pause = self.tend();
-            while self.is_someone_behind() {
+            pause = self.flush_pending();
+            while self.is_held_up() {
                 thread::sleep(pause);
-                pause = self.tend();
+                pause = self.flush_pending();
             }
         }
-        while !self.waiting.is_empty() && !self.is_over(Instant::now()) {
+        while !self.pending.is_empty() && !self.is_deadline_past(Instant::now()) {
             thread::sleep(pause);
-            pause = self.tend();
+            pause = self.flush_pending();
         }
     }
 
-    fn next(
+    /// Waits for a batch; at most for `pause` if anything is pending.
+    fn next_batch(
         &self,
-        to_send: &Receiver<Arc<Batch>>,
+        batches: &Receiver<Arc<Batch>>,
         pause: Duration,
     ) -> Result<Arc<Batch>, RecvTimeoutError> {
-        if self.waiting.is_empty() {
-            return threads::recv(to_send).map_err(RecvTimeoutError::from);
+        if self.pending.is_empty() {
+            return threads::recv(batches).map_err(RecvTimeoutError::from);
         }
-        to_send.recv_timeout(pause)
+        batches.recv_timeout(pause)
     }
 
     fn apply(&mut self, batch: &Batch, now: Instant) {
-        self.turn += 1;
+        self.batch_seq += 1;
         let mut n_delivered = 0;
         for op in &batch.ops {
-            if op.client % self.of == self.nth {
-                n_delivered += self.op(op, batch, now);
+            if op.client % self.n_fanouts == self.index {
+                n_delivered += self.apply_op(op, batch, now);
             }
         }
-        for (id, member) in &mut self.members {
-            n_delivered += member.catch_up(batch, None, self.turn, now);
-            if !member.is_waiting && member.has_to_wait() {
-                member.is_waiting = true;
-                self.waiting.push(*id);
+        for (id, recipient) in &mut self.recipients {
+            n_delivered += recipient.send_room_text(batch, None, self.batch_seq, now);
+            if !recipient.is_pending && recipient.has_pending_work() {
+                recipient.is_pending = true;
+                self.pending.push(*id);
             }
         }
-        add(&self.log.counters.delivered, n_delivered);
+        add(&self.monitor.counters.delivered, n_delivered);
     }
 
-    /// What happens to one client, after what it hears before. Returns lines delivered.
-    fn op(&mut self, op: &Op, batch: &Batch, now: Instant) -> u64 {
-        if let What::Enter(conn) = &op.what {
-            self.members.insert(op.client, Member::new(Outbox::new(Arc::clone(conn))));
+    /// Sends the room's text that precedes the operation, then applies it. Returns the number of
+    /// lines sent or queued.
+    fn apply_op(&mut self, op: &ClientOp, batch: &Batch, now: Instant) -> u64 {
+        if let OpKind::Add(conn) = &op.kind {
+            let outbox = Outbox::new(Arc::clone(conn));
+            self.recipients.insert(op.client, Recipient::new(outbox));
             return 0;
         }
-        let Some(member) = self.members.get_mut(&op.client) else { return 0 };
-        let mut n = member.catch_up(batch, Some(op.at), self.turn, now);
-        match &op.what {
-            What::Enter(_) => {}
-            What::Text(text) => n += member.send(text, 0..text.len(), n_lines(text), now),
-            What::Room(room, upto) => {
-                (member.room, member.turn, member.upto) = (Some(*room), self.turn, *upto);
+        let Some(recipient) = self.recipients.get_mut(&op.client) else { return 0 };
+        let mut n = recipient.send_room_text(batch, Some(op.offset), self.batch_seq, now);
+        match &op.kind {
+            OpKind::Add(_) => {}
+            OpKind::Send(text) => n += recipient.send(text, 0..text.len(), n_lines(text), now),
+            OpKind::Move(room, offset) => {
+                recipient.room = Some(*room);
+                (recipient.batch_seq, recipient.sent_to) = (self.batch_seq, *offset);
             }
-            What::Finish => member.finish(End::Finish),
-            What::Gone => member.finish(End::Gone),
+            OpKind::Close => recipient.finish(State::Closing),
+            OpKind::Remove => recipient.finish(State::ReaderEnded),
         }
-        if member.end == End::Gone && member.outbox.n_bytes() == 0 {
-            self.members.remove(&op.client); // closes the connection
+        if recipient.state == State::ReaderEnded && recipient.outbox.n_bytes() == 0 {
+            self.recipients.remove(&op.client); // closes the connection
         }
         n
     }
 
-    /// Tries to send what waits, ends what is to end; says when to do it again.
-    fn tend(&mut self) -> Duration {
+    /// Sends queued text and closes connections where it is time. Returns when to call it again.
+    fn flush_pending(&mut self) -> Duration {
         let now = Instant::now();
-        let is_over = self.is_over(now);
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|id| {
-            let Some(member) = self.members.get_mut(id) else { return false };
-            member.tend(now, self.log);
-            if is_over {
-                member.cut(self.log);
+        let is_deadline_past = self.is_deadline_past(now);
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.retain(|id| {
+            let Some(recipient) = self.recipients.get_mut(id) else { return false };
+            recipient.flush_pending(now, self.monitor);
+            if is_deadline_past {
+                recipient.abort(self.monitor);
             }
-            member.is_waiting = member.has_to_wait();
-            if member.end == End::Gone && !member.is_waiting {
-                self.members.remove(id);
+            recipient.is_pending = recipient.has_pending_work();
+            if recipient.state == State::ReaderEnded && !recipient.is_pending {
+                self.recipients.remove(id);
                 return false;
             }
-            member.is_waiting
+            recipient.is_pending
         });
-        self.waiting = waiting;
-        (now.elapsed() * SHARE).clamp(PAUSE, PAUSE_MAX)
+        self.pending = pending;
+        (now.elapsed() * RETRY_FACTOR).clamp(RETRY_MIN, RETRY_MAX)
     }
 
-    fn is_someone_behind(&self) -> bool {
+    /// Whether the next batch has to wait for a slow client (back-pressure).
+    fn is_held_up(&self) -> bool {
         let now = Instant::now();
-        let mut waiting = self.waiting.iter().filter_map(|id| self.members.get(id));
-        waiting.any(|member| {
-            let n_bytes = member.outbox.n_bytes();
-            let patience = if n_bytes > WAITING_MAX { STALLED_FULL } else { PATIENCE };
-            member.end == End::No && n_bytes > BEHIND && member.outbox.stalled(now) < patience
+        let mut pending = self.pending.iter().filter_map(|id| self.recipients.get(id));
+        pending.any(|recipient| {
+            let n_bytes = recipient.outbox.n_bytes();
+            let timeout = if n_bytes > QUEUE_MAX { FULL_STALL_TIMEOUT } else { PROGRESS_TIMEOUT };
+            recipient.state == State::Open
+                && n_bytes > BACK_PRESSURE_MIN
+                && recipient.outbox.stalled_for(now) < timeout
         })
     }
 
-    fn is_over(&self, now: Instant) -> bool {
+    fn is_deadline_past(&self, now: Instant) -> bool {
         self.deadline.get().is_some_and(|deadline| now >= *deadline)
     }
 }
 
-impl Member {
+impl Recipient {
     fn new(outbox: Outbox) -> Self {
-        Member { outbox, room: None, turn: 0, upto: 0, end: End::No, is_waiting: false }
+        let (state, is_pending) = (State::Open, false);
+        Recipient { outbox, room: None, batch_seq: 0, sent_to: 0, state, is_pending }
     }
 
-    /// Sends what the room has heard in this batch up to `to`, or all. Returns the lines.
-    fn catch_up(&mut self, batch: &Batch, to: Option<usize>, turn: u64, now: Instant) -> u64 {
-        let chunk = self.room.and_then(|room| batch.rooms.get(&room));
-        let Some(chunk) = chunk else { return 0 };
-        let from = if self.turn == turn { self.upto } else { 0 };
-        let to = to.unwrap_or(chunk.text.len());
-        (self.turn, self.upto) = (turn, to);
-        let is_whole = (from, to) == (0, chunk.text.len());
-        let n = if is_whole { chunk.n_lines } else { n_lines(&chunk.text[from..to]) };
-        self.send(&chunk.text, from..to, n, now)
-    }
-
-    fn send(
+    /// Sends what it has not received yet of its room's text in this batch, up to the offset `to`
+    /// or all of it. Returns the number of lines.
+    fn send_room_text(
         &mut self,
-        text: &Arc<[u8]>,
-        part: std::ops::Range<usize>,
-        n_lines: u64,
+        batch: &Batch,
+        to: Option<usize>,
+        batch_seq: u64,
         now: Instant,
     ) -> u64 {
-        if matches!(self.end, End::No) && self.outbox.send(text, part, now).is_ok() {
+        let room = self.room.and_then(|room| batch.rooms.get(&room));
+        let Some(room) = room else { return 0 };
+        let from = if self.batch_seq == batch_seq { self.sent_to } else { 0 };
+        let to = to.unwrap_or(room.text.len());
+        (self.batch_seq, self.sent_to) = (batch_seq, to);
+        let is_whole = (from, to) == (0, room.text.len());
+        let n = if is_whole { room.n_lines } else { n_lines(&room.text[from..to]) };
+        self.send(&room.text, from..to, n, now)
+    }
+
+    /// Sends or queues part of `text`. Returns `n_lines`, or 0 if the connection is closed.
+    fn send(&mut self, text: &Arc<[u8]>, part: Range<usize>, n_lines: u64, now: Instant) -> u64 {
+        if self.state == State::Open && self.outbox.send(text, part, now).is_ok() {
             return n_lines;
         }
-        0 // a broken connection ends its reader, who says so
+        0 // a broken connection ends its reader, which reports it
     }
 
-    /// Nothing more is for it, except what waits.
-    fn finish(&mut self, end: End) {
+    /// Accepts no more text and goes to `state`.
+    fn finish(&mut self, state: State) {
         self.room = None;
-        self.end = end;
+        self.state = state;
     }
 
-    fn has_to_wait(&self) -> bool {
-        self.outbox.n_bytes() > 0 || matches!(self.end, End::Finish | End::Told(_))
+    fn has_pending_work(&self) -> bool {
+        self.outbox.n_bytes() > 0 || matches!(self.state, State::Closing | State::HalfClosed(_))
     }
 
-    fn tend(&mut self, now: Instant, log: &Log<'_>) {
-        let stalled = self.outbox.stalled(now);
-        let is_too_much = self.outbox.n_bytes() > WAITING_MAX && stalled >= STALLED_FULL;
+    /// Sends what is queued, disconnects a stalled client, and takes the next step of closing.
+    fn flush_pending(&mut self, now: Instant, monitor: &Monitor<'_>) {
+        let stalled_for = self.outbox.stalled_for(now);
+        let is_full = self.outbox.n_bytes() > QUEUE_MAX && stalled_for >= FULL_STALL_TIMEOUT;
         if self.outbox.flush(now).is_err() {
-            return self.cut(log);
+            return self.abort(monitor);
         }
         if self.outbox.n_bytes() > 0 {
-            if stalled > STALLED || is_too_much {
-                add(&log.counters.evicted, 1);
-                log.notice(Notice::Evicted(self.outbox.conn().peer().to_string()));
-                self.cut(log);
+            if is_full || stalled_for > STALL_TIMEOUT {
+                self.evict(monitor);
             }
             return;
         }
-        match self.end {
-            End::Finish => {
+        match self.state {
+            State::Closing => {
                 _ = self.outbox.conn().shutdown(Shutdown::Write); // its reader sees a failure too
-                self.end = End::Told(now + GRACE);
+                self.state = State::HalfClosed(now + CLOSE_TIMEOUT);
             }
-            End::Told(until) if now >= until => {
-                _ = self.outbox.conn().shutdown(Shutdown::Read); // its reader reads no more
-                self.end = End::Cut;
+            State::HalfClosed(until) if now >= until => {
+                _ = self.outbox.conn().shutdown(Shutdown::Read); // wakes its reader
+                self.state = State::Aborted;
             }
             _ => {}
         }
     }
 
-    /// Hangs up without waiting for anything.
-    fn cut(&mut self, log: &Log<'_>) {
-        add(&log.counters.dropped, self.outbox.clear());
+    fn evict(&mut self, monitor: &Monitor<'_>) {
+        add(&monitor.counters.evicted, 1);
+        monitor.log(LogEvent::Evicted(self.outbox.conn().peer().to_string()));
+        self.abort(monitor);
+    }
+
+    /// Drops what is queued and resets the connection.
+    fn abort(&mut self, monitor: &Monitor<'_>) {
+        add(&monitor.counters.dropped, self.outbox.clear());
         self.outbox.conn().abort();
         self.room = None;
-        if self.end != End::Gone {
-            self.end = End::Cut;
+        if self.state != State::ReaderEnded {
+            self.state = State::Aborted;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpStream;
+
+    use super::super::batch::BatchBuilder;
+    use super::super::counters::Counters;
+    use super::*;
+    use crate::net::{Conn, listen};
+
+    const LOBBY: RoomId = 0;
+
+    /// Two connected clients, and their connections in the server.
+    fn connect_two() -> [(TcpStream, Arc<Conn>); 2] {
+        let listener = listen("127.0.0.1:0", 1).unwrap();
+        [(); 2].map(|()| {
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let conn = listener.incoming().next().unwrap();
+            conn.mark_drained(); // dropping it then does not wait for the client to close
+            (client, Arc::new(conn))
+        })
+    }
+
+    /// Applies what `test` does to a fan-out of its own; returns the counters.
+    fn with_fanout(test: impl FnOnce(&mut Fanout<'_>)) -> Counters {
+        let (counters, deadline) = (Counters::default(), OnceLock::new());
+        let monitor = Monitor { counters: &counters, log_events_tx: None };
+        test(&mut Fanout::new(0, 1, &monitor, &deadline));
+        counters
+    }
+
+    fn lines(client: &TcpStream) -> Vec<String> {
+        BufReader::new(client).lines().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_client_receives_its_room_from_when_it_enters_to_when_it_leaves() {
+        let [(ann, ann_conn), (bob, bob_conn)] = connect_two();
+        let counters = with_fanout(|fanout| {
+            let mut batch = BatchBuilder::default();
+            batch.add_op(0, None, OpKind::Add(ann_conn));
+            batch.add_op(1, None, OpKind::Add(bob_conn));
+            batch.text_of(LOBBY).extend_from_slice(b"before\n");
+            batch.add_op(0, None, OpKind::Move(LOBBY, batch.text_len(Some(LOBBY))));
+            batch.text_of(LOBBY).extend_from_slice(b"ann only\n");
+            batch.add_op(1, None, OpKind::Move(LOBBY, batch.text_len(Some(LOBBY))));
+            fanout.apply(&batch.finish(), Instant::now());
+            batch.text_of(LOBBY).extend_from_slice(b"both\n");
+            batch.add_op(1, Some(LOBBY), OpKind::Send(b"private\n".as_slice().into()));
+            batch.add_op(1, Some(LOBBY), OpKind::Close);
+            batch.text_of(LOBBY).extend_from_slice(b"after bob\n");
+            batch.add_op(0, Some(LOBBY), OpKind::Close);
+            fanout.apply(&batch.finish(), Instant::now());
+            fanout.flush_pending(); // closes the write halves
+        });
+        assert_eq!(lines(&ann), ["ann only", "both", "after bob"]);
+        assert_eq!(lines(&bob), ["both", "private"]);
+        assert_eq!(counters.now().delivered, 5);
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_evicted_and_its_lines_are_counted() {
+        let [(client, conn), _] = connect_two();
+        let counters = with_fanout(|fanout| {
+            let mut batch = BatchBuilder::default();
+            batch.add_op(0, None, OpKind::Add(conn));
+            batch.add_op(0, None, OpKind::Move(LOBBY, 0));
+            fanout.apply(&batch.finish(), Instant::now());
+            while fanout.recipients[&0].outbox.n_bytes() <= QUEUE_MAX {
+                batch.text_of(LOBBY).extend_from_slice(&b"a line\n".repeat(10_000));
+                fanout.apply(&batch.finish(), Instant::now());
+            }
+            assert!(fanout.is_held_up(), "it may still begin to read");
+            let recipient = fanout.recipients.get_mut(&0).unwrap();
+            recipient.flush_pending(Instant::now() + FULL_STALL_TIMEOUT, fanout.monitor);
+            assert!(recipient.state == State::Aborted && recipient.outbox.n_bytes() == 0);
+            assert!(!fanout.is_held_up());
+        });
+        let counts = counters.now();
+        assert_eq!(counts.evicted, 1);
+        assert!(counts.dropped > 0 && counts.dropped < counts.delivered, "{counts:?}");
+        drop(client);
+    }
+
+    #[test]
+    fn a_client_whose_reader_has_ended_is_forgotten() {
+        let [(ann, ann_conn), (_bob, bob_conn)] = connect_two();
+        with_fanout(|fanout| {
+            let mut batch = BatchBuilder::default();
+            batch.add_op(0, None, OpKind::Add(ann_conn));
+            batch.add_op(1, None, OpKind::Add(bob_conn));
+            batch.add_op(0, None, OpKind::Send(b"last\n".as_slice().into()));
+            batch.add_op(0, None, OpKind::Remove);
+            fanout.apply(&batch.finish(), Instant::now());
+            assert_eq!(fanout.recipients.keys().copied().collect::<Vec<_>>(), [1]);
+        });
+        assert_eq!(lines(&ann), ["last"]);
+    }
+
+    #[test]
+    fn at_the_deadline_pending_clients_are_aborted() {
+        let [(client, conn), _] = connect_two();
+        let (counters, deadline) = (Counters::default(), OnceLock::new());
+        let monitor = Monitor { counters: &counters, log_events_tx: None };
+        let mut fanout = Fanout::new(0, 1, &monitor, &deadline);
+        let mut batch = BatchBuilder::default();
+        batch.add_op(0, None, OpKind::Add(conn));
+        batch.add_op(0, None, OpKind::Close);
+        fanout.apply(&batch.finish(), Instant::now());
+        fanout.flush_pending();
+        assert!(matches!(fanout.recipients[&0].state, State::HalfClosed(_)));
+        deadline.set(Instant::now()).unwrap();
+        fanout.flush_pending();
+        assert!(fanout.recipients[&0].state == State::Aborted && fanout.pending.is_empty());
+        drop(client);
     }
 }

@@ -1,217 +1,143 @@
 //! A chat server for ten thousand clients on threads.
 //!
-//! A pooled thread reads each client and cleans what it says (`reader`). All pool send into
-//! one channel, whose order is everyone's order. The broadcaster (`hall`) owns names and rooms;
-//! it gathers what is pending into one shared chunk of text a room. A few fan-out threads
-//! (`fanout`) send that chunk to their clients without waiting for any.
+//! A pooled thread reads each client and removes control characters from its lines (`reader`). All
+//! readers send into one channel, whose order is the order that every client sees. The broadcaster
+//! (`broadcaster`) owns names and rooms; it gathers all pending events into one batch with one
+//! shared piece of text per room. A few fan-out threads (`fanout`) send each batch to their share
+//! of the clients with non-blocking writes.
 //!
-//! **Guarantee.** Every client that keeps reading gets every line of its room exactly once, in one
-//! order for all. If a reader is slow the senders wait for it; if it stops it is hung up on. What
-//! the server drops, it drops with the client.
+//! **Guarantee.** Every client that keeps reading receives every line of its room exactly once, in
+//! the same order as everyone else. A slow client slows the senders down (back-pressure); a client
+//! that stops reading is disconnected, and only then is text meant for it dropped.
 //!
-//! There is no writer thread a client, and no lock on the way of a line.
+//! No client has a writer thread, and no line passes through a lock.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Sender, bounded};
 
 use crate::machine::cpu;
 use crate::net::{Conn, Listener, PerIpLimit};
 use crate::threads::{self, ThreadPool};
 
 mod batch;
+mod broadcaster;
 mod commands;
+mod counters;
+mod events;
 mod fanout;
 mod flood;
-mod hall;
 mod names;
+mod options;
 mod reader;
 
+pub use counters::{Counters, Counts, LogEvent};
+pub use options::Options;
+
 use batch::Batch;
+use broadcaster::Broadcaster;
+use counters::Monitor;
+use events::{ClientId, Event};
 use fanout::Fanout;
-use hall::Hall;
+use reader::Reader;
 
-/// Events on their way to the broadcaster. Each may hold 4 KiB of text, so this bounds memory too.
-const EVENTS: usize = 256;
-/// Batches on their way to a fan-out: one that waits while one is sent.
-const BATCHES: usize = 1;
-/// Threads that send: a CPU in two, and no more than so many. Each is one more to wake.
+/// Capacity of the channel of events. Each may hold 4 KiB of text, so this bounds memory too.
+const EVENTS_MAX: usize = 256;
+/// Capacity of each fan-out's channel of batches: the next one is gathered while one is sent.
+const BATCHES_MAX: usize = 1;
+/// Most fan-out threads. One for every two CPUs is enough, and waking each costs time.
 const FANOUTS_MAX: usize = 4;
-/// How long a server that ends may take to tell everyone.
-const DRAIN: Duration = Duration::from_secs(5);
+/// How long clients may take to receive what is queued for them when the server shuts down.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What may be chosen.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Ask for a name, and take commands; otherwise clients go by their addresses, as in the book.
-    pub names: bool,
-    /// Hang up on who says nothing for so long; zero for never.
-    pub idle: Duration,
-    /// Lines a second that a client may send in the long run; zero for any number.
-    pub flood: u32,
-    /// Connections from one address at once, loopback apart; zero for any number.
-    pub per_address: usize,
-}
-
-/// What happened so far, and how things are.
-#[derive(Debug, Default)]
-pub struct Counters {
-    clients: AtomicU64,
-    delivered: AtomicU64,
-    dropped: AtomicU64,
-    evicted: AtomicU64,
-    unlogged: AtomicU64,
-}
-
-/// [`Counters`] at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Clients who have been let in and not left.
-    pub clients: u64,
-    /// Lines handed over, one for each client who was to get it.
-    pub delivered: u64,
-    /// Of these, lines that a client hung up on never got.
-    pub dropped: u64,
-    /// Clients hung up on because they did not read.
-    pub evicted: u64,
-    /// Threads of the library that are alive.
-    pub threads: usize,
-    /// Notices that nobody took in time.
-    pub unlogged: u64,
-}
-
-/// What a log wants to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// A client has arrived, under this name.
-    Arrived(String),
-    /// A client goes by another name now.
-    Renamed(String, String),
-    /// A client has left.
-    Left(String),
-    /// The client at this address did not read and was hung up on.
-    Evicted(String),
-}
-
-/// What the broadcaster hears, in one order.
-enum Event {
-    Entering(Id, Arc<Conn>),
-    /// Clean lines, each with its newline.
-    Heard(Id, Vec<u8>),
-    LineTooLong(Id),
-    /// Says nothing; will be hung up on in so many seconds.
-    Idle(Id, Duration),
-    TimedOut(Id),
-    Leaving(Id),
-    Closing,
-}
-
-type Id = u64;
-
-/// Serves until `listener` is shut down; then tells everyone, and returns when all have gone, at
-/// the latest some five seconds later.
+/// Serves clients until `listener` is shut down, then notifies and disconnects all of them and
+/// returns; that takes about five seconds at most.
 ///
-/// `notices`, if anyone takes them, never hold anyone up: what does not fit is counted and lost.
+/// Log events never block the server: what does not fit into the channel `log_events_tx` is lost
+/// and counted in [`Counts::unlogged`].
+///
+/// ```
+/// use std::io::{BufRead, BufReader, Write};
+/// use std::net::{Shutdown, TcpStream};
+/// use std::time::Duration;
+/// use threadbare::engines::chat::{self, Counters, Options};
+/// use threadbare::net;
+///
+/// let listener = net::listen("127.0.0.1:0", 1)?;
+/// let options = Options { names: false, idle: Duration::ZERO, flood: 0, per_address: 0 };
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| chat::serve(&listener, &options, &Counters::default(), None));
+///     let mut client = TcpStream::connect(listener.local_addr()?)?;
+///     let own_addr = client.local_addr()?;
+///     client.write_all(b"hello\n")?;
+///     client.shutdown(Shutdown::Write)?;
+///     let lines: Vec<String> = BufReader::new(client).lines().collect::<Result<_, _>>()?;
+///     assert_eq!(lines[0], format!("You are {own_addr}"));
+///     assert_eq!(lines[1], format!("{own_addr}: hello"));
+///     listener.shutdown(); // ends the server
+///     Ok::<(), std::io::Error>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn serve(
     listener: &Listener,
     options: &Options,
     counters: &Counters,
-    notices: Option<&Sender<Notice>>,
+    log_events_tx: Option<&Sender<LogEvent>>,
 ) {
-    let (events, heard) = bounded(EVENTS);
-    let (open, done) = bounded::<()>(0);
+    let (events_tx, events) = bounded(EVENTS_MAX);
+    let (done_tx, done) = bounded::<()>(0);
     let deadline = OnceLock::new();
-    let log = &Log { counters, notices };
+    let monitor = &Monitor { counters, log_events_tx };
     thread::scope(|scope| {
         let n_fanouts = (cpu::n_cpus() / 2).clamp(1, FANOUTS_MAX) as u64;
         let mut fanouts = Vec::new();
-        for nth in 0..n_fanouts {
-            let (batches, to_send) = bounded::<Arc<Batch>>(BATCHES);
-            let fanout = Fanout::new(nth, n_fanouts, log, &deadline);
-            threads::spawn(scope, move || fanout.run(&to_send));
-            fanouts.push(batches);
+        for index in 0..n_fanouts {
+            let (batches_tx, batches) = bounded::<Arc<Batch>>(BATCHES_MAX);
+            let fanout = Fanout::new(index, n_fanouts, monitor, &deadline);
+            threads::spawn(scope, move || fanout.run(&batches));
+            fanouts.push(batches_tx);
         }
-        threads::spawn(scope, move || Hall::new(options, log).run(&heard, &fanouts));
+        let broadcaster = Broadcaster::new(options, monitor);
+        threads::spawn(scope, move || broadcaster.run(&events, &fanouts));
         let pool = ThreadPool::new(scope);
         let ip_limit = PerIpLimit::new(options.per_address);
-        let hearing = Hearing { events, done, options };
+        let reader = Reader { events_tx, done, options };
         for (id, conn) in (0..).zip(listener.incoming()) {
-            admit(id, conn, &pool, &ip_limit, hearing.clone());
+            admit(id, conn, &pool, &ip_limit, reader.clone());
         }
-        _ = deadline.set(Instant::now() + DRAIN);
-        drop(open); // wakes pool who wait for flood control
-        _ = hearing.events.send(Event::Closing);
-        drop(hearing); // the last reader's end will be the broadcaster's
+        _ = deadline.set(Instant::now() + DRAIN_TIMEOUT);
+        drop(done_tx); // wakes the readers that flood control holds back
+        _ = reader.events_tx.send(Event::Shutdown);
+        drop(reader); // when the last reader ends, the channel closes and the broadcaster ends
     });
 }
 
-/// What each reader is given.
-#[derive(Clone)]
-struct Hearing<'a> {
-    events: Sender<Event>,
-    done: Receiver<()>,
-    options: &'a Options,
-}
-
-/// Gives a newcomer a thread, or turns it away.
+/// Starts reading a client on a pooled thread, or refuses it.
 fn admit<'scope>(
-    id: Id,
+    id: ClientId,
     conn: Conn,
     pool: &ThreadPool<'scope, '_>,
     ip_limit: &PerIpLimit,
-    hearing: Hearing<'scope>,
+    reader: Reader<'scope>,
 ) {
-    let Some(place) = ip_limit.try_acquire(conn.peer().ip()) else {
+    let Some(permit) = ip_limit.try_acquire(conn.peer().ip()) else {
         return conn.refuse("too many connections from your address");
     };
     let conn = Arc::new(conn);
     let read = {
         let conn = Arc::clone(&conn);
         move || {
-            let _place = place;
-            reader::read(id, &conn, &hearing);
+            let _permit = permit;
+            reader.run(id, &conn);
         }
     };
     if pool.run(read).is_err() {
-        log::warn!("no room for another thread");
+        log::warn!("no thread for another client: the machine's limit is reached");
         if let Ok(conn) = Arc::try_unwrap(conn) {
             conn.refuse("server full");
-        }
-    }
-}
-
-/// Where counts and notices go.
-struct Log<'a> {
-    counters: &'a Counters,
-    notices: Option<&'a Sender<Notice>>,
-}
-
-impl Log<'_> {
-    fn notice(&self, notice: Notice) {
-        if self.notices.is_some_and(|notices| notices.try_send(notice).is_err()) {
-            add(&self.counters.unlogged, 1);
-        }
-    }
-}
-
-fn add(counter: &AtomicU64, n: u64) {
-    counter.fetch_add(n, Ordering::Relaxed);
-}
-
-impl Counters {
-    /// How things are now.
-    pub fn now(&self) -> Counts {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
-            clients: get(&self.clients),
-            delivered: get(&self.delivered),
-            dropped: get(&self.dropped),
-            evicted: get(&self.evicted),
-            threads: threads::n_threads(),
-            unlogged: get(&self.unlogged),
         }
     }
 }

@@ -1,12 +1,12 @@
-//! A clock for ten thousand clients on three threads.
+//! 8.2 A clock server for ten thousand clients on three threads.
 //!
-//! One thread accepts and writes each client's first line, one (`ticker`) writes all the others. A
-//! client's lines are due whole seconds after its first, so lateness never adds up; the time a line
-//! shows follows from when it is due, not from when it is written, so none is skipped or repeated.
+//! One thread accepts and writes the first line of each client, another (`ticker`) writes all other
+//! lines. The lines of a client are due whole seconds after its first one, so delays do not add up.
+//! A line shows the time when it was due, not when it was written, so none is skipped or repeated.
 //!
-//! Nobody listens to the clients, so a client that has left is noticed by the next line but one:
-//! the first after its farewell is answered with a reset, the second fails. One that does not read
-//! is hung up on when the kernel takes no more of its lines.
+//! Clients are not read from. One that has disconnected is noticed two lines later: the first line
+//! is answered with a reset, writing the second fails. A client that does not read is disconnected
+//! when its socket buffer is full.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,45 +14,69 @@ use std::time::{Duration, Instant};
 use crate::net::{Conn, Listener, close_all_gracefully};
 use crate::threads;
 
-mod face;
 mod ticker;
-mod wall;
+mod time_format;
+mod wall_clock;
 
-pub use face::{Face, Format};
+pub use time_format::{Pattern, TimeFormat};
 
-use face::Printer;
-use ticker::{Arrivals, Client, Ticker};
-use wall::Wall;
+use ticker::{Client, NewClients, Ticker};
+use time_format::LineCache;
+use wall_clock::WallClock;
 
-/// What the kernel may keep of lines that a client does not read.
-const UNSENT: usize = 16 << 10;
-/// What it may keep of what a client says, which nobody will read.
-const UNREAD: usize = 2 << 10;
-/// Between two lines.
-const SECOND: Duration = Duration::from_secs(1);
+/// Size of the kernel's buffer for lines that a client has not read, in bytes.
+const SEND_BUFFER: usize = 16 << 10;
+/// Size of the kernel's buffer for what a client sends, in bytes. It is never read.
+const RECV_BUFFER: usize = 2 << 10;
+/// Time between two lines.
+const PERIOD: Duration = Duration::from_secs(1);
 
-/// Serves until `listener` is shut down; then the clients are parted from.
-pub fn serve(listener: &Listener, face: &Face) {
-    let (wall, arrivals) = (Wall::new(), Arrivals::default());
+/// Serves the time, one line per second and client, until `listener` is shut down. The connections
+/// are then closed gracefully.
+///
+/// # Examples
+/// ```
+/// use std::io::{BufRead, BufReader};
+/// use std::net::TcpStream;
+///
+/// use jiff::tz::TimeZone;
+/// use threadbare::engines::clock::{self, Pattern, TimeFormat};
+/// use threadbare::net;
+///
+/// let format = TimeFormat::new(TimeZone::UTC, Pattern::new("%H:%M:%S")?);
+/// let listener = net::listen("127.0.0.1:0", 0)?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| clock::serve(&listener, &format));
+///     let client = TcpStream::connect(listener.local_addr()?)?;
+///     let mut line = String::new();
+///     BufReader::new(client).read_line(&mut line)?;
+///     assert_eq!(line.len(), "15:04:05\n".len());
+///     listener.shutdown();
+///     Ok::<(), std::io::Error>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn serve(listener: &Listener, format: &TimeFormat) {
+    let (clock, new_clients) = (WallClock::new(), NewClients::default());
     thread::scope(|scope| {
         threads::spawn(scope, || {
-            close_all_gracefully(Ticker::new(face, &wall, SECOND).run(&arrivals))
+            close_all_gracefully(Ticker::new(format, &clock, PERIOD).run(&new_clients));
         });
-        let mut printer = Printer::new(face);
+        let mut lines = LineCache::new(format);
         for conn in listener.incoming() {
-            if let Some(client) = welcome(conn, &mut printer, &wall) {
-                arrivals.push(client);
+            if let Some(client) = admit(conn, &mut lines, &clock) {
+                new_clients.push(client);
             }
         }
-        arrivals.close();
+        new_clients.close();
     });
 }
 
-/// Writes the first line.
-fn welcome(conn: Conn, printer: &mut Printer<'_>, wall: &Wall) -> Option<Client> {
-    conn.limit_buffers(UNSENT, UNREAD);
+/// Writes the first line to a new client. `None` if it has disconnected already.
+fn admit(conn: Conn, lines: &mut LineCache<'_>, clock: &WallClock) -> Option<Client> {
+    conn.limit_buffers(SEND_BUFFER, RECV_BUFFER);
     let now = Instant::now();
-    let line = printer.line(wall.second(now));
+    let line = lines.line(clock.second(now));
     let is_sent = conn.send_now(line).is_ok_and(|n| n == line.len());
-    is_sent.then(|| Client { due: now + SECOND, conn })
+    is_sent.then(|| Client { due: now + PERIOD, conn })
 }

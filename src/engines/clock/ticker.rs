@@ -1,117 +1,119 @@
-//! The thread that writes every line but the first.
+//! The thread that writes all lines but the first of each client.
 //!
-//! All clients have the same second between two lines, so those just served go to the end of a
-//! queue that is in order already: it is a heap of deadlines that never has to be sifted.
+//! The time between two lines is the same for all clients. A client that was just served therefore
+//! goes to the end of the queue, which stays sorted by deadline without a heap.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::face::{Face, Printer};
-use super::wall::Wall;
+use super::time_format::{LineCache, TimeFormat};
+use super::wall_clock::WallClock;
 use crate::net::Conn;
 use crate::threads::{lock, wait_timeout_while, wait_while};
 
-/// The ticker wakes at most once in so long: what falls due meanwhile is written together, which
-/// saves it a thousand wake-ups a second.
-const GRAIN: Duration = Duration::from_millis(4);
+/// Minimum time between two wake-ups of the ticker. Lines that fall due in between are written
+/// together, which saves up to a thousand wake-ups per second.
+const TICK_INTERVAL: Duration = Duration::from_millis(4);
 
-/// The queue grows by so many.
-const ROOM: usize = 1_024;
+/// Number of clients by which the queue grows.
+const QUEUE_GROWTH: usize = 1_024;
 
-/// Someone who is told the time.
+/// A connected client, and when its next line is due.
 #[derive(Debug)]
 pub(super) struct Client {
-    /// When the next line is.
     pub(super) due: Instant,
     pub(super) conn: Conn,
 }
 
-/// Clients on their way to the ticker, no more than the listener admits.
+/// The queue of new clients for the ticker, bounded by the number of clients that the listener
+/// admits.
 #[derive(Default)]
-pub(super) struct Arrivals {
-    inbox: Mutex<Inbox>,
+pub(super) struct NewClients {
+    queue: Mutex<Queue>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Inbox {
+struct Queue {
     clients: Vec<Client>,
-    is_closing: bool,
+    is_closed: bool,
 }
 
-impl Arrivals {
+impl NewClients {
     pub(super) fn push(&self, client: Client) {
-        let mut inbox = self.inbox();
-        inbox.clients.push(client);
-        if inbox.clients.len() == 1 {
-            self.changed.notify_one(); // of the others the ticker learns in time for their lines
+        let mut queue = self.queue();
+        queue.clients.push(client);
+        if queue.clients.len() == 1 {
+            self.changed.notify_one(); // with more the ticker is awake in time for their lines
         }
     }
 
+    /// Ends the ticker.
     pub(super) fn close(&self) {
-        self.inbox().is_closing = true;
+        self.queue().is_closed = true;
         self.changed.notify_one();
     }
 
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        lock(&self.inbox)
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
     }
 
-    /// Waits until `wake`, or without it for the first client; whether this is the end.
+    /// Waits until `wake`, or if that is `None` for the first client. Returns the new clients, and
+    /// whether the queue is closed.
     fn take(&self, wake: Option<Instant>) -> (Vec<Client>, bool) {
-        let inbox = self.inbox();
-        let mut inbox = match wake {
+        let queue = self.queue();
+        let mut queue = match wake {
             None => {
-                let nothing = |inbox: &mut Inbox| inbox.clients.is_empty() && !inbox.is_closing;
-                wait_while(&self.changed, inbox, nothing)
+                let nothing = |queue: &mut Queue| queue.clients.is_empty() && !queue.is_closed;
+                wait_while(&self.changed, queue, nothing)
             }
             Some(wake) => {
                 let left = wake.saturating_duration_since(Instant::now());
-                wait_timeout_while(&self.changed, inbox, left, |inbox| !inbox.is_closing)
+                wait_timeout_while(&self.changed, queue, left, |queue| !queue.is_closed)
             }
         };
-        (std::mem::take(&mut inbox.clients), inbox.is_closing)
+        (std::mem::take(&mut queue.clients), queue.is_closed)
     }
 }
 
-/// Owns the clients.
+/// Owns the clients and writes their lines.
 pub(super) struct Ticker<'a> {
-    printer: Printer<'a>,
-    wall: &'a Wall,
+    lines: LineCache<'a>,
+    clock: &'a WallClock,
     period: Duration,
-    /// By `due`.
+    /// Sorted by `due`.
     clients: VecDeque<Client>,
 }
 
 impl<'a> Ticker<'a> {
-    pub(super) fn new(face: &'a Face, wall: &'a Wall, period: Duration) -> Self {
-        Ticker { printer: Printer::new(face), wall, period, clients: VecDeque::new() }
+    pub(super) fn new(format: &'a TimeFormat, clock: &'a WallClock, period: Duration) -> Self {
+        Ticker { lines: LineCache::new(format), clock, period, clients: VecDeque::new() }
     }
 
-    /// Writes lines until the arrivals are closed; returns the clients who are still there.
-    pub(super) fn run(mut self, arrivals: &Arrivals) -> Vec<Conn> {
-        let mut rested = Instant::now();
+    /// Writes lines until `new_clients` is closed. Returns the connections that are still open.
+    pub(super) fn run(mut self, new_clients: &NewClients) -> Vec<Conn> {
+        let mut next_tick = Instant::now();
         loop {
-            let wake = self.clients.front().map(|next| next.due.max(rested));
-            let (arrived, is_closing) = arrivals.take(wake);
+            let wake = self.clients.front().map(|next| next.due.max(next_tick));
+            let (arrived, is_closed) = new_clients.take(wake);
             for client in arrived {
                 self.admit(client);
             }
-            if is_closing {
+            if is_closed {
                 return self.clients.into_iter().map(|client| client.conn).collect();
             }
             let now = Instant::now();
-            self.wall.follow(now, SystemTime::now());
+            self.clock.follow(now, SystemTime::now());
             self.tick(now);
-            rested = now + GRAIN;
+            next_tick = now + TICK_INTERVAL;
         }
     }
 
-    /// Almost always at the end: nobody else's line is due so late.
+    /// Inserts a client, almost always at the end, because no other line is due later.
     fn admit(&mut self, client: Client) {
         if self.clients.len() == self.clients.capacity() {
-            self.clients.reserve_exact(ROOM); // twice what there is would soon be much
+            self.clients.reserve_exact(QUEUE_GROWTH); // doubling would waste memory
         }
         let place = self.clients.iter().rposition(|other| other.due <= client.due);
         self.clients.insert(place.map_or(0, |place| place + 1), client);
@@ -120,17 +122,17 @@ impl<'a> Ticker<'a> {
     /// Writes the lines that are due at `now`.
     fn tick(&mut self, now: Instant) {
         while let Some(mut client) = self.clients.pop_front_if(|client| client.due <= now) {
-            let line = self.printer.line(self.wall.second(client.due));
+            let line = self.lines.line(self.clock.second(client.due));
             match client.conn.send_now(line) {
                 Ok(n) if n == line.len() => {
                     client.due += self.period;
                     self.admit(client);
                 }
                 Ok(_) => {
-                    log::debug!("{} does not read and is hung up on", client.conn.peer());
+                    log::debug!("{} does not read: disconnected", client.conn.peer());
                     client.conn.abort();
                 }
-                Err(err) => log::debug!("{} has left: {err}", client.conn.peer()),
+                Err(err) => log::debug!("{} has disconnected: {err}", client.conn.peer()),
             }
         }
     }
@@ -138,14 +140,15 @@ impl<'a> Ticker<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, Read};
+    use std::io::{self, BufRead, BufReader, Read};
     use std::net::TcpStream;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::engines::clock::Format;
+    use crate::engines::clock::Pattern;
     use crate::net::{Listener, listen};
 
     fn pair(listener: &Listener) -> (TcpStream, Conn) {
@@ -153,14 +156,15 @@ mod tests {
         (client, listener.incoming().next().unwrap())
     }
 
-    fn face() -> Face {
-        Face::new(TimeZone::UTC, Format::new("%s").unwrap())
+    fn seconds_since_1970() -> TimeFormat {
+        TimeFormat::new(TimeZone::UTC, Pattern::new("%s").unwrap())
     }
 
     #[test]
-    fn lines_name_the_second_they_are_due_however_late_they_are() {
-        let (face, wall, listener) = (face(), Wall::new(), listen("127.0.0.1:0", 0).unwrap());
-        let mut ticker = Ticker::new(&face, &wall, Duration::from_secs(1));
+    fn late_lines_show_the_second_when_they_were_due() {
+        let (format, clock) = (seconds_since_1970(), WallClock::new());
+        let listener = listen("127.0.0.1:0", 0).unwrap();
+        let mut ticker = Ticker::new(&format, &clock, Duration::from_secs(1));
         let (client, conn) = pair(&listener);
         let start = Instant::now();
         ticker.admit(Client { due: start, conn });
@@ -170,14 +174,15 @@ mod tests {
         drop(ticker);
         let seconds = BufReader::new(client).lines().map(|line| line.unwrap().parse().unwrap());
         let seconds: Vec<i64> = seconds.collect();
-        let first = wall.second(start);
+        let first = clock.second(start);
         assert_eq!(seconds, (first..first + 8).collect::<Vec<_>>());
     }
 
     #[test]
-    fn who_comes_late_is_served_in_turn() {
-        let (face, wall, listener) = (face(), Wall::new(), listen("127.0.0.1:0", 0).unwrap());
-        let mut ticker = Ticker::new(&face, &wall, Duration::from_secs(1));
+    fn clients_are_sorted_by_deadline() {
+        let (format, clock) = (seconds_since_1970(), WallClock::new());
+        let listener = listen("127.0.0.1:0", 0).unwrap();
+        let mut ticker = Ticker::new(&format, &clock, Duration::from_secs(1));
         let start = Instant::now();
         for ms in [300, 100, 200, 100, 400] {
             let due = start + Duration::from_millis(ms);
@@ -187,33 +192,37 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_read_is_hung_up_on_and_the_others_hear_every_line() {
-        let (wall, listener) = (Wall::new(), listen("127.0.0.1:0", 0).unwrap());
-        let long = Format::new(&format!("%s{}", "x".repeat(1_000))).unwrap();
-        let face = Face::new(TimeZone::UTC, long);
-        let mut ticker = Ticker::new(&face, &wall, Duration::from_secs(1));
-        let ((mut deaf, first), (hearing, second)) = (pair(&listener), pair(&listener));
+    fn a_client_that_does_not_read_is_reset_and_the_others_are_served() {
+        let (clock, listener) = (WallClock::new(), listen("127.0.0.1:0", 0).unwrap());
+        let long = Pattern::new(&format!("%s{}", "x".repeat(1_000))).unwrap();
+        let format = TimeFormat::new(TimeZone::UTC, long);
+        let mut ticker = Ticker::new(&format, &clock, Duration::from_secs(1));
+        let ((mut stalled, first), (reading, second)) = (pair(&listener), pair(&listener));
         let start = Instant::now();
         for conn in [first, second] {
-            conn.limit_buffers(super::super::UNSENT, super::super::UNREAD);
+            conn.limit_buffers(super::super::SEND_BUFFER, super::super::RECV_BUFFER);
             ticker.admit(Client { due: start, conn });
         }
-        let n_lines = 20_000u32;
+        let n_read = AtomicU64::new(0);
         thread::scope(|scope| {
-            let heard = scope.spawn(|| BufReader::new(hearing).lines().count());
-            for second in 0..n_lines {
-                ticker.tick(start + Duration::from_secs(second.into()));
-                if ticker.clients.len() == 2 || second % 8 == 0 {
-                    thread::yield_now(); // for who reads
-                }
+            let count = |line: io::Result<String>| {
+                line.unwrap();
+                n_read.fetch_add(1, Ordering::Relaxed);
+            };
+            scope.spawn(move || BufReader::new(reading).lines().for_each(count));
+            for second in 0..20_000 {
+                ticker.tick(start + Duration::from_secs(second));
                 if ticker.clients.len() < 2 {
                     break;
                 }
+                while n_read.load(Ordering::Relaxed) + 4 < second {
+                    thread::yield_now(); // lets the reader catch up
+                }
             }
-            assert_eq!(ticker.clients.len(), 1, "one was hung up on");
-            drop(ticker);
-            assert!(heard.join().unwrap() > 0);
+            assert_eq!(ticker.clients.len(), 1, "one was disconnected");
+            drop(ticker); // ends the reader
         });
-        assert!(deaf.read_to_end(&mut Vec::new()).is_err(), "by a reset");
+        assert!(n_read.into_inner() > 0);
+        assert!(stalled.read_to_end(&mut Vec::new()).is_err(), "by a reset");
     }
 }

@@ -1,37 +1,39 @@
-//! Times of day in what servers say, and how far apart two are.
+//! Times of day in the lines of servers, and the offset between two.
 
-use crate::text::printable::replace_controls;
 use std::fmt;
 
 use jiff::Zoned;
 
+use crate::text::printable::replace_controls;
+
 const MINUTE: i32 = 60;
 const HOUR: i32 = 60 * MINUTE;
 const DAY: i32 = 24 * HOUR;
-/// What is shown of a line that is no time.
-const SHOWN: usize = 40;
+/// Number of characters shown of a line that contains no time.
+const EXCERPT_MAX: usize = 40;
 
-/// Hours, minutes and seconds.
+/// A time of day in hours, minutes and seconds, displayed as `HH:MM:SS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeOfDay(i32);
 
-/// How far ahead a clock is, at most half a day.
+/// How far a clock is ahead, at most half a day, displayed as `+HH:MM:SS` or `-HH:MM:SS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offset(i32);
 
 impl TimeOfDay {
-    pub(super) fn of(time: &Zoned) -> Self {
+    /// The time of day of `time` in its zone.
+    pub(super) fn from_zoned(time: &Zoned) -> Self {
         let part = |n: i8| i32::from(n);
         TimeOfDay(part(time.hour()) * HOUR + part(time.minute()) * MINUTE + part(time.second()))
     }
 
-    /// The first `HH:MM:SS` in a line.
+    /// The first `HH:MM:SS` in a line, if there is one.
     pub(super) fn find(line: &[u8]) -> Option<Self> {
         let mut words = line.split(|byte| !byte.is_ascii_digit() && *byte != b':');
         words.find_map(parse)
     }
 
-    /// How far it is ahead of `other`, or behind.
+    /// How far `self` is ahead of `other`; negative if it is behind.
     pub(super) fn offset_to(self, other: TimeOfDay) -> Offset {
         let ahead = (self.0 - other.0).rem_euclid(DAY);
         Offset(if ahead > DAY / 2 { ahead - DAY } else { ahead })
@@ -48,10 +50,10 @@ fn parse(word: &[u8]) -> Option<TimeOfDay> {
     Some(TimeOfDay(hour * HOUR + minute * MINUTE + number(*s1, *s2, 60)?))
 }
 
-/// A piece of a line, fit for a terminal.
-pub(super) fn shown(line: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&line[..line.len().min(4 * SHOWN)]).into_owned();
-    replace_controls(&text, '\u{fffd}').take(SHOWN).collect()
+/// The beginning of a line with control characters replaced, safe to show on a terminal.
+pub(super) fn excerpt(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&line[..line.len().min(4 * EXCERPT_MAX)]).into_owned();
+    replace_controls(&text, '\u{fffd}').take(EXCERPT_MAX).collect()
 }
 
 impl fmt::Display for TimeOfDay {
@@ -75,8 +77,8 @@ mod tests {
     #[test]
     fn times_are_found_in_lines() {
         let check = |line: &str, time: &str| {
-            let found = TimeOfDay::find(line.as_bytes()).map(|time| time.to_string());
-            assert_eq!(found.unwrap_or_default(), time, "{line}");
+            let first = TimeOfDay::find(line.as_bytes()).map(|time| time.to_string());
+            assert_eq!(first.unwrap_or_default(), time, "{line}");
         };
         check("15:04:05", "15:04:05");
         check("00:00:00", "00:00:00");
@@ -105,15 +107,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_cannot_drive_a_terminal() {
-        assert_eq!(shown(b"\x1b[2Jboo\x07\xff"), "\u{fffd}[2Jboo\u{fffd}\u{fffd}");
-        assert_eq!(shown(&[b'x'; 1_000]).len(), SHOWN);
+    fn an_excerpt_cannot_control_a_terminal() {
+        assert_eq!(excerpt(b"\x1b[2Jboo\x07\xff"), "\u{fffd}[2Jboo\u{fffd}\u{fffd}");
+        assert_eq!(excerpt(&[b'x'; 1_000]).len(), EXCERPT_MAX);
     }
 
     proptest! {
         #[test]
-        fn any_line_is_answered(line in prop::collection::vec(any::<u8>(), 0..40)) {
-            _ = (TimeOfDay::find(&line), shown(&line));
+        fn any_line_gives_a_valid_time_and_a_printable_excerpt(
+            line in "([0-6]{2}:[0-6]{2}:[0-6]{2}|[0-9:]|\\PC|[\x00-\x1f\x7f-\u{9f}]){0,20}",
+        ) {
+            let time = TimeOfDay::find(line.as_bytes());
+            prop_assert!(time.is_none_or(|time| (0..=DAY).contains(&time.0)), "{time:?}");
+            let excerpt = excerpt(line.as_bytes());
+            prop_assert!(excerpt.chars().count() <= EXCERPT_MAX, "{excerpt:?}");
+            prop_assert!(!excerpt.chars().any(char::is_control), "{excerpt:?}");
         }
     }
 }

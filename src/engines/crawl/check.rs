@@ -1,36 +1,37 @@
-//! Broken links, by the page that refers to them.
+//! Broken links of a crawl, grouped by the page that contains them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Crawl;
-use super::pages::Edge;
-use super::parse::Target;
+use super::links::{Edge, LinkKind};
+use super::outcome::Crawl;
 
-/// A link that leads nowhere.
+/// A link whose target cannot be fetched or lacks the fragment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Broken {
-    /// Where it leads, with its fragment if that is what is missing.
+pub struct BrokenLink {
+    /// The target, with its fragment if only that is missing.
     pub url: String,
-    /// What is wrong with it.
+    /// Why the link is broken.
     pub reason: String,
 }
 
-/// The broken links of each page. Those that were given to start from have no page.
+/// The broken links of each page, sorted. Start URLs that are broken have the key `None`.
+///
+/// The crawl must have been run with [`keep_links`](super::Options::keep_links).
 #[must_use]
-pub fn broken(crawl: &Crawl) -> BTreeMap<Option<Arc<str>>, Vec<Broken>> {
+pub fn broken_links(crawl: &Crawl) -> BTreeMap<Option<Arc<str>>, Vec<BrokenLink>> {
     let mut broken: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (id, from) in (0..).zip(crawl.pages.all()) {
-        // A redirect's fault is the fault of the link that leads to it.
-        let links = from.links.iter().filter(|edge| edge.target != Target::Redirect);
-        let mut links: Vec<Broken> = links.filter_map(|edge| problem(crawl, *edge)).collect();
+    for (id, page) in (0..).zip(crawl.pages.all()) {
+        // A broken redirect is reported with the link that leads to it.
+        let edges = page.links.iter().filter(|edge| edge.kind != LinkKind::Redirect);
+        let mut links: Vec<BrokenLink> = edges.filter_map(|edge| problem(crawl, *edge)).collect();
         links.sort();
         links.dedup();
         if !links.is_empty() {
-            broken.insert(Some(Arc::clone(&from.url)), links);
+            broken.insert(Some(Arc::clone(&page.url)), links);
         }
         if crawl.pages.is_start(id) {
-            let start = problem(crawl, Edge { to: id, target: Target::Part });
+            let start = problem(crawl, Edge { to: id, kind: LinkKind::Asset });
             if let Some(start) = start {
                 broken.entry(None).or_default().push(start);
             }
@@ -39,23 +40,25 @@ pub fn broken(crawl: &Crawl) -> BTreeMap<Option<Arc<str>>, Vec<Broken>> {
     broken
 }
 
-/// What is wrong with the link, if anything is.
-fn problem(crawl: &Crawl, edge: Edge) -> Option<Broken> {
+/// What is wrong with a link; `None` if nothing is.
+fn problem(crawl: &Crawl, edge: Edge) -> Option<BrokenLink> {
     let pages = &crawl.pages;
     let url = &pages.get(edge.to).url;
     let end = pages.end_of_redirects(edge.to).unwrap_or(edge.to);
     if let Some(reason) = pages.failure(end) {
         let to = &pages.get(end).url;
-        let on_the_way =
-            if end == edge.to { String::new() } else { format!("redirects to {to}: ") };
-        return Some(Broken { url: url.to_string(), reason: on_the_way + reason });
+        let redirect = if end == edge.to { String::new() } else { format!("redirects to {to}: ") };
+        return Some(BrokenLink { url: url.to_string(), reason: redirect + reason });
     }
-    let Target::Page(hash @ 1..) = edge.target else { return None };
+    let LinkKind::Page(hash @ 1..) = edge.kind else { return None };
     let fragment = pages.fragment(hash);
-    let is_top = fragment.eq_ignore_ascii_case("top") || fragment.starts_with(":~:");
-    // A fragment belongs to the page that redirects lead to, if it was fetched.
-    let ids = pages.get(end).ids.as_ref()?;
-    let is_there = is_top || ids.binary_search(&hash).is_ok();
-    (!is_there)
-        .then(|| Broken { url: format!("{url}#{fragment}"), reason: "no such fragment".to_owned() })
+    // `#top` is the top of every page, `#:~:` begins a directive, for example to highlight text.
+    let is_on_every_page = fragment.eq_ignore_ascii_case("top") || fragment.starts_with(":~:");
+    // A fragment is looked up in the page at the end of the redirects, if that was fetched.
+    let ids = pages.get(end).fragment_ids.as_ref()?;
+    let exists = is_on_every_page || ids.binary_search(&hash).is_ok();
+    (!exists).then(|| BrokenLink {
+        url: format!("{url}#{fragment}"),
+        reason: "no such fragment".to_owned(),
+    })
 }

@@ -1,38 +1,38 @@
-//! What each host allows: its robots.txt, its pace, and the pages that wait for both.
+//! What each host allows: its robots.txt, its rate limit, and the pages that wait for both.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::Options;
-use super::pages::Id;
+use super::ids::{HostId, PageId};
+use super::options::Options;
 use crate::web::robots::Robots;
 use crate::web::urls;
 
-/// A longer Retry-After is shortened to this; a page that still fails then has failed.
-pub(super) const PAUSE_MAX: Duration = Duration::from_mins(1);
+/// The longest Retry-After that is waited for; longer ones are shortened to this.
+pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
-/// A host's place among the hosts.
-pub(super) type HostId = u32;
-
-/// What may be fetched now: a page, or the robots.txt of its host.
+/// A request that may be made now: a page, or the robots.txt of its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Next {
+pub(super) struct NextFetch {
     pub(super) host: HostId,
-    pub(super) page: Option<Id>,
+    /// `None` for the robots.txt.
+    pub(super) page: Option<PageId>,
 }
 
 /// Why a page must not be fetched.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
+    /// robots.txt forbids it.
     Forbidden,
+    /// robots.txt could not be fetched, for this reason (RFC 9309, 2.3.1.4).
     Unreachable(String),
 }
 
 #[derive(Debug)]
-enum Rules {
+enum RobotsState {
     Unknown,
-    Asked,
+    Requested,
     Known(Robots),
     Unreachable(String),
 }
@@ -40,35 +40,37 @@ enum Rules {
 #[derive(Debug)]
 struct Host {
     origin: String,
-    rules: Rules,
-    waiting: VecDeque<Id>,
-    n_in_hand: usize,
-    /// The pause after each request, and until when the last one lasts.
+    robots: RobotsState,
+    waiting: VecDeque<PageId>,
+    n_in_flight: usize,
+    /// Minimum time between the starts of two requests.
     interval: Duration,
+    /// No request before this instant.
     not_before: Option<Instant>,
-    is_in_ring: bool,
+    /// Whether the host is in [`Hosts::ready`].
+    is_ready: bool,
 }
 
-/// What happens when a delay is over.
+/// What becomes ready when a delay ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Wake {
+enum Delayed {
     Host(HostId),
-    Page(HostId, Id),
+    Page(HostId, PageId),
 }
 
-/// All hosts that were met.
+/// The hosts of all known pages.
 #[derive(Debug)]
 pub(super) struct Hosts {
     ids: HashMap<String, HostId>,
     all: Vec<Host>,
-    /// Hosts that may have something to fetch; each has its turn.
-    ring: VecDeque<HostId>,
-    delays: BinaryHeap<Reverse<(Instant, Wake)>>,
+    /// Hosts that may have something to fetch, served in turn.
+    ready: VecDeque<HostId>,
+    delays: BinaryHeap<Reverse<(Instant, Delayed)>>,
     n_waiting: usize,
     per_host: usize,
     interval: Duration,
-    obeys: bool,
-    sitemap: bool,
+    obeys_robots: bool,
+    reads_sitemaps: bool,
 }
 
 impl Hosts {
@@ -77,22 +79,23 @@ impl Hosts {
         Hosts {
             ids: HashMap::new(),
             all: Vec::new(),
-            ring: VecDeque::new(),
+            ready: VecDeque::new(),
             delays: BinaryHeap::new(),
             n_waiting: 0,
             per_host: options.per_host,
-            interval: interval.unwrap_or(Ok(Duration::ZERO)).unwrap_or(PAUSE_MAX),
-            obeys: options.robots,
-            sitemap: options.sitemap,
+            interval: interval.unwrap_or(Ok(Duration::ZERO)).unwrap_or(RETRY_AFTER_MAX),
+            obeys_robots: options.robots,
+            reads_sitemaps: options.sitemap,
         }
     }
 
-    /// Pages that wait for their turn or for a delay.
+    /// Number of pages that wait for their turn or for the end of a delay.
     pub(super) fn n_waiting(&self) -> usize {
         self.n_waiting
     }
 
-    pub(super) fn add(&mut self, page: Id, url: &str) {
+    /// Queues a page at its host.
+    pub(super) fn add(&mut self, page: PageId, url: &str) {
         let origin = urls::origin(url);
         let host = self.ids.get(origin).copied().unwrap_or_else(|| self.add_host(origin));
         self.n_waiting += 1;
@@ -101,143 +104,287 @@ impl Hosts {
 
     fn add_host(&mut self, origin: &str) -> HostId {
         let id = HostId::try_from(self.all.len()).expect("there are fewer hosts than pages");
-        let is_asked = self.obeys || self.sitemap;
-        let rules = if is_asked { Rules::Unknown } else { Rules::Known(Robots::allow_all()) };
+        let needs_robots = self.obeys_robots || self.reads_sitemaps;
+        let known = RobotsState::Known(Robots::allow_all());
         self.all.push(Host {
             origin: origin.to_owned(),
-            rules,
+            robots: if needs_robots { RobotsState::Unknown } else { known },
             waiting: VecDeque::new(),
-            n_in_hand: 0,
+            n_in_flight: 0,
             interval: self.interval,
             not_before: None,
-            is_in_ring: false,
+            is_ready: false,
         });
         self.ids.insert(origin.to_owned(), id);
         id
     }
 
-    /// Adds a page that is to be tried again after `wait`.
-    pub(super) fn add_later(&mut self, page: Id, host: HostId, wait: Duration) {
+    /// Queues a page that is to be tried again after `delay`.
+    pub(super) fn add_delayed(&mut self, page: PageId, host: HostId, delay: Duration) {
         self.n_waiting += 1;
-        self.delays.push(Reverse((Instant::now() + wait, Wake::Page(host, page))));
+        self.delays.push(Reverse((Instant::now() + delay, Delayed::Page(host, page))));
     }
 
-    fn queue(&mut self, host: HostId, page: Id) {
+    fn queue(&mut self, host: HostId, page: PageId) {
         self.host(host).waiting.push_back(page);
-        self.wake(host);
+        self.mark_ready(host);
     }
 
     fn host(&mut self, id: HostId) -> &mut Host {
         &mut self.all[id as usize]
     }
 
-    /// Gives the host a turn, unless it has one coming.
-    fn wake(&mut self, id: HostId) {
+    /// Puts the host at the end of the ready queue, unless it is in there.
+    fn mark_ready(&mut self, id: HostId) {
         let host = self.host(id);
-        if !std::mem::replace(&mut host.is_in_ring, true) {
-            self.ring.push_back(id);
+        if !std::mem::replace(&mut host.is_ready, true) {
+            self.ready.push_back(id);
         }
     }
 
-    /// What may be fetched now. Whoever takes it says when it is [`finished`](Self::finished).
-    pub(super) fn next(&mut self, now: Instant) -> Option<Next> {
-        while self.next_wake().is_some_and(|due| due <= now)
-            && let Some(Reverse((_, wake))) = self.delays.pop()
+    /// Takes the next request that may be made at `now`. The caller ends it by
+    /// [`request_finished`](Self::request_finished) or [`request_skipped`](Self::request_skipped).
+    pub(super) fn next(&mut self, now: Instant) -> Option<NextFetch> {
+        while self.next_delay_end().is_some_and(|end| end <= now)
+            && let Some(Reverse((_, delayed))) = self.delays.pop()
         {
-            match wake {
-                Wake::Host(host) => self.wake(host),
-                Wake::Page(host, page) => self.queue(host, page),
+            match delayed {
+                Delayed::Host(host) => self.mark_ready(host),
+                Delayed::Page(host, page) => self.queue(host, page),
             }
         }
-        while let Some(id) = self.ring.pop_front() {
-            self.host(id).is_in_ring = false;
-            if let Some(next) = self.turn(id, now) {
+        while let Some(id) = self.ready.pop_front() {
+            self.host(id).is_ready = false;
+            if let Some(next) = self.next_of_host(id, now) {
                 return Some(next);
             }
         }
         None
     }
 
-    /// What the host has to fetch, if it may.
-    fn turn(&mut self, id: HostId, now: Instant) -> Option<Next> {
+    /// Takes the host's next request, if it has one that may be made at `now`.
+    fn next_of_host(&mut self, id: HostId, now: Instant) -> Option<NextFetch> {
         let per_host = self.per_host;
         let host = self.host(id);
-        if matches!(host.rules, Rules::Unknown) {
-            host.rules = Rules::Asked;
-            host.n_in_hand += 1;
-            return Some(Next { host: id, page: None });
+        if matches!(host.robots, RobotsState::Unknown) {
+            host.robots = RobotsState::Requested;
+            host.n_in_flight += 1;
+            return Some(NextFetch { host: id, page: None });
         }
-        if matches!(host.rules, Rules::Asked) || host.n_in_hand >= per_host {
-            return None; // its turn comes with the next result
+        if matches!(host.robots, RobotsState::Requested) || host.n_in_flight >= per_host {
+            return None; // the next result of this host makes it ready again
         }
         if host.waiting.is_empty() {
             return None;
         }
-        if let Some(due) = host.not_before.filter(|&due| due > now) {
-            self.delays.push(Reverse((due, Wake::Host(id))));
+        if let Some(end) = host.not_before.filter(|&end| end > now) {
+            self.delays.push(Reverse((end, Delayed::Host(id))));
             return None;
         }
         let page = host.waiting.pop_front();
-        host.n_in_hand += 1;
+        host.n_in_flight += 1;
         host.not_before = (!host.interval.is_zero()).then(|| now + host.interval);
         self.n_waiting -= 1;
-        self.wake(id);
-        Some(Next { host: id, page })
+        self.mark_ready(id);
+        Some(NextFetch { host: id, page })
     }
 
-    /// When something may be fetched that may not be now.
-    pub(super) fn next_wake(&self) -> Option<Instant> {
-        self.delays.peek().map(|Reverse((due, _))| *due)
+    /// When the next delay ends.
+    pub(super) fn next_delay_end(&self) -> Option<Instant> {
+        self.delays.peek().map(|Reverse((end, _))| *end)
     }
 
-    /// A request to the host is over.
-    pub(super) fn finished(&mut self, id: HostId) {
-        self.host(id).n_in_hand -= 1;
-        self.wake(id);
+    /// Records that a request to the host has ended.
+    pub(super) fn request_finished(&mut self, id: HostId) {
+        self.host(id).n_in_flight -= 1;
+        self.mark_ready(id);
     }
 
-    /// What was taken is not fetched after all, and costs the host nothing.
-    pub(super) fn refused(&mut self, id: HostId) {
+    /// Records that a request was not made after all; the host's next one need not wait for it.
+    pub(super) fn request_skipped(&mut self, id: HostId) {
         self.host(id).not_before = None;
-        self.finished(id);
+        self.request_finished(id);
     }
 
-    /// No request to the host for so long.
+    /// Makes no request to the host for the duration `pause` from now.
     pub(super) fn pause(&mut self, id: HostId, pause: Duration) {
-        let until = Some(Instant::now() + pause);
+        let end = Some(Instant::now() + pause);
         let host = self.host(id);
-        host.not_before = host.not_before.max(until);
+        host.not_before = host.not_before.max(end);
     }
 
     pub(super) fn robots_url(&self, id: HostId) -> String {
         format!("{}/robots.txt", self.all[id as usize].origin)
     }
 
-    /// Enters the host's robots.txt, or why there is none. Returns the sitemaps to read.
+    /// Stores the host's robots.txt, or why it could not be fetched. Returns the sitemaps to read.
     pub(super) fn set_robots(&mut self, id: HostId, robots: Result<Robots, String>) -> Vec<String> {
-        let (obeys, sitemap, least) = (self.obeys, self.sitemap, self.interval);
+        let (obeys_robots, interval_min) = (self.obeys_robots, self.interval);
+        let reads_sitemaps = self.reads_sitemaps;
         let host = self.host(id);
         let mut sitemaps = robots.as_ref().map_or(&[][..], Robots::sitemaps).to_vec();
-        host.rules = match robots {
-            Ok(robots) if obeys => {
-                host.interval = robots.delay().unwrap_or_default().max(least);
-                Rules::Known(robots)
+        host.robots = match robots {
+            Ok(robots) if obeys_robots => {
+                host.interval = robots.delay().unwrap_or_default().max(interval_min);
+                RobotsState::Known(robots)
             }
-            Err(why) if obeys => Rules::Unreachable(why),
-            _ => Rules::Known(Robots::allow_all()),
+            Err(reason) if obeys_robots => RobotsState::Unreachable(reason),
+            _ => RobotsState::Known(Robots::allow_all()),
         };
         if sitemaps.is_empty() {
             sitemaps.push(format!("{}/sitemap.xml", host.origin));
         }
-        if sitemap { sitemaps } else { Vec::new() }
+        if reads_sitemaps { sitemaps } else { Vec::new() }
     }
 
-    /// Whether the host allows the page.
+    /// Checks whether the host's robots.txt allows fetching the page.
+    ///
+    /// # Errors
+    /// When it forbids the page or could not be fetched itself.
     pub(super) fn allows(&self, id: HostId, url: &str) -> Result<(), Refusal> {
-        match &self.all[id as usize].rules {
-            Rules::Known(robots) if robots.allows(urls::path(url)) => Ok(()),
-            Rules::Unreachable(why) => Err(Refusal::Unreachable(format!("robots.txt: {why}"))),
+        match &self.all[id as usize].robots {
+            RobotsState::Known(robots) if robots.allows(urls::path(url)) => Ok(()),
+            RobotsState::Unreachable(reason) => {
+                Err(Refusal::Unreachable(format!("robots.txt: {reason}")))
+            }
             _ => Err(Refusal::Forbidden),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROBOTS: NextFetch = NextFetch { host: 0, page: None };
+
+    fn page(host: HostId, page: PageId) -> NextFetch {
+        NextFetch { host, page: Some(page) }
+    }
+
+    /// Hosts that ignore robots.txt, and `n_pages` pages of `http://h/`.
+    fn hosts(n_pages: PageId, options: &Options) -> Hosts {
+        let mut hosts = Hosts::new(&Options { robots: false, ..options.clone() });
+        (0..n_pages).for_each(|id| hosts.add(id, "http://h/"));
+        hosts
+    }
+
+    fn robots(text: &str) -> Robots {
+        Robots::parse(text.as_bytes(), "threadbare")
+    }
+
+    #[test]
+    fn robots_txt_is_fetched_once_and_before_every_page() {
+        let (mut hosts, now) = (Hosts::new(&Options::default()), Instant::now());
+        hosts.add(0, "http://h/a");
+        hosts.add(1, "http://h/b");
+        assert_eq!((hosts.next(now), hosts.next(now)), (Some(ROBOTS), None));
+        assert_eq!(hosts.robots_url(0), "http://h/robots.txt");
+        assert_eq!(hosts.set_robots(0, Ok(robots(""))), [""; 0]);
+        hosts.request_finished(0);
+        assert_eq!(hosts.n_waiting(), 2);
+        let taken = [hosts.next(now), hosts.next(now), hosts.next(now)];
+        assert_eq!(taken, [Some(page(0, 0)), Some(page(0, 1)), None]);
+        assert_eq!(hosts.n_waiting(), 0);
+    }
+
+    #[test]
+    fn a_scheme_a_host_and_a_port_make_one_host_and_hosts_take_turns() {
+        let (mut hosts, now) = (hosts(0, &Options::default()), Instant::now());
+        let urls = ["http://a/1", "http://a/2", "http://a/3", "http://a:81/", "https://a/"];
+        (0..).zip(urls).for_each(|(id, url)| hosts.add(id, url));
+        let order: Vec<NextFetch> = std::iter::from_fn(|| hosts.next(now)).collect();
+        assert_eq!(order, [page(0, 0), page(1, 3), page(2, 4), page(0, 1), page(0, 2)]);
+    }
+
+    #[test]
+    fn no_more_requests_in_flight_than_allowed_per_host() {
+        let options = Options { per_host: 2, ..Options::default() };
+        let (mut hosts, now) = (hosts(4, &options), Instant::now());
+        assert!(hosts.next(now).is_some() && hosts.next(now).is_some());
+        assert_eq!(hosts.next(now), None);
+        hosts.request_finished(0);
+        assert_eq!((hosts.next(now), hosts.next(now)), (Some(page(0, 2)), None));
+    }
+
+    #[test]
+    fn a_rate_spaces_requests() {
+        let options = Options { rate: Some(10.0), ..Options::default() };
+        let (mut hosts, start) = (hosts(2, &options), Instant::now());
+        let after = |ms: u64| start + Duration::from_millis(ms);
+        assert_eq!((hosts.next(start), hosts.next(start)), (Some(page(0, 0)), None));
+        assert_eq!(hosts.next_delay_end(), Some(after(100)));
+        assert_eq!((hosts.next(after(99)), hosts.next(after(100))), (None, Some(page(0, 1))));
+    }
+
+    #[test]
+    fn crawl_delay_counts_where_it_is_longer_than_the_rate() {
+        let check = |rate: f64, ms: u64| {
+            let mut hosts = Hosts::new(&Options { rate: Some(rate), ..Options::default() });
+            hosts.add(0, "http://h/");
+            hosts.add(1, "http://h/x");
+            let start = Instant::now();
+            assert_eq!(hosts.next(start), Some(ROBOTS));
+            hosts.set_robots(0, Ok(robots("User-agent: *\nCrawl-delay: 2")));
+            hosts.request_finished(0);
+            assert_eq!((hosts.next(start), hosts.next(start)), (Some(page(0, 0)), None));
+            assert_eq!(hosts.next_delay_end(), Some(start + Duration::from_millis(ms)));
+        };
+        check(10.0, 2_000);
+        check(0.25, 4_000);
+    }
+
+    #[test]
+    fn a_skipped_request_costs_its_host_nothing() {
+        let options = Options { rate: Some(0.001), per_host: 1, ..Options::default() };
+        let (mut hosts, now) = (hosts(2, &options), Instant::now());
+        assert_eq!(hosts.next(now), Some(page(0, 0)));
+        hosts.request_skipped(0);
+        assert_eq!(hosts.next(now), Some(page(0, 1)));
+    }
+
+    #[test]
+    fn a_paused_host_and_a_delayed_page_wait() {
+        let (mut hosts, start) = (hosts(1, &Options::default()), Instant::now());
+        hosts.pause(0, Duration::from_hours(1));
+        hosts.pause(0, Duration::ZERO); // does not shorten the first pause
+        assert_eq!(hosts.next(start), None);
+        hosts.add(1, "http://other/");
+        assert_eq!(hosts.next(start), Some(page(1, 1)), "other hosts do not wait");
+        hosts.add_delayed(2, 1, Duration::from_mins(1));
+        assert_eq!((hosts.n_waiting(), hosts.next(start)), (2, None));
+        assert_eq!(hosts.next(start + Duration::from_mins(2)), Some(page(1, 2)));
+        assert_eq!(hosts.next(start + Duration::from_hours(2)), Some(page(0, 0)));
+    }
+
+    #[test]
+    fn pages_are_refused_as_robots_txt_says() {
+        let check = |obey: bool, rules: Result<Robots, String>, expected: Result<(), Refusal>| {
+            let mut hosts = Hosts::new(&Options { robots: obey, ..Options::default() });
+            hosts.add(0, "http://h/");
+            hosts.set_robots(0, rules);
+            assert_eq!(hosts.allows(0, "http://h/a?b"), expected);
+        };
+        let forbids = || Ok(robots("User-agent: *\nDisallow: /a?"));
+        let unreachable = || Err("timed out".to_owned());
+        check(true, Ok(robots("")), Ok(()));
+        check(true, forbids(), Err(Refusal::Forbidden));
+        check(true, unreachable(), Err(Refusal::Unreachable("robots.txt: timed out".to_owned())));
+        check(false, forbids(), Ok(()));
+        check(false, unreachable(), Ok(()));
+    }
+
+    #[test]
+    fn sitemaps_are_those_of_robots_txt_or_the_usual_one() {
+        let check = |sitemap: bool, rules: Result<Robots, String>, expected: &[&str]| {
+            let options = Options { sitemap, robots: false, ..Options::default() };
+            let mut hosts = Hosts::new(&options);
+            hosts.add(0, "http://h/");
+            assert_eq!(hosts.set_robots(0, rules), expected);
+        };
+        check(true, Ok(robots("Sitemap: http://h/s.xml")), &["http://h/s.xml"]);
+        check(true, Ok(robots("")), &["http://h/sitemap.xml"]);
+        check(true, Err(String::new()), &["http://h/sitemap.xml"]);
+        check(false, Ok(robots("Sitemap: http://h/s.xml")), &[]);
     }
 }

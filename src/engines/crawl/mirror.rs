@@ -1,7 +1,7 @@
-//! 8.7 A copy of a site that can be walked offline.
+//! Copies a site to disk so that it can be browsed offline.
 //!
-//! What was fetched lies in a folder of its own until the crawl is over. Only then it is known which
-//! links lead to something that was copied: they become relative, the others absolute.
+//! Bodies are saved in a temporary directory until the crawl is over. Only then is it known which
+//! links lead to a copied page: those become relative, all others absolute.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,13 @@ use rayon::prelude::*;
 use tempfile::TempDir;
 use url::Url;
 
-use super::local;
-use super::pages::{Id, Pages};
-use super::save::Saved;
-use super::{Crawl, Options, Page, Summary};
+use super::coordinator;
+use super::ids::PageId;
+use super::local_path;
+use super::options::Options;
+use super::outcome::{self, Crawl, Page, Summary};
+use super::pages::Pages;
+use super::spool::SavedBody;
 use crate::fs::atomic;
 use crate::web::charset;
 use crate::web::css;
@@ -23,12 +26,12 @@ use crate::web::html;
 use crate::web::html::Item;
 use crate::web::urls;
 
-/// What keeps a mirror from being made.
+/// Why a mirror could not be made.
 #[derive(Debug)]
 pub enum Error {
-    /// The crawl could not begin.
-    Crawl(super::Error),
-    /// The folder cannot be written to.
+    /// The crawl could not be started.
+    Crawl(outcome::Error),
+    /// The directory cannot be created or written to.
     Folder(PathBuf, io::Error),
 }
 
@@ -43,22 +46,24 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A file of a mirror.
+/// One file of a mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// Where it comes from.
+    /// The URL that it is a copy of.
     pub url: String,
-    /// Where it is, below the mirror's folder.
+    /// Its path, relative to the mirror's directory.
     pub path: String,
-    /// Which path could not be written and why, if it is not there.
+    /// Which path could not be written and why, if the file is missing.
     pub error: Option<String>,
 }
 
-/// Crawls as [`crawl::run`](super::run) does, and leaves a copy of all that was fetched in `dir`.
-/// Each file is there as a whole or not at all; a crawl that is cancelled leaves what it has.
+/// Crawls as [`crawl::run`](super::run) does and writes a copy of everything fetched to `dir`.
+///
+/// Returns the files sorted by path. Each is written completely or not at all. A cancelled crawl
+/// leaves the pages fetched so far.
 ///
 /// # Errors
-/// When the folder cannot be made or the machine has no room for the workers.
+/// When the directory cannot be created or the machine has no room for the worker threads.
 pub fn run(
     dir: &Path,
     starts: &[String],
@@ -70,74 +75,78 @@ pub fn run(
     fs::create_dir_all(dir).map_err(error)?;
     let spool = tempfile::Builder::new().prefix(".crawl-").tempdir_in(dir).map_err(error)?;
     let spool_dir = Some(TempDir::path(&spool).to_owned());
-    let options = Options { spool: spool_dir, assets: true, remember: true, ..options.clone() };
-    let mut crawl = super::run(starts, &options, done, report).map_err(Error::Crawl)?;
+    let options = Options { spool: spool_dir, assets: true, keep_links: true, ..options.clone() };
+    let mut crawl = coordinator::run(starts, &options, done, report).map_err(Error::Crawl)?;
     let saved = std::mem::take(&mut crawl.saved);
-    let copy = Copy { dir, pages: &crawl.pages, paths: paths(&crawl.pages, &saved) };
+    let writer = Writer { dir, pages: &crawl.pages, paths: paths(&crawl.pages, &saved) };
     let mut files: Vec<File> =
-        saved.into_par_iter().map(|(id, saved)| copy.place(id, saved)).collect();
+        saved.into_par_iter().map(|(id, saved)| writer.file(id, saved)).collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok((crawl, files))
 }
 
-fn paths(pages: &Pages, saved: &[(Id, Saved)]) -> HashMap<Id, String> {
-    let path = |(id, saved): &(Id, Saved)| {
+/// The path of each saved body, relative to the mirror's directory.
+fn paths(pages: &Pages, saved: &[(PageId, SavedBody)]) -> HashMap<PageId, String> {
+    let path = |(id, saved): &(PageId, SavedBody)| {
         let key = urls::key(&pages.get(*id).url);
-        (*id, local::path(&key, saved.is(&["text/css"])))
+        (*id, local_path::path(&key, saved.is_one_of(&["text/css"])))
     };
     saved.iter().map(path).collect()
 }
 
-fn named(path: &Path, err: &io::Error) -> io::Error {
+fn with_path(path: &Path, err: &io::Error) -> io::Error {
     io::Error::new(err.kind(), format!("{}: {err}", path.display()))
 }
 
-/// A mirror that is being put in place.
-struct Copy<'a> {
+/// Writes saved bodies to their paths, with links rewritten.
+struct Writer<'a> {
     dir: &'a Path,
     pages: &'a Pages,
-    paths: HashMap<Id, String>,
+    paths: HashMap<PageId, String>,
 }
 
-impl Copy<'_> {
-    fn place(&self, id: Id, saved: Saved) -> File {
+impl Writer<'_> {
+    fn file(&self, id: PageId, saved: SavedBody) -> File {
         let (url, path) = (self.pages.get(id).url.to_string(), self.paths[&id].clone());
-        let error = self.try_place(&url, &path, saved).err().map(|err| err.to_string());
+        let error = self.write(&url, &path, saved).err().map(|err| err.to_string());
         File { url, path, error }
     }
 
-    fn try_place(&self, url: &str, path: &str, saved: Saved) -> io::Result<()> {
+    fn write(&self, url: &str, path: &str, saved: SavedBody) -> io::Result<()> {
         let target = self.dir.join(path);
         let folder = target.parent().unwrap_or(self.dir);
-        fs::create_dir_all(folder).map_err(|err| named(folder, &err))?;
+        fs::create_dir_all(folder).map_err(|err| with_path(folder, &err))?;
         let Some(text) = self.rewritten(url, path, &saved)? else {
-            return saved.path.persist(&target).map_err(|err| named(&target, &err.error));
+            return saved.path.persist(&target).map_err(|err| with_path(&target, &err.error));
         };
         atomic::write(&target, text.as_bytes())
     }
 
-    /// The text with its links changed, if it is of a type that has links.
-    fn rewritten(&self, url: &str, path: &str, saved: &Saved) -> io::Result<Option<String>> {
-        let is_html = saved.is(&["text/html", "application/xhtml+xml"]);
-        if !is_html && !saved.is(&["text/css"]) {
+    /// The text with its links rewritten; `None` for types that have no links.
+    fn rewritten(&self, url: &str, path: &str, saved: &SavedBody) -> io::Result<Option<String>> {
+        let is_html = saved.is_one_of(&["text/html", "application/xhtml+xml"]);
+        if !is_html && !saved.is_one_of(&["text/css"]) {
             return Ok(None);
         }
         let text = fs::read(&saved.path)?;
         let text = match String::from_utf8(text) {
-            Ok(text) if !is_html => text, // a sheet without charset is UTF-8 if it can be
+            Ok(text) if !is_html => text, // a style sheet is UTF-8 where it is valid UTF-8
             Ok(text) => charset::decode(text.as_bytes(), Some(&saved.content_type)),
             Err(err) => charset::decode(err.as_bytes(), Some(&saved.content_type)),
         };
         let Ok(base) = Url::parse(url) else { return Ok(None) };
-        let changed =
-            if is_html { self.page(&text, base, path)? } else { self.sheet(&text, &base, path) };
-        // With a byte order mark it is UTF-8, whatever its meta says.
-        Ok(Some(if changed.is_ascii() { changed } else { format!("\u{feff}{changed}") }))
+        let rewritten = if is_html {
+            self.page(&text, base, path)?
+        } else {
+            self.style_sheet(&text, &base, path)
+        };
+        // A byte order mark makes the copy UTF-8, whatever its meta element says.
+        Ok(Some(if rewritten.is_ascii() { rewritten } else { format!("\u{feff}{rewritten}") }))
     }
 
     fn page(&self, text: &str, mut base: Url, path: &str) -> io::Result<String> {
         let mut has_base = false;
-        let changed = html::rewrite(text, |item| match item {
+        let rewritten = html::rewrite(text, |item| match item {
             Item::Link(link, ..) => self.link(link, &base, path),
             Item::Base(href) => {
                 if !std::mem::replace(&mut has_base, true)
@@ -149,22 +158,22 @@ impl Copy<'_> {
             }
             _ => None,
         });
-        changed.map_err(io::Error::other)
+        rewritten.map_err(io::Error::other)
     }
 
-    fn sheet(&self, text: &str, base: &Url, path: &str) -> String {
-        let (mut changed, mut done) = (String::with_capacity(text.len()), 0);
+    fn style_sheet(&self, text: &str, base: &Url, path: &str) -> String {
+        let (mut rewritten, mut n_copied) = (String::with_capacity(text.len()), 0);
         for range in css::urls(text) {
             if let Some(new) = self.link(&text[range.clone()], base, path) {
-                changed += &text[done..range.start];
-                changed += &new;
-                done = range.end;
+                rewritten += &text[n_copied..range.start];
+                rewritten += &new;
+                n_copied = range.end;
             }
         }
-        changed + &text[done..]
+        rewritten + &text[n_copied..]
     }
 
-    /// What a link on the page at `path` has to be offline; `None` where it can stay.
+    /// The new text of a link in the file at `path`; `None` if the link is left as it is.
     fn link(&self, text: &str, base: &Url, path: &str) -> Option<String> {
         let mut url = urls::resolve(base, text).ok()?;
         let fragment = url.fragment().map(|fragment| format!("#{fragment}")).unwrap_or_default();
@@ -172,13 +181,13 @@ impl Copy<'_> {
         let copied = self.pages.find(&urls::key(url.as_str())).and_then(|id| self.copied(id));
         Some(match copied {
             Some(to) if to == path && !fragment.is_empty() => fragment,
-            Some(to) => local::relative(path, to) + &fragment,
+            Some(to) => local_path::relative(path, to) + &fragment,
             None => url.as_str().to_owned() + &fragment,
         })
     }
 
-    /// The copy of a page, or of what it redirects to.
-    fn copied(&self, id: Id) -> Option<&String> {
+    /// The path of the copy of a page, or of the page that it redirects to.
+    fn copied(&self, id: PageId) -> Option<&String> {
         self.paths.get(&id).or_else(|| self.paths.get(&self.pages.end_of_redirects(id)?))
     }
 }

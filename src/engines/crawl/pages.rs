@@ -1,71 +1,65 @@
-//! What is known of every URL: the seen set, and who links to whom.
+//! Every known URL: the seen set, and which page links to which.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Options;
-use super::parse::{Link, Target};
+use super::ids::PageId;
+use super::links::{Edge, Link, LinkKind};
+use super::options::Options;
 use crate::web::urls;
 
-/// Redirects followed one after the other.
-const HOPS_MAX: u8 = 10;
-/// Text of URLs kept; a site that has more is taken for a trap.
-const TEXT_MAX: usize = 64 << 20;
-const TOO_MANY_HOPS: &str = "more than 10 redirects";
-const CIRCLE: &str = "redirects in a circle";
-
-/// A URL's place among the pages.
-pub(super) type Id = u32;
+/// Maximum number of redirects followed in a row.
+const REDIRECTS_MAX: u8 = 10;
+/// Total length of the URLs kept, in bytes; a site that has more is probably generated without end.
+const URL_BYTES_MAX: usize = 64 << 20;
+const TOO_MANY_REDIRECTS: &str = "more than 10 redirects";
+const REDIRECT_LOOP: &str = "redirects in a circle";
 
 /// What is known of one URL.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct PageEntry {
     pub(super) url: Arc<str>,
-    /// The fewest links from a start so far.
+    /// The fewest links between a start URL and this one, so far.
     pub(super) depth: u32,
-    /// The fewest redirects that led here in a row.
-    hops: u8,
-    tries: u8,
+    /// The fewest redirects in a row that lead here, so far.
+    n_redirects: u8,
+    n_attempts: u8,
     state: State,
-    /// Where it leads, if that is kept.
+    /// The page's links, if they are kept.
     pub(super) links: Box<[Edge]>,
-    /// Hashes of its fragments, sorted; `None` if it is no page or they are not kept.
-    pub(super) ids: Option<Box<[u64]>>,
-}
-
-/// A link from a page.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Edge {
-    pub(super) to: Id,
-    pub(super) target: Target,
+    /// Sorted hashes of the fragments that the page defines; `None` if it is not HTML or they are
+    /// not kept.
+    pub(super) fragment_ids: Option<Box<[u64]>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
-    /// Too deep so far, or one too many.
-    Beyond,
+    /// Too deep so far, or above the number of pages.
+    OverLimit,
     /// Waiting, or being fetched.
-    Wanted,
+    Queued,
     Done,
     Forbidden,
     Failed(Box<str>),
 }
 
-/// All URLs that were met.
+/// All known URLs.
 #[derive(Debug)]
 pub(super) struct Pages {
-    ids: HashMap<Arc<str>, Id>,
-    known: Vec<Known>,
+    ids: HashMap<Arc<str>, PageId>,
+    entries: Vec<PageEntry>,
     n_starts: usize,
-    /// Fragments by their hashes, if links are kept.
+    /// The fragments that links name, by their hashes.
     fragments: HashMap<u64, Box<str>>,
-    /// To be fetched, and not yet taken.
-    found: Vec<Id>,
-    n_wanted: usize,
-    n_text: usize,
+    /// Pages to fetch that [`take_queued`](Pages::take_queued) has not returned yet.
+    queued: Vec<PageId>,
+    /// Number of pages that were ever queued.
+    n_admitted: usize,
+    n_url_bytes: usize,
     depth_max: u32,
-    n_wanted_max: usize,
+    n_admitted_max: usize,
     keeps_links: bool,
+    /// Whether a limit left URLs out.
     pub(super) is_limited: bool,
 }
 
@@ -73,15 +67,15 @@ impl Pages {
     pub(super) fn new(options: &Options) -> Self {
         Pages {
             ids: HashMap::new(),
-            known: Vec::new(),
+            entries: Vec::new(),
             n_starts: 0,
             fragments: HashMap::new(),
-            found: Vec::new(),
-            n_wanted: 0,
-            n_text: 0,
+            queued: Vec::new(),
+            n_admitted: 0,
+            n_url_bytes: 0,
             depth_max: options.depth.unwrap_or(u32::MAX),
-            n_wanted_max: options.pages_max,
-            keeps_links: options.remember || options.depth.is_some(),
+            n_admitted_max: options.pages_max,
+            keeps_links: options.keep_links || options.depth.is_some(),
             is_limited: false,
         }
     }
@@ -93,182 +87,185 @@ impl Pages {
         }
     }
 
-    pub(super) fn is_start(&self, id: Id) -> bool {
+    pub(super) fn is_start(&self, id: PageId) -> bool {
         (id as usize) < self.n_starts
     }
 
-    pub(super) fn get(&self, id: Id) -> &Known {
-        &self.known[id as usize]
+    pub(super) fn get(&self, id: PageId) -> &PageEntry {
+        &self.entries[id as usize]
     }
 
-    pub(super) fn all(&self) -> &[Known] {
-        &self.known
+    pub(super) fn all(&self) -> &[PageEntry] {
+        &self.entries
     }
 
-    /// What is to be fetched and was not taken before.
-    pub(super) fn take_found(&mut self) -> Vec<Id> {
-        std::mem::take(&mut self.found)
+    /// The pages to fetch that were queued since the last call.
+    pub(super) fn take_queued(&mut self) -> Vec<PageId> {
+        std::mem::take(&mut self.queued)
     }
 
-    /// Counts the tries, this one too.
-    pub(super) fn count_try(&mut self, id: Id) -> u32 {
-        let known = &mut self.known[id as usize];
-        known.tries = known.tries.saturating_add(1);
-        known.tries.into()
+    /// Counts an attempt to fetch the page. Returns the number of attempts, this one included.
+    pub(super) fn count_attempt(&mut self, id: PageId) -> u32 {
+        let entry = &mut self.entries[id as usize];
+        entry.n_attempts = entry.n_attempts.saturating_add(1);
+        entry.n_attempts.into()
     }
 
-    /// Enters that it will not be fetched, as a failure if there is a reason.
-    pub(super) fn refuse(&mut self, id: Id, why: Option<String>) {
-        let state = why.map_or(State::Forbidden, |why| State::Failed(why.into()));
-        self.known[id as usize].state = state;
+    /// Records that the page will not be fetched; with a `reason` it counts as failed.
+    pub(super) fn mark_refused(&mut self, id: PageId, reason: Option<String>) {
+        let state = reason.map_or(State::Forbidden, |reason| State::Failed(reason.into()));
+        self.entries[id as usize].state = state;
     }
 
+    /// The fragment with that hash, or an empty text.
     pub(super) fn fragment(&self, hash: u64) -> &str {
         self.fragments.get(&hash).map_or("", |fragment| fragment)
     }
 
-    /// Why it failed, if it did.
-    pub(super) fn failure(&self, id: Id) -> Option<&str> {
+    /// Why the page failed, if it did.
+    pub(super) fn failure(&self, id: PageId) -> Option<&str> {
         match &self.get(id).state {
-            State::Failed(why) => Some(why),
+            State::Failed(reason) => Some(reason),
             _ => None,
         }
     }
 
     /// The page with that key.
-    pub(super) fn find(&self, key: &str) -> Option<Id> {
+    pub(super) fn find(&self, key: &str) -> Option<PageId> {
         self.ids.get(key).copied()
     }
 
-    /// Where redirects from that page lead, if they end.
-    pub(super) fn end_of_redirects(&self, mut id: Id) -> Option<Id> {
-        for _ in 0..=HOPS_MAX {
+    /// The page at the end of the redirects that begin at `id`; `None` if there are too many.
+    pub(super) fn end_of_redirects(&self, mut id: PageId) -> Option<PageId> {
+        for _ in 0..=REDIRECTS_MAX {
             match *self.get(id).links {
-                [Edge { to, target: Target::Redirect }] => id = to,
+                [Edge { to, kind: LinkKind::Redirect }] => id = to,
                 _ => return Some(id),
             }
         }
         None
     }
 
-    /// Enters what a page led to.
+    /// Records that a page was fetched, its error if it failed, and its links.
     ///
     /// # Errors
-    /// When it leads on by one redirect too many, or back to where it came from.
-    pub(super) fn finished(
+    /// When the page redirects once too often, or in a circle.
+    pub(super) fn mark_done(
         &mut self,
-        id: Id,
+        id: PageId,
         error: Option<String>,
         links: Vec<Link>,
-        ids: Option<Vec<u64>>,
+        fragment_ids: Option<Vec<u64>>,
     ) -> Result<(), String> {
-        let Known { depth, hops, .. } = *self.get(id);
+        let PageEntry { depth, n_redirects, .. } = *self.get(id);
         let mut edges = Vec::with_capacity(if self.keeps_links { links.len() } else { 0 });
         let mut too_many = false;
         for link in links {
-            let is_hop = link.target == Target::Redirect;
-            if is_hop && hops >= HOPS_MAX {
+            let is_redirect = link.kind == LinkKind::Redirect;
+            if is_redirect && n_redirects >= REDIRECTS_MAX {
                 too_many = true;
                 continue;
             }
             let Some(to) = self.id(&link.url, link.key()) else { continue };
-            if let (Target::Page(hash), Some(fragment)) = (link.target, link.fragment) {
+            if let (LinkKind::Page(hash), Some(fragment)) = (link.kind, link.fragment) {
                 self.fragments.entry(hash).or_insert_with(|| fragment.into());
             }
-            let edge = Edge { to, target: link.target };
-            self.follow(edge, depth, hops);
-            if self.keeps_links || is_hop {
+            let edge = Edge { to, kind: link.kind };
+            self.follow(edge, depth, n_redirects);
+            if self.keeps_links || is_redirect {
                 edges.push(edge);
             }
         }
-        let known = &mut self.known[id as usize];
-        known.links = edges.into();
-        known.ids = ids.map(Vec::into_boxed_slice);
-        let is_circle = self.end_of_redirects(id).is_none();
-        let trouble = too_many.then_some(TOO_MANY_HOPS).or(is_circle.then_some(CIRCLE));
-        let why = error.or(trouble.map(str::to_owned));
-        let state = why.map_or(State::Done, |why| State::Failed(why.into()));
-        self.known[id as usize].state = state;
-        trouble.map_or(Ok(()), |trouble| Err(trouble.to_owned()))
+        let entry = &mut self.entries[id as usize];
+        entry.links = edges.into();
+        entry.fragment_ids = fragment_ids.map(Vec::into_boxed_slice);
+        let is_loop = self.end_of_redirects(id).is_none();
+        let problem = too_many.then_some(TOO_MANY_REDIRECTS).or(is_loop.then_some(REDIRECT_LOOP));
+        let reason = error.or(problem.map(str::to_owned));
+        let state = reason.map_or(State::Done, |reason| State::Failed(reason.into()));
+        self.entries[id as usize].state = state;
+        problem.map_or(Ok(()), |problem| Err(problem.to_owned()))
     }
 
-    /// The page of that URL, new if need be and if there is room.
-    fn id(&mut self, url: &str, key: &str) -> Option<Id> {
+    /// The id of that URL, which is added if it is unknown and the limits allow it.
+    fn id(&mut self, url: &str, key: &str) -> Option<PageId> {
         if let Some(&id) = self.ids.get(key) {
             return Some(id);
         }
-        // Without a limit on depth, what cannot be fetched any more need not be remembered.
-        let is_full = self.n_wanted >= self.n_wanted_max && self.depth_max == u32::MAX;
-        if is_full || self.n_text > TEXT_MAX {
+        // Without a maximum depth, a URL that will never be fetched need not be kept.
+        let is_full = self.n_admitted >= self.n_admitted_max && self.depth_max == u32::MAX;
+        if is_full || self.n_url_bytes > URL_BYTES_MAX {
             self.is_limited = true;
             return None;
         }
-        let id = Id::try_from(self.known.len()).ok()?;
+        let id = PageId::try_from(self.entries.len()).ok()?;
         let url: Arc<str> = url.into();
         let key = if *key == *url { Arc::clone(&url) } else { key.into() };
-        self.n_text += url.len();
+        self.n_url_bytes += url.len();
         self.ids.insert(key, id);
-        self.known.push(Known {
+        self.entries.push(PageEntry {
             url,
             depth: u32::MAX,
-            hops: u8::MAX,
-            tries: 0,
-            state: State::Beyond,
+            n_redirects: u8::MAX,
+            n_attempts: 0,
+            state: State::OverLimit,
             links: Box::default(),
-            ids: None,
+            fragment_ids: None,
         });
         Some(id)
     }
 
-    fn follow(&mut self, edge: Edge, depth: u32, hops: u8) {
-        match edge.target {
-            // What a page is shown with belongs to it, however deep.
-            Target::Part => self.reach(edge.to, depth, 0),
-            Target::Page(_) => self.reach(edge.to, depth.saturating_add(1), 0),
-            Target::Redirect => self.reach(edge.to, depth, hops + 1),
+    fn follow(&mut self, edge: Edge, depth: u32, n_redirects: u8) {
+        match edge.kind {
+            // Images, scripts and style sheets count as part of their page.
+            LinkKind::Asset => self.reach(edge.to, depth, 0),
+            LinkKind::Page(_) => self.reach(edge.to, depth.saturating_add(1), 0),
+            LinkKind::Redirect => self.reach(edge.to, depth, n_redirects + 1),
         }
     }
 
-    /// Notes that a page was reached; by a shorter way, what it leads to is nearer too.
-    fn reach(&mut self, id: Id, depth: u32, hops: u8) {
-        let known = &mut self.known[id as usize];
-        let is_nearer = depth < known.depth || hops < known.hops;
+    /// Records that a page can be reached with this depth and number of redirects. A page that is
+    /// nearer than known so far brings the pages that it links to nearer, too.
+    fn reach(&mut self, id: PageId, depth: u32, n_redirects: u8) {
+        let entry = &mut self.entries[id as usize];
+        let is_nearer = depth < entry.depth || n_redirects < entry.n_redirects;
         if depth > self.depth_max || !is_nearer {
             return;
         }
-        (known.depth, known.hops) = (known.depth.min(depth), known.hops.min(hops));
-        match known.state {
-            State::Beyond if self.n_wanted < self.n_wanted_max => {
-                known.state = State::Wanted;
-                self.n_wanted += 1;
-                self.found.push(id);
+        (entry.depth, entry.n_redirects) =
+            (entry.depth.min(depth), entry.n_redirects.min(n_redirects));
+        match entry.state {
+            State::OverLimit if self.n_admitted < self.n_admitted_max => {
+                entry.state = State::Queued;
+                self.n_admitted += 1;
+                self.queued.push(id);
             }
-            State::Beyond => self.is_limited = true,
+            State::OverLimit => self.is_limited = true,
             _ => self.expand(id),
         }
     }
 
-    /// Reaches again, from its kept links, what a page leads to.
-    fn expand(&mut self, from: Id) {
+    /// Passes the lower depth of a page on to the pages behind its kept links.
+    fn expand(&mut self, from: PageId) {
         let mut nearer = vec![from];
         while let Some(id) = nearer.pop() {
-            let Known { depth, hops, .. } = *self.get(id);
-            let links = std::mem::take(&mut self.known[id as usize].links);
+            let PageEntry { depth, n_redirects, .. } = *self.get(id);
+            let links = std::mem::take(&mut self.entries[id as usize].links);
             for edge in &links {
                 let before = self.get(edge.to).depth;
-                let is_open = self.get(edge.to).state == State::Beyond;
-                if is_open {
-                    self.follow(*edge, depth, hops);
+                let is_over_limit = self.get(edge.to).state == State::OverLimit;
+                if is_over_limit {
+                    self.follow(*edge, depth, n_redirects);
                 } else {
-                    let cost = u32::from(matches!(edge.target, Target::Page(_)));
-                    let known = &mut self.known[edge.to as usize];
-                    known.depth = before.min(depth.saturating_add(cost));
-                    if known.depth < before {
+                    let cost = u32::from(matches!(edge.kind, LinkKind::Page(_)));
+                    let entry = &mut self.entries[edge.to as usize];
+                    entry.depth = before.min(depth.saturating_add(cost));
+                    if entry.depth < before {
                         nearer.push(edge.to);
                     }
                 }
             }
-            self.known[id as usize].links = links;
+            self.entries[id as usize].links = links;
         }
     }
 }
@@ -277,46 +274,34 @@ impl Pages {
 mod tests {
     use super::*;
 
-    fn pages(depth_max: u32, n_wanted_max: usize) -> Pages {
-        Pages {
-            ids: HashMap::new(),
-            known: Vec::new(),
-            n_starts: 0,
-            fragments: HashMap::new(),
-            found: Vec::new(),
-            n_wanted: 0,
-            n_text: 0,
-            depth_max,
-            n_wanted_max,
-            keeps_links: true,
-            is_limited: false,
-        }
+    fn pages(depth: u32, pages_max: usize) -> Pages {
+        Pages::new(&Options { depth: Some(depth), pages_max, ..Options::default() })
     }
 
-    /// The page `from` is done and has these links. Returns what is to be fetched then.
+    /// Marks the page `from` as done, with these links. Returns the pages queued by that.
     fn finish(pages: &mut Pages, from: &str, links: &[&str]) -> Vec<String> {
         let link = |url: &&str| Link {
             url: format!("http://h/{url}"),
             key: None,
-            target: Target::Page(0),
+            kind: LinkKind::Page(0),
             fragment: None,
         };
         let id = pages.find(&format!("http://h/{from}")).unwrap();
-        pages.finished(id, None, links.iter().map(link).collect(), None).unwrap();
-        found(pages)
+        pages.mark_done(id, None, links.iter().map(link).collect(), None).unwrap();
+        queued(pages)
     }
 
-    fn found(pages: &mut Pages) -> Vec<String> {
-        let found = pages.take_found().into_iter();
-        found.map(|id| pages.get(id).url.replace("http://h/", "")).collect()
+    fn queued(pages: &mut Pages) -> Vec<String> {
+        let queued = pages.take_queued().into_iter();
+        queued.map(|id| pages.get(id).url.replace("http://h/", "")).collect()
     }
 
     #[test]
-    fn a_shorter_way_leads_further_without_fetching_again() {
+    fn a_shorter_path_to_a_page_lowers_the_depth_of_its_links() {
         let mut pages = pages(3, 100);
         pages.add_start("http://h/start");
         pages.add_start("http://h/slow");
-        assert_eq!(found(&mut pages), ["start", "slow"]);
+        assert_eq!(queued(&mut pages), ["start", "slow"]);
         assert_eq!(finish(&mut pages, "start", &["a"]), ["a"]);
         assert_eq!(finish(&mut pages, "a", &["b", "start"]), ["b"]);
         assert_eq!(finish(&mut pages, "b", &["c"]), ["c"]);
@@ -329,9 +314,9 @@ mod tests {
     fn no_more_pages_than_the_limit() {
         let mut pages = pages(u32::MAX, 2);
         pages.add_start("http://h/start");
-        assert_eq!(found(&mut pages), ["start"]);
+        assert_eq!(queued(&mut pages), ["start"]);
         assert_eq!(finish(&mut pages, "start", &["a", "b", "c"]), ["a"]);
         assert!(pages.is_limited);
-        assert_eq!(pages.all().len(), 2, "what is not fetched is not kept");
+        assert_eq!(pages.all().len(), 2, "a page that is not fetched is not kept");
     }
 }

@@ -1,100 +1,75 @@
-//! From the text of a page to the links that may be followed.
+//! From the body of a response to the links that may be followed.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Read;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use flate2::read::MultiGzDecoder;
 use url::Url;
 
-use super::{Options, Scope};
+use super::links::{Link, LinkKind};
+use super::options::Options;
+use super::scope::Scope;
 use crate::web::charset;
 use crate::web::css;
-use crate::web::fetch::Answer;
-use crate::web::html;
-use crate::web::html::{Item, Kind, Scanner, Wants};
+use crate::web::fetch::Response;
+use crate::web::html::{Category, Item, Scanner, Wants};
 use crate::web::percent;
+use crate::web::sitemap::Sitemap;
 use crate::web::urls;
 
-/// Bytes taken from a page at once.
-pub(super) const PIECE: usize = 16 << 10;
-/// Links of one page that are kept.
+/// Bytes read from a body at once.
+pub(super) const READ_SIZE: usize = 16 << 10;
+/// Maximum number of links of one page that are kept.
 const LINKS_MAX: usize = 50_000;
 
-/// How a link is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Target {
-    /// One link further; with the hash of the fragment, or 0.
-    Page(u64),
-    /// Part of what refers to it, and no deeper.
-    Part,
-    /// The same page elsewhere.
-    Redirect,
-}
-
-/// A link in scope.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Link {
-    pub(super) url: String,
-    /// The key, where it is not the URL itself.
-    pub(super) key: Option<String>,
-    pub(super) target: Target,
-    pub(super) fragment: Option<String>,
-}
-
-impl Link {
-    pub(super) fn key(&self) -> &str {
-        self.key.as_deref().unwrap_or(&self.url)
-    }
-}
-
-/// What a page says.
+/// What was read from a body.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
+    /// The links in scope, each once.
     pub(super) links: Vec<Link>,
-    /// Hashes of its fragments, sorted.
-    pub(super) ids: Vec<u64>,
-    /// Links too long to follow.
+    /// Sorted hashes of the fragments that the page defines; `None` if they are not kept.
+    pub(super) fragment_ids: Option<Vec<u64>>,
+    /// Number of links that are too long to follow.
     pub(super) n_too_long: usize,
 }
 
-/// What the page contained, as it was found.
+/// What an HTML page contains, before links are resolved.
 #[derive(Default)]
-struct Raw {
-    /// The texts of links, one after the other, and where each is.
+struct RawPage {
+    /// The text of all links in one string, and the range of each.
     texts: String,
-    links: Vec<(Range<usize>, Kind)>,
+    links: Vec<(Range<usize>, Category)>,
     base: Option<String>,
-    ids: Vec<u64>,
+    fragment_ids: Vec<u64>,
     nofollow: bool,
 }
 
-/// The hash of a fragment, as it is compared.
-pub(super) fn fragment_hash(fragment: &str) -> u64 {
+/// The hash of a URL's fragment, percent-decoded; never 0.
+fn fragment_hash(fragment: &str) -> u64 {
     let mut hasher = DefaultHasher::new(); // its keys are fixed
     percent::decoded(fragment).hash(&mut hasher);
     hasher.finish().max(1)
 }
 
-/// The body of an answer, piece by piece, with its time and size.
+/// The body of a response, read in pieces, with a deadline and a count of its bytes.
 pub(super) struct Body<'a> {
-    pub(super) answer: Answer,
-    /// The piece that was read last.
+    pub(super) response: Response,
+    /// Holds the piece that was read last.
     pub(super) buf: &'a mut [u8],
     pub(super) n_bytes: u64,
     pub(super) deadline: Instant,
-    /// Told of each piece: whoever saves the body.
-    pub(super) copy: &'a mut dyn FnMut(&[u8]) -> Result<(), String>,
+    /// Called with each piece, to save the body.
+    pub(super) save: &'a mut dyn FnMut(&[u8]) -> Result<(), String>,
 }
 
 impl Body<'_> {
-    /// Fills its buffer as far as `least`, or to the end of the body.
-    fn read(&mut self, least: usize) -> Result<usize, String> {
+    /// Reads into the buffer until it holds at least `n_min` bytes, or the body ends. Returns the
+    /// number of bytes read.
+    fn read(&mut self, n_min: usize) -> Result<usize, String> {
         let mut n_read = 0;
-        while n_read < least {
-            let n = self.answer.read(&mut self.buf[n_read..]).map_err(|err| err.to_string())?;
+        while n_read < n_min {
+            let n = self.response.read(&mut self.buf[n_read..]).map_err(|err| err.to_string())?;
             if n == 0 {
                 break;
             }
@@ -104,107 +79,110 @@ impl Body<'_> {
             return Err("the page takes too long".to_owned());
         }
         self.n_bytes += n_read as u64;
-        (self.copy)(&self.buf[..n_read])?;
+        (self.save)(&self.buf[..n_read])?;
         Ok(n_read)
     }
 
-    /// Reads on to the end, for the sake of the copy.
-    pub(super) fn finish(&mut self) -> Result<(), String> {
+    /// Reads to the end without parsing, for a body that is only saved.
+    pub(super) fn read_to_end(&mut self) -> Result<(), String> {
         while self.read(1)? > 0 {}
         Ok(())
     }
 
-    /// The whole body.
-    fn whole(&mut self) -> Result<Vec<u8>, String> {
-        let mut whole = Vec::new();
+    /// Reads the whole body into memory.
+    fn read_all(&mut self) -> Result<Vec<u8>, String> {
+        let mut bytes = Vec::new();
         loop {
             match self.read(1)? {
-                0 => return Ok(whole),
-                n => whole.extend_from_slice(&self.buf[..n]),
+                0 => return Ok(bytes),
+                n => bytes.extend_from_slice(&self.buf[..n]),
             }
         }
     }
 }
 
-/// Reads an HTML page. What was found stands, even when the page breaks off.
+/// Reads an HTML page. Links read before an error count, too.
 pub(super) fn page(
     body: &mut Body<'_>,
     url: &Url,
     scope: &Scope,
     options: &Options,
 ) -> (Parsed, Result<(), String>) {
-    let wants = Wants { assets: options.assets, ids: options.remember };
-    let mut raw = Raw::default();
-    let ended = scan(body, wants, options.robots, &mut raw);
+    let wants = Wants { assets: options.assets, ids: options.keep_links };
+    let mut raw = RawPage::default();
+    let result = scan(body, wants, options.robots, &mut raw);
     let base = raw.base.as_deref().and_then(|base| url.join(base).ok());
-    let forbids = options.robots && (raw.nofollow || header_forbids(&body.answer));
-    let links = raw.links.into_iter().filter(|(_, kind)| !(forbids && *kind == Kind::Page));
-    let links = links.map(|(range, kind)| (&raw.texts[range], kind));
+    let nofollow = options.robots && (raw.nofollow || has_nofollow_header(&body.response));
+    let is_followed = |category: Category| !(nofollow && category == Category::Page);
+    let links = raw.links.into_iter().filter(|(_, category)| is_followed(*category));
+    let links = links.map(|(range, category)| (&raw.texts[range], category));
     let mut parsed = resolve(links, base.as_ref().unwrap_or(url), scope);
-    raw.ids.sort_unstable();
-    parsed.ids = raw.ids;
-    (parsed, ended)
+    raw.fragment_ids.sort_unstable();
+    parsed.fragment_ids = options.keep_links.then_some(raw.fragment_ids);
+    (parsed, result)
 }
 
-fn header_forbids(answer: &Answer) -> bool {
-    answer.header("x-robots-tag").is_some_and(|orders| forbids(&orders))
+fn has_nofollow_header(response: &Response) -> bool {
+    response.header("x-robots-tag").is_some_and(|directives| has_nofollow(&directives))
 }
 
-fn forbids(orders: &str) -> bool {
-    let orders = orders.to_ascii_lowercase();
-    orders.split([',', ':']).map(str::trim).any(|word| word == "nofollow" || word == "none")
+/// Whether directives to robots, as in `noindex, nofollow`, forbid following links.
+fn has_nofollow(directives: &str) -> bool {
+    let directives = directives.to_ascii_lowercase();
+    directives.split([',', ':']).map(str::trim).any(|word| word == "nofollow" || word == "none")
 }
 
-fn scan(body: &mut Body<'_>, wants: Wants, robots: bool, raw: &mut Raw) -> Result<(), String> {
+/// Decodes a page piece by piece and collects what the scanner reports.
+fn scan(body: &mut Body<'_>, wants: Wants, robots: bool, raw: &mut RawPage) -> Result<(), String> {
     let mut n = body.read(charset::PRESCAN)?;
-    let content_type = body.answer.header("content-type");
+    let content_type = body.response.header("content-type");
     let encoding = charset::choose(&body.buf[..n], content_type.as_deref());
     let mut text = charset::ToUtf8::new(encoding);
     let mut scanner = Scanner::new(wants, |item| raw.add(item, robots));
     while n > 0 {
-        scanner.write(text.piece(&body.buf[..n], false)).map_err(|err| err.to_string())?;
+        scanner.write(text.convert(&body.buf[..n], false)).map_err(|err| err.to_string())?;
         n = body.read(1)?;
     }
-    scanner.write(text.piece(b"", true)).map_err(|err| err.to_string())?;
+    scanner.write(text.convert(b"", true)).map_err(|err| err.to_string())?;
     scanner.end().map_err(|err| err.to_string())
 }
 
-impl Raw {
+impl RawPage {
     fn add(&mut self, item: Item<'_>, robots: bool) {
         match item {
-            Item::Link(_, Kind::Page, true) if robots => (),
-            Item::Link(text, kind, _) if self.links.len() < LINKS_MAX => {
-                // The rest of a text that is too long has no say in how it is refused.
+            Item::Link(_, Category::Page, true) if robots => (),
+            Item::Link(text, category, _) if self.links.len() < LINKS_MAX => {
+                // One byte above the limit is enough to see that a link is too long.
                 let end = text.floor_char_boundary(urls::LENGTH_MAX + 1);
                 let start = self.texts.len();
                 self.texts += &text[..end];
-                self.links.push((start..self.texts.len(), kind));
+                self.links.push((start..self.texts.len(), category));
             }
             Item::Link(..) => (),
             Item::Base(base) => _ = self.base.get_or_insert_with(|| base.to_owned()),
-            Item::Id(id) => self.ids.push(fragment_hash_of_id(id)),
-            Item::Robots(orders) => self.nofollow |= forbids(orders),
+            Item::Id(id) => self.fragment_ids.push(id_hash(id)),
+            Item::Robots(directives) => self.nofollow |= has_nofollow(directives),
         }
     }
 }
 
-/// An id is compared as it is.
-fn fragment_hash_of_id(id: &str) -> u64 {
+/// The hash of an element's id, which is not percent-decoded; never 0.
+fn id_hash(id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     id.as_bytes().to_vec().hash(&mut hasher);
     hasher.finish().max(1)
 }
 
-/// The links in scope, each once.
+/// Resolves links and keeps those in scope, each once.
 fn resolve<T: AsRef<str>>(
-    links: impl Iterator<Item = (T, Kind)>,
+    links: impl Iterator<Item = (T, Category)>,
     base: &Url,
     scope: &Scope,
 ) -> Parsed {
     let mut parsed = Parsed::default();
-    for (text, kind) in links {
+    for (text, category) in links {
         match urls::resolve(base, text.as_ref()) {
-            Ok(url) => parsed.links.extend(scope.contains(&url).then(|| link(url, kind))),
+            Ok(url) => parsed.links.extend(scope.contains(&url).then(|| link(url, category))),
             Err(urls::NotFetched::TooLong) => parsed.n_too_long += 1,
             Err(_) => (),
         }
@@ -216,79 +194,68 @@ fn resolve<T: AsRef<str>>(
     parsed
 }
 
-fn link(mut url: Url, kind: Kind) -> Link {
+fn link(mut url: Url, category: Category) -> Link {
     let fragment = url.fragment().filter(|f| !f.is_empty()).map(str::to_owned);
     url.set_fragment(None);
-    let target = match kind {
-        Kind::Page => Target::Page(fragment.as_deref().map_or(0, fragment_hash)),
-        Kind::Asset => Target::Part,
+    let kind = match category {
+        Category::Page => LinkKind::Page(fragment.as_deref().map_or(0, fragment_hash)),
+        Category::Asset => LinkKind::Asset,
     };
-    let fragment = fragment.filter(|_| kind == Kind::Page);
-    Link { key: own_key(url.as_str()), url: url.into(), target, fragment }
+    let fragment = fragment.filter(|_| category == Category::Page);
+    Link { key: own_key(url.as_str()), url: url.into(), kind, fragment }
 }
 
+/// The key of a URL where it differs from the URL.
 fn own_key(url: &str) -> Option<String> {
     let key = urls::key(url);
     (key != url).then(|| key.into_owned())
 }
 
-/// Where a redirect leads, and whether that is in scope.
+/// The target of a redirect from `from`, and whether it is in scope. `None` if it is no URL.
 pub(super) fn redirect(location: &str, from: &Url, scope: &Scope) -> Option<(Link, bool)> {
     let mut url = urls::resolve(from, location).ok()?;
     url.set_fragment(None);
     let is_in_scope = scope.contains(&url);
-    let (key, target) = (own_key(url.as_str()), Target::Redirect);
-    Some((Link { key, url: url.into(), target, fragment: None }, is_in_scope))
+    let (key, kind) = (own_key(url.as_str()), LinkKind::Redirect);
+    Some((Link { key, url: url.into(), kind, fragment: None }, is_in_scope))
 }
 
-/// Reads a style sheet: what it refers to is part of it.
-pub(super) fn sheet(body: &mut Body<'_>, url: &Url, scope: &Scope) -> (Parsed, Result<(), String>) {
-    match body.whole() {
+/// Reads a style sheet. The images, fonts and sheets that it refers to are its links.
+pub(super) fn style_sheet(
+    body: &mut Body<'_>,
+    url: &Url,
+    scope: &Scope,
+) -> (Parsed, Result<(), String>) {
+    match body.read_all() {
         Ok(sheet) => {
             let sheet = String::from_utf8_lossy(&sheet);
-            let texts = css::urls(&sheet).into_iter().take(LINKS_MAX);
-            let links = texts.map(|range| (&sheet[range], Kind::Asset));
+            let ranges = css::urls(&sheet).into_iter().take(LINKS_MAX);
+            let links = ranges.map(|range| (&sheet[range], Category::Asset));
             (resolve(links, url, scope), Ok(()))
         }
         Err(err) => (Parsed::default(), Err(err)),
     }
 }
 
-/// Reads a sitemap, or an index of sitemaps, as it is or gzipped, up to `most` bytes: what it names
-/// is as near as itself.
+/// Reads a sitemap of up to `size_max` bytes, unzipped. The pages that it names count as assets:
+/// they are no deeper than the sitemap.
 pub(super) fn sitemap(
     body: &mut Body<'_>,
     url: &Url,
     scope: &Scope,
-    most: u64,
+    size_max: u64,
 ) -> (Parsed, Result<(), String>) {
-    match body.whole().and_then(|map| unzipped(map, most)) {
-        Ok(map) => {
-            let map = String::from_utf8_lossy(&map);
-            let places = map.split("<loc>").skip(1).take(LINKS_MAX);
-            let texts = places.filter_map(|place| place.split("</loc>").next());
-            let decoded = |text: &str| html::entities::decode(text.trim()).into_owned();
-            (resolve(texts.map(|text| (decoded(text), Kind::Asset)), url, scope), Ok(()))
+    match body.read_all().and_then(|file| Sitemap::read(file, size_max)) {
+        Ok(sitemap) => {
+            let locations = sitemap.locations().take(LINKS_MAX);
+            let links = locations.map(|location| (location, Category::Asset));
+            (resolve(links, url, scope), Ok(()))
         }
         Err(err) => (Parsed::default(), Err(err)),
     }
 }
 
-/// What a file contains, which may be gzipped.
-fn unzipped(file: Vec<u8>, most: u64) -> Result<Vec<u8>, String> {
-    if !file.starts_with(&[0x1F, 0x8B]) {
-        return Ok(file);
-    }
-    let mut content = Vec::new();
-    let mut limited = MultiGzDecoder::new(&*file).take(most.saturating_add(1));
-    match limited.read_to_end(&mut content) {
-        Ok(n) if n as u64 <= most => Ok(content),
-        Ok(_) => Err("the sitemap is too large".to_owned()),
-        Err(err) => Err(format!("gzip: {err}")),
-    }
-}
-
-/// How long Retry-After asks to wait: seconds, or a date.
+/// The time that a Retry-After header asks to wait, in seconds or until a date (RFC 9110, 10.2.3).
 pub(super) fn retry_after(value: &str) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
@@ -305,37 +272,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_is_seconds_or_a_date() {
+    fn retry_after_is_seconds_or_a_date() {
         let check = |value: &str, expected: Option<u64>| {
             assert_eq!(retry_after(value), expected.map(Duration::from_secs), "{value}");
         };
         check(" 120 ", Some(120));
-        check("Wed, 21 Oct 2015 07:28:00 GMT", Some(0)); // long over
+        check("Wed, 21 Oct 2015 07:28:00 GMT", Some(0)); // in the past
         check("soon", None);
         check("-1", None);
         check("", None);
     }
 
     #[test]
-    fn what_is_gzipped_is_bounded() {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        std::io::Write::write_all(&mut encoder, &[7; 1_000]).unwrap();
-        let file = encoder.finish().unwrap();
-        assert_eq!(unzipped(file.clone(), 1_000), Ok(vec![7; 1_000]));
-        assert_eq!(unzipped(file.clone(), 999), Err("the sitemap is too large".to_owned()));
-        assert!(unzipped(file[..20].to_vec(), 1_000).is_err());
-        assert_eq!(unzipped(vec![7; 20], 1), Ok(vec![7; 20]), "it was bounded on its way");
+    fn nofollow_is_a_word_among_directives() {
+        assert!(
+            has_nofollow("noindex, NoFollow")
+                && has_nofollow("none")
+                && has_nofollow("bot: nofollow")
+        );
+        assert!(
+            !has_nofollow("") && !has_nofollow("index, follow") && !has_nofollow("nofollowing")
+        );
     }
 
     #[test]
-    fn orders_to_crawlers() {
-        assert!(forbids("noindex, NoFollow") && forbids("none") && forbids("bot: nofollow"));
-        assert!(!forbids("") && !forbids("index, follow") && !forbids("nofollowing"));
-    }
-
-    #[test]
-    fn ids_are_compared_as_they_are_and_fragments_decoded() {
-        assert_eq!(fragment_hash("a%20b"), fragment_hash_of_id("a b"));
+    fn fragments_are_decoded_and_ids_are_not() {
+        assert_eq!(fragment_hash("a%20b"), id_hash("a b"));
         assert_ne!(fragment_hash("a"), fragment_hash("A"));
     }
 }

@@ -4,19 +4,19 @@ use std::collections::HashSet;
 
 use url::Url;
 
-use super::ScopeOptions;
+use super::options::ScopeOptions;
 
-/// A test that a URL has to pass to be fetched.
+/// Decides which URLs are followed in a crawl.
 #[derive(Debug)]
 pub struct Scope {
     hosts: HashSet<String>,
-    /// Folders, if only what is below them counts.
+    /// Prefixes, if only URLs below a start URL are followed.
     below: Vec<String>,
     options: ScopeOptions,
 }
 
 impl Scope {
-    /// The scope of a crawl from `starts`.
+    /// The scope of a crawl from the URLs `starts`.
     #[must_use]
     pub fn new(starts: &[String], options: &ScopeOptions) -> Self {
         let starts: Vec<Url> = starts.iter().filter_map(|url| Url::parse(url).ok()).collect();
@@ -26,7 +26,7 @@ impl Scope {
         Scope { hosts, below, options: options.clone() }
     }
 
-    /// Whether `url` is to be fetched.
+    /// Whether `url` is followed.
     #[must_use]
     pub fn contains(&self, url: &Url) -> bool {
         let text = url.as_str();
@@ -38,7 +38,7 @@ impl Scope {
     }
 }
 
-/// Host and port; http and https of one host are one site.
+/// Host and port. http and https of one host are one site, so default ports are left out.
 fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))

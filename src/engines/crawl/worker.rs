@@ -1,4 +1,4 @@
-//! A thread that fetches, one job after the other.
+//! A worker thread of a crawl: it fetches one URL after the other and parses what comes back.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,54 +8,65 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender};
 use url::Url;
 
-use super::hosts::HostId;
-use super::pages::Id;
-use super::parse::{self, Body, Link, Parsed};
-use super::save::{Saved, Spool};
-use super::{Options, Page, Scope};
-use crate::web::fetch::{self, Answer};
+use super::ids::{HostId, PageId};
+use super::links::Link;
+use super::options::Options;
+use super::outcome::Page;
+use super::parse::{self, Body, Parsed};
+use super::scope::Scope;
+use super::spool::{SavedBody, Spool};
+use crate::web::fetch::{self, Response};
 use crate::web::robots::{self, Robots};
+use crate::web::sitemap;
 
-/// Redirects a robots.txt may take (RFC 9309, 2.3.1.2).
-const ROBOTS_HOPS: usize = 5;
-/// The name by which robots.txt calls us.
+/// Maximum number of redirects to a robots.txt (RFC 9309, 2.3.1.2).
+const ROBOTS_REDIRECTS_MAX: usize = 5;
+/// Our product token in robots.txt.
 const AGENT: &str = "threadbare";
 
-/// A URL to fetch: a page, or without one a robots.txt.
+/// A URL to fetch: a page, or without an id a robots.txt.
 pub(super) struct Job {
-    pub(super) id: Option<Id>,
+    pub(super) id: Option<PageId>,
     pub(super) host: HostId,
     pub(super) url: Arc<str>,
 }
 
-/// A job done.
-pub(super) struct Done {
-    pub(super) id: Option<Id>,
+/// What a worker returns for a [`Job`].
+pub(super) struct JobResult {
+    pub(super) id: Option<PageId>,
     pub(super) host: HostId,
-    pub(super) found: Found,
+    pub(super) outcome: JobOutcome,
 }
 
-/// What came of it.
-pub(super) enum Found {
+/// The rules of a robots.txt, or a page.
+pub(super) enum JobOutcome {
     Robots(Result<Robots, String>),
-    Page(Box<Fetched>),
+    Page(Box<FetchedPage>),
 }
 
-/// A page, and all it leads to.
+/// A page with everything it leads to.
 #[derive(Default)]
-pub(super) struct Fetched {
+pub(super) struct FetchedPage {
     pub(super) page: Page,
     pub(super) links: Vec<Link>,
-    /// Hashes of its fragments, if it has any to be remembered.
-    pub(super) ids: Option<Vec<u64>>,
+    /// Sorted hashes of the fragments that the page defines; `None` if they are not kept.
+    pub(super) fragment_ids: Option<Vec<u64>>,
     /// The body, if bodies are saved.
-    pub(super) saved: Option<Saved>,
-    /// Whether another try may go better, and how long the host asks us to wait.
-    pub(super) is_passing: bool,
-    pub(super) pause: Option<Duration>,
+    pub(super) saved: Option<SavedBody>,
+    /// Whether another attempt may succeed.
+    pub(super) is_temporary: bool,
+    /// How long the host asks to wait before the next request.
+    pub(super) retry_after: Option<Duration>,
 }
 
-/// What the threads share.
+impl FetchedPage {
+    fn failed(error: String) -> Self {
+        let page = Page { error: Some(error), ..Page::default() };
+        FetchedPage { page, ..FetchedPage::default() }
+    }
+}
+
+/// The state that the worker threads share; each has a clone.
 #[derive(Clone)]
 pub(super) struct Worker {
     pub(super) client: fetch::Client,
@@ -65,49 +76,50 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Works until there are no more jobs.
-    pub(super) fn work(&self, jobs: &Receiver<Job>, results: &Sender<Done>) {
-        let mut buf = vec![0; parse::PIECE];
+    /// Works until `jobs` is closed or the crawl cancelled.
+    pub(super) fn run(&self, jobs: &Receiver<Job>, results: &Sender<JobResult>) {
+        let mut buf = vec![0; parse::READ_SIZE];
         for Job { id, host, url } in jobs {
             if self.is_cancelled.load(Ordering::Relaxed) {
                 return;
             }
-            // Somewhere a page may be that makes a parser panic; it must not end the crawl.
-            let found = catch_unwind(AssertUnwindSafe(|| match id {
-                Some(_) => Found::Page(Box::new(self.page(&url, &mut buf))),
-                None => Found::Robots(self.robots(&url)),
+            // A page that makes a parser panic must not end the crawl.
+            let outcome = catch_unwind(AssertUnwindSafe(|| match id {
+                Some(_) => JobOutcome::Page(Box::new(self.page(&url, &mut buf))),
+                None => JobOutcome::Robots(self.robots(&url)),
             }));
-            let found = found.unwrap_or_else(|_| panicked(id, &url));
-            if results.send(Done { id, host, found }).is_err() {
+            let outcome = outcome.unwrap_or_else(|_| panicked(id, &url));
+            if results.send(JobResult { id, host, outcome }).is_err() {
                 return;
             }
         }
     }
 
+    /// Fetches a robots.txt. Without one, or after too many redirects, everything is allowed.
     fn robots(&self, url: &str) -> Result<Robots, String> {
         let mut url = Url::parse(url).map_err(|err| err.to_string())?;
-        for _ in 0..=ROBOTS_HOPS {
-            let answer = self.client.get(url.as_str()).map_err(|err| err.to_string())?;
-            match answer.status {
-                200..=299 => return Ok(Robots::parse(&beginning(answer), AGENT)),
+        for _ in 0..=ROBOTS_REDIRECTS_MAX {
+            let response = self.client.get(url.as_str()).map_err(|err| err.to_string())?;
+            match response.status {
+                200..=299 => return Ok(Robots::parse(&read_robots(response), AGENT)),
                 300..=399 => {
-                    let location = answer.header("location").unwrap_or_default();
+                    let location = response.header("location").unwrap_or_default();
                     url = url.join(&location).map_err(|err| err.to_string())?;
                 }
                 400..=499 => return Ok(Robots::allow_all()),
-                status => return Err(fetch::reason(status)),
+                status => return Err(fetch::status_text(status)),
             }
         }
         Ok(Robots::allow_all())
     }
 
-    fn page(&self, url: &Arc<str>, buf: &mut [u8]) -> Fetched {
+    fn page(&self, url: &Arc<str>, buf: &mut [u8]) -> FetchedPage {
         let start = Instant::now();
         let mut fetched = match self.client.get(url) {
-            Ok(answer) => self.answered(url, answer, start, buf),
+            Ok(response) => self.response(url, response, start, buf),
             Err(err) => {
-                let page = Page { error: Some(err.to_string()), ..Page::default() };
-                Fetched { page, is_passing: err.is_passing, ..Fetched::default() }
+                let is_temporary = err.is_temporary;
+                FetchedPage { is_temporary, ..FetchedPage::failed(err.to_string()) }
             }
         };
         fetched.page.url = Arc::clone(url);
@@ -115,102 +127,115 @@ impl Worker {
         fetched
     }
 
-    fn answered(&self, url: &str, answer: Answer, start: Instant, buf: &mut [u8]) -> Fetched {
-        let (status, mime) = (answer.status, answer.mime());
-        let page = Page { status: Some(status), mime, ..Page::default() };
-        let mut fetched = Fetched { page, ..Fetched::default() };
-        let Ok(base) = Url::parse(url) else { return fetched }; // it was parsed before
-        match status {
-            200..=299 => self.read(answer, &base, start, buf, &mut fetched),
-            300..=399 => self.redirected(&answer, &base, &mut fetched),
-            _ => {
-                fetched.page.error = Some(fetch::reason(status));
-                fetched.is_passing = matches!(status, 429 | 502..=504);
-                if matches!(status, 429 | 503) {
-                    let value = answer.header("retry-after");
-                    fetched.pause = value.as_deref().and_then(parse::retry_after);
-                }
+    fn response(
+        &self,
+        url: &str,
+        response: Response,
+        start: Instant,
+        buf: &mut [u8],
+    ) -> FetchedPage {
+        let (status, mime) = (response.status, response.mime());
+        let mut fetched = match (status, Url::parse(url)) {
+            (_, Err(err)) => FetchedPage::failed(err.to_string()),
+            (200..=299, Ok(base)) => {
+                let read = self.read(response, &mime, &base, start, buf);
+                read.unwrap_or_else(FetchedPage::failed)
             }
-        }
+            (300..=399, Ok(base)) => self.redirect(&response, &base),
+            _ => failure(&response),
+        };
+        fetched.page.status = Some(status);
+        fetched.page.mime = mime;
         fetched
     }
 
-    fn redirected(&self, answer: &Answer, from: &Url, fetched: &mut Fetched) {
-        let location = answer.header("location").unwrap_or_default();
-        match parse::redirect(&location, from, &self.scope) {
-            Some((link, is_in_scope)) if !location.is_empty() => {
-                fetched.page.redirect = Some(link.url.clone());
-                fetched.links.extend(is_in_scope.then_some(link));
-            }
-            _ => fetched.page.error = Some(format!("{} to nowhere", fetch::reason(answer.status))),
-        }
+    fn redirect(&self, response: &Response, from: &Url) -> FetchedPage {
+        let location = response.header("location").unwrap_or_default();
+        let target = parse::redirect(&location, from, &self.scope);
+        let Some((link, is_in_scope)) = target.filter(|_| !location.is_empty()) else {
+            let status = fetch::status_text(response.status);
+            return FetchedPage::failed(format!("{status} without a valid Location"));
+        };
+        let page = Page { redirect: Some(link.url.clone()), ..Page::default() };
+        let links = Vec::from_iter(is_in_scope.then_some(link));
+        FetchedPage { page, links, ..FetchedPage::default() }
     }
 
     /// Reads the body, if it is of a type that has links or is to be saved.
+    ///
+    /// # Errors
+    /// When the body cannot be saved. A body that breaks off still has the links read so far.
     fn read(
         &self,
-        answer: Answer,
+        response: Response,
+        mime: &str,
         url: &Url,
         start: Instant,
         buf: &mut [u8],
-        fetched: &mut Fetched,
-    ) {
-        let mime = &*fetched.page.mime;
-        let spool = self.options.spool.as_deref().map(Spool::new).transpose();
-        let mut spool = match spool {
-            Ok(spool) => spool,
-            Err(err) => return fetched.page.error = Some(err),
-        };
-        let content_type = answer.header("content-type").unwrap_or_default();
-        let mut copy = |piece: &[u8]| spool.as_mut().map_or(Ok(()), |spool| spool.write(piece));
+    ) -> Result<FetchedPage, String> {
+        let mut spool = self.options.spool.as_deref().map(Spool::new).transpose()?;
+        let content_type = response.header("content-type").unwrap_or_default();
+        let mut save = |piece: &[u8]| spool.as_mut().map_or(Ok(()), |spool| spool.write(piece));
         let deadline = start + self.options.fetch.timeout;
-        let mut body = Body { answer, buf, n_bytes: 0, deadline, copy: &mut copy };
-        let (parsed, ended) = match mime {
-            "text/html" | "application/xhtml+xml" => {
-                let (parsed, ended) = parse::page(&mut body, url, &self.scope, &self.options);
-                fetched.ids = self.options.remember.then(|| parsed.ids.clone());
-                (parsed, ended)
-            }
-            "text/css" if self.options.assets => parse::sheet(&mut body, url, &self.scope),
-            _ if self.options.sitemap && is_sitemap(mime, url) => {
-                parse::sitemap(&mut body, url, &self.scope, self.options.fetch.body_max)
-            }
-            _ if self.options.spool.is_some() => (Parsed::default(), body.finish()),
-            _ => (Parsed::default(), Ok(())),
+        let mut body = Body { response, buf, n_bytes: 0, deadline, save: &mut save };
+        let (parsed, result) = self.parse(&mut body, mime, url);
+        let page = Page {
+            n_bytes: body.n_bytes,
+            n_links: parsed.links.len(),
+            n_too_long: parsed.n_too_long,
+            ..Page::default()
         };
-        fetched.page.n_bytes = body.n_bytes;
-        fetched.saved = spool.filter(|_| ended.is_ok()).map(|spool| spool.finish(content_type));
-        fetched.page.error = ended.err();
-        fetched.page.n_links = parsed.links.len();
-        fetched.page.n_too_long = parsed.n_too_long;
-        fetched.links = parsed.links;
+        let saved = spool.filter(|_| result.is_ok()).map(|spool| spool.finish(content_type));
+        Ok(FetchedPage {
+            page: Page { error: result.err(), ..page },
+            links: parsed.links,
+            fragment_ids: parsed.fragment_ids,
+            saved,
+            ..FetchedPage::default()
+        })
     }
-}
 
-/// Whether it may be one: XML, or a file called so that is gzipped.
-fn is_sitemap(mime: &str, url: &Url) -> bool {
-    match mime {
-        "text/xml" | "application/xml" => true,
-        "application/gzip" | "application/x-gzip" | "application/octet-stream" => {
-            url.path().ends_with(".xml.gz")
+    /// Parses the body as its media type demands; an error means that it is incomplete.
+    fn parse(&self, body: &mut Body<'_>, mime: &str, url: &Url) -> (Parsed, Result<(), String>) {
+        match mime {
+            "text/html" | "application/xhtml+xml" => {
+                parse::page(body, url, &self.scope, &self.options)
+            }
+            "text/css" if self.options.assets => parse::style_sheet(body, url, &self.scope),
+            _ if self.options.sitemap && sitemap::is_sitemap(mime, url.path()) => {
+                parse::sitemap(body, url, &self.scope, self.options.fetch.body_max)
+            }
+            _ if self.options.spool.is_some() => (Parsed::default(), body.read_to_end()),
+            _ => (Parsed::default(), Ok(())),
         }
-        _ => false,
     }
 }
 
-fn panicked(id: Option<Id>, url: &Arc<str>) -> Found {
+/// A response with a status that is neither success nor redirect.
+fn failure(response: &Response) -> FetchedPage {
+    let status = response.status;
+    let value = matches!(status, 429 | 503).then(|| response.header("retry-after")).flatten();
+    FetchedPage {
+        is_temporary: matches!(status, 429 | 502..=504),
+        retry_after: value.as_deref().and_then(parse::retry_after),
+        ..FetchedPage::failed(fetch::status_text(status))
+    }
+}
+
+fn panicked(id: Option<PageId>, url: &Arc<str>) -> JobOutcome {
     let error = "this page made the parser panic".to_owned();
     if id.is_none() {
-        return Found::Robots(Err(error));
+        return JobOutcome::Robots(Err(error));
     }
-    let page = Page { url: Arc::clone(url), error: Some(error), ..Page::default() };
-    Found::Page(Box::new(Fetched { page, ..Fetched::default() }))
+    let mut fetched = FetchedPage::failed(error);
+    fetched.page.url = Arc::clone(url);
+    JobOutcome::Page(Box::new(fetched))
 }
 
-/// As much of a robots.txt as is read, however it ends.
-fn beginning(mut answer: Answer) -> Vec<u8> {
+/// Reads a robots.txt up to [`robots::SIZE_MAX`]; what was read before an error counts.
+fn read_robots(mut response: Response) -> Vec<u8> {
     let (mut text, mut buf) = (Vec::new(), [0; 8 << 10]);
-    while let Ok(n @ 1..) = answer.read(&mut buf) {
+    while let Ok(n @ 1..) = response.read(&mut buf) {
         text.extend_from_slice(&buf[..n]);
         if text.len() as u64 >= robots::SIZE_MAX {
             break;

@@ -1,7 +1,7 @@
-//! TYPE A: lines end with CR LF on the way and with LF at home.
+//! ASCII mode (TYPE A): lines end with CR LF on the network and with LF in files.
 //!
-//! Each LF gains a CR and each CR LF loses it, whatever stands before: there and back is the same
-//! text, also where it had CR LF at home.
+//! Sending puts a CR before every LF, even after another CR; receiving removes it again. So a text
+//! sent there and back is unchanged, even if its lines ended with CR LF in the file.
 
 /// Appends `text` to `out` with CR LF for LF.
 pub(super) fn to_network(text: &[u8], out: &mut Vec<u8>) {
@@ -14,14 +14,15 @@ pub(super) fn to_network(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// CR LF to LF across pieces: a CR at the end of one waits for the next.
+/// Converts CR LF to LF in a text that arrives in pieces: a CR at the end of one piece is held back
+/// until the next.
 #[derive(Debug, Default)]
 pub(super) struct FromNetwork {
     has_cr: bool,
 }
 
 impl FromNetwork {
-    /// Appends what `text` brings to `out`.
+    /// Converts the next piece of text and appends it to `out`.
     pub(super) fn push(&mut self, text: &[u8], out: &mut Vec<u8>) {
         for &byte in text {
             if self.has_cr && byte != b'\n' {
@@ -34,7 +35,7 @@ impl FromNetwork {
         }
     }
 
-    /// A CR that was the last byte.
+    /// Ends the text: appends a CR that was held back.
     pub(super) fn end(self, out: &mut Vec<u8>) {
         if self.has_cr {
             out.push(b'\r');
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn home(pieces: &[&[u8]]) -> Vec<u8> {
+    fn received(pieces: &[&[u8]]) -> Vec<u8> {
         let (mut state, mut out) = (FromNetwork::default(), Vec::new());
         for piece in pieces {
             state.push(piece, &mut out);
@@ -56,25 +57,25 @@ mod tests {
         out
     }
 
-    fn network(text: &[u8]) -> Vec<u8> {
+    fn sent(text: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         to_network(text, &mut out);
         out
     }
 
     #[test]
-    fn ends_of_lines() {
-        assert_eq!(network(b"a\nb\n\n"), b"a\r\nb\r\n\r\n");
-        assert_eq!(home(&[b"a\r\nb\r", b"\nc\rd\r"]), b"a\nb\nc\rd\r");
-        assert_eq!(home(&[b"\r\r\n"]), b"\r\n");
+    fn line_ends_are_converted() {
+        assert_eq!(sent(b"a\nb\n\n"), b"a\r\nb\r\n\r\n");
+        assert_eq!(received(&[b"a\r\nb\r", b"\nc\rd\r"]), b"a\nb\nc\rd\r");
+        assert_eq!(received(&[b"\r\r\n"]), b"\r\n");
     }
 
     proptest! {
         #[test]
-        fn there_and_back(text in "[a\r\n]{0,60}", at in 0usize..60) {
-            let sent = network(text.as_bytes());
+        fn a_text_sent_there_and_back_is_unchanged(text in "[a\r\n]{0,60}", at in 0usize..60) {
+            let sent = sent(text.as_bytes());
             let at = at.min(sent.len());
-            prop_assert_eq!(home(&[&sent[..at], &sent[at..]]), text.as_bytes());
+            prop_assert_eq!(received(&[&sent[..at], &sent[at..]]), text.as_bytes());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The control connection: one thread reads it, any may reply.
+//! The control connection: one thread reads it, any thread may reply.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{RecvFlags, recv};
 use rustls::ServerConnection;
 
 use super::reply::Reply;
@@ -16,130 +17,158 @@ use super::transfer::Transfer;
 use crate::net::Conn;
 use crate::threads::lock;
 
-/// How long the control connection of a dead client may outlast its data connection.
-const FAREWELL_NS: i64 = 2_000_000;
+/// How long to wait for the end of the control connection after that of the data connection: the
+/// kernel closes the connections of a killed client one after the other.
+const CONTROL_CLOSE_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
 
-/// What the threads of one session share.
+/// The control connection of one session, shared by its threads.
 #[derive(Debug)]
 pub(super) struct Control {
+    /// The number of the session, for the log.
     pub(super) id: u64,
     conn: Conn,
-    out: Mutex<Out>,
+    output: Mutex<Output>,
     is_secure: AtomicBool,
-    running: Mutex<Running>,
+    current: Mutex<Current>,
 }
 
-/// Whoever holds the lock may write. No thread reads from the network while it does.
+/// What writing needs, behind one lock. A thread that blocks in reading does not hold it.
 #[derive(Debug)]
-struct Out {
+struct Output {
     tls: Option<Box<ServerConnection>>,
     resumable: Option<Resumable>,
 }
 
+/// The transfer that is running, if any.
 #[derive(Debug)]
-struct Running {
+struct Current {
     transfer: Option<Arc<Transfer>>,
-    ended: Instant,
+    /// When the last transfer ended, or the session began.
+    last_end: Instant,
 }
 
 impl Control {
+    /// The control connection of session number `id`, without TLS.
     pub(super) fn new(id: u64, conn: Conn) -> Self {
-        _ = socket2::SockRef::from(&*conn).set_out_of_band_inline(true); // Telnet marks come so
+        _ = socket2::SockRef::from(&*conn).set_out_of_band_inline(true); // Telnet marks
         Control {
             id,
             conn,
-            out: Mutex::new(Out { tls: None, resumable: None }),
+            output: Mutex::new(Output { tls: None, resumable: None }),
             is_secure: AtomicBool::new(false),
-            running: Mutex::new(Running { transfer: None, ended: Instant::now() }),
+            current: Mutex::new(Current { transfer: None, last_end: Instant::now() }),
         }
     }
 
+    /// The connection itself.
     pub(super) fn into_conn(self) -> Conn {
         self.conn
     }
 
-    /// The client's address, and ours as it sees it.
+    /// The client's address, and the server's address that it is connected to.
+    ///
+    /// # Errors
+    /// When the client has disconnected.
     pub(super) fn ips(&self) -> io::Result<(IpAddr, IpAddr)> {
-        let ours = self.conn.local_addr()?.ip();
-        Ok((self.conn.peer().ip().to_canonical(), ours.to_canonical()))
+        let local = self.conn.local_addr()?.ip();
+        Ok((self.conn.peer().ip().to_canonical(), local.to_canonical()))
     }
 
+    /// The address and port of the client.
     pub(super) fn peer(&self) -> String {
         self.conn.peer().to_string()
     }
 
+    /// Sends a reply.
+    ///
+    /// # Errors
+    /// When the client has disconnected, or does not read.
     pub(super) fn reply(&self, reply: &Reply) -> io::Result<()> {
-        self.out().write(&self.conn, reply.bytes())
+        self.output().write(&self.conn, reply.bytes())
     }
 
-    /// Reads what the client sent, decrypted. Waits no longer than `timeout` for a packet.
+    /// Reads what the client sent, decrypted. Blocks for at most `timeout` for each packet.
+    ///
+    /// # Errors
+    /// A [timeout](crate::net::is_timeout), or a broken connection.
     pub(super) fn read(&self, buf: &mut [u8], timeout: Duration) -> io::Result<usize> {
         loop {
             if let Some(n) = self.buffered(buf)? {
                 return Ok(n);
             }
             self.conn.set_read_timeout(Some(timeout.max(Duration::from_millis(1))))?;
-            let n = self.stream().read(buf)?; // blocked here, without the lock
+            let n = self.stream().read(buf)?; // blocks without holding the lock
             if n == 0 || !self.is_secure() {
                 return Ok(n);
             }
-            self.out().decrypt(&self.conn, &buf[..n])?;
+            self.output().decrypt(&self.conn, &buf[..n])?;
         }
     }
 
-    /// What was decrypted before and not read.
-    pub(super) fn buffered(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
-        if self.is_secure() { self.out().plaintext(buf) } else { Ok(None) }
+    /// Reads what was decrypted before; `None` if nothing is left of it.
+    fn buffered(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        if self.is_secure() { self.output().plaintext(buf) } else { Ok(None) }
     }
 
+    /// Whether the connection uses TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.is_secure.load(Ordering::Acquire)
     }
 
-    /// From here on all is TLS; the handshake is part of reading.
-    pub(super) fn secure(&self, tls: &Tls) -> Result<(), rustls::Error> {
+    /// Switches to TLS. The handshake takes place in [`read`](Self::read).
+    ///
+    /// # Errors
+    /// When the system provides no random session id, or the configuration is invalid.
+    pub(super) fn start_tls(&self, tls: &Tls) -> Result<(), rustls::Error> {
         let resumable = Resumable::new()?;
         let mut tls = ServerConnection::new(Arc::new(tls.for_control(&resumable)))?;
         tls.set_resumption_data(&resumable.id);
-        *self.out() = Out { tls: Some(Box::new(tls)), resumable: Some(resumable) };
+        *self.output() = Output { tls: Some(Box::new(tls)), resumable: Some(resumable) };
         self.is_secure.store(true, Ordering::Release);
         Ok(())
     }
 
+    /// The TLS session that data connections may resume.
     pub(super) fn resumable(&self) -> Option<Resumable> {
-        self.out().resumable.clone()
+        self.output().resumable.clone()
     }
 
-    pub(super) fn start(&self, transfer: &Arc<Transfer>) {
-        self.running().transfer = Some(Arc::clone(transfer));
+    /// Makes `transfer` the current one.
+    pub(super) fn begin_transfer(&self, transfer: &Arc<Transfer>) {
+        self.current().transfer = Some(Arc::clone(transfer));
     }
 
-    /// Says how the transfer went. No reply to a later command can get before this one.
-    pub(super) fn finish(&self, transfer: &Transfer, reply: &Reply) {
-        let mut out = self.out();
-        *self.running() = Running { transfer: None, ended: Instant::now() };
+    /// Ends the transfer and sends its last reply, before the reply to any later command.
+    pub(super) fn end_transfer(&self, transfer: &Transfer, reply: &Reply) {
+        let mut output = self.output();
+        *self.current() = Current { transfer: None, last_end: Instant::now() };
         transfer.end();
-        _ = out.write(&self.conn, reply.bytes()); // the session's thread will notice too
+        _ = output.write(&self.conn, reply.bytes()); // the session's thread notices errors too
     }
 
+    /// The current transfer.
     pub(super) fn transfer(&self) -> Option<Arc<Transfer>> {
-        self.running().transfer.clone()
+        self.current().transfer.clone()
     }
 
     /// When the last transfer ended, or the session began.
     pub(super) fn last_end(&self) -> Instant {
-        self.running().ended
+        self.current().last_end
     }
 
-    /// Waits until the client has sent something or the transfer is over; true for the former.
-    pub(super) fn wait(&self, transfer: &Transfer) -> io::Result<bool> {
-        if self.out().has_plaintext() {
+    /// Blocks until the client has sent something or the transfer has ended. Returns true if the
+    /// transfer has not ended.
+    ///
+    /// # Errors
+    /// Those of poll(2), and when there are no file descriptors left.
+    pub(super) fn wait_input(&self, transfer: &Transfer) -> io::Result<bool> {
+        if self.output().has_plaintext() {
             return Ok(true);
         }
-        let Some(over) = transfer.over()? else { return Ok(false) };
+        let Some(end_rx) = transfer.end_pipe()? else { return Ok(false) };
         let mut both = [
             PollFd::from_borrowed_fd(self.conn.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(over.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(end_rx.as_fd(), PollFlags::IN),
         ];
         match poll(&mut both, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(both[1].revents().is_empty()),
@@ -147,13 +176,11 @@ impl Control {
         }
     }
 
-    /// Whether the client has hung up, with nothing left to be read. The connections of a client
-    /// that dies end one after the other, so it waits a moment for this one.
-    pub(super) fn is_lost(&self) -> bool {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        use rustix::net::{RecvFlags, recv};
-        let moment = Timespec { tv_sec: 0, tv_nsec: FAREWELL_NS };
-        _ = poll(&mut [PollFd::new(&*self.conn, PollFlags::IN)], Some(&moment)); // else: see below
+    /// Whether the client has disconnected and all its input was read. Blocks for at most two
+    /// milliseconds.
+    pub(super) fn is_disconnected(&self) -> bool {
+        let mut input = [PollFd::new(&*self.conn, PollFlags::IN)];
+        _ = poll(&mut input, Some(&CONTROL_CLOSE_TIMEOUT)); // recv(2) decides in any case
         let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         match recv(&*self.conn, &mut [0; 1], peek) {
             Ok((n, _)) => n == 0,
@@ -161,22 +188,22 @@ impl Control {
         }
     }
 
-    /// Wakes the thread that reads, as if the client had hung up.
-    pub(super) fn wake(&self) {
+    /// Wakes the thread that reads: it reads end of file.
+    pub(super) fn wake_reader(&self) {
         _ = self.conn.shutdown(Shutdown::Read);
     }
 
-    /// Ends everything, whatever was still to be said.
+    /// Aborts the connection: blocked reads and writes return, unsent replies are dropped.
     pub(super) fn abort(&self) {
         self.conn.abort();
     }
 
-    /// Tells a TLS client that there is no more to come.
-    pub(super) fn close(&self) {
-        let mut out = self.out();
-        if let Some(tls) = &mut out.tls {
+    /// Sends the end of the TLS connection (`close_notify`), if there is one.
+    pub(super) fn close_tls(&self) {
+        let mut output = self.output();
+        if let Some(tls) = &mut output.tls {
             tls.send_close_notify();
-            _ = out.flush(&self.conn); // it may have gone
+            _ = output.flush(&self.conn); // the client may have disconnected
         }
     }
 
@@ -184,16 +211,16 @@ impl Control {
         &self.conn
     }
 
-    fn out(&self) -> MutexGuard<'_, Out> {
-        lock(&self.out)
+    fn output(&self) -> MutexGuard<'_, Output> {
+        lock(&self.output)
     }
 
-    fn running(&self) -> MutexGuard<'_, Running> {
-        lock(&self.running)
+    fn current(&self) -> MutexGuard<'_, Current> {
+        lock(&self.current)
     }
 }
 
-impl Out {
+impl Output {
     fn write(&mut self, mut stream: &TcpStream, bytes: &[u8]) -> io::Result<()> {
         let Some(tls) = &mut self.tls else { return stream.write_all(bytes) };
         tls.writer().write_all(bytes)?;
@@ -212,7 +239,7 @@ impl Out {
         while let Some(tls) = self.tls.as_mut().filter(|_| !bytes.is_empty()) {
             tls.read_tls(&mut bytes)?;
             let processed = tls.process_new_packets();
-            self.flush(stream)?; // an alert, if it went wrong
+            self.flush(stream)?; // sends the alert after an error too
             processed.map_err(io::Error::other)?;
         }
         Ok(())
@@ -230,5 +257,82 @@ impl Out {
             Err(err) if err.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(err) => Err(err),
         }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::BufRead;
+    use std::thread;
+
+    use super::*;
+    use crate::net::{is_timeout, listen};
+
+    /// Far longer than anything here takes.
+    pub(in crate::engines::ftp) const DEADLINE: Duration = Duration::from_mins(1);
+
+    /// A client's socket, and the control connection to it.
+    pub(in crate::engines::ftp) fn pair() -> (TcpStream, Arc<Control>) {
+        let listener = listen("127.0.0.1:0", 1).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        let conn = listener.incoming().next().unwrap();
+        (client, Arc::new(Control::new(1, conn)))
+    }
+
+    #[test]
+    fn input_is_read_with_a_timeout() {
+        let (mut client, control) = pair();
+        let mut buf = [0; 10];
+        assert!(is_timeout(&control.read(&mut buf, Duration::ZERO).unwrap_err()));
+        client.write_all(b"NOOP\r\n").unwrap();
+        assert_eq!(control.read(&mut buf, DEADLINE).unwrap(), 6);
+        drop(client);
+        assert_eq!(control.read(&mut buf, DEADLINE).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_blocked_reader_can_be_woken() {
+        let (client, control) = pair();
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| control.read(&mut [0; 10], DEADLINE).unwrap());
+            control.wake_reader();
+            assert_eq!(reader.join().unwrap(), 0);
+        });
+        drop(client);
+    }
+
+    #[test]
+    fn the_last_reply_of_a_transfer_ends_it() {
+        let (client, control) = pair();
+        let transfer = Arc::new(Transfer::new("RETR /a".to_owned(), None));
+        control.begin_transfer(&transfer);
+        assert!(Arc::ptr_eq(&control.transfer().unwrap(), &transfer));
+        let begun = control.last_end();
+        control.end_transfer(&transfer, &Reply::new(226, "Done."));
+        assert!(control.transfer().is_none() && control.last_end() >= begun);
+        assert!(!control.wait_input(&transfer).unwrap());
+        let mut line = String::new();
+        io::BufReader::new(client).read_line(&mut line).unwrap();
+        assert_eq!(line, "226 Done.\r\n");
+    }
+
+    #[test]
+    fn input_during_a_transfer_is_noticed() {
+        let (mut client, control) = pair();
+        let transfer = Transfer::new("RETR /a".to_owned(), None);
+        client.write_all(b"STAT\r\n").unwrap();
+        assert!(control.wait_input(&transfer).unwrap());
+    }
+
+    #[test]
+    fn a_client_is_disconnected_once_its_input_was_read() {
+        let (mut client, control) = pair();
+        assert!(!control.is_disconnected());
+        client.write_all(b"QUIT\r\n").unwrap();
+        drop(client);
+        assert!(!control.is_disconnected());
+        assert_eq!(control.read(&mut [0; 10], DEADLINE).unwrap(), 6);
+        assert!(control.is_disconnected());
     }
 }

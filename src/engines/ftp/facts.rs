@@ -1,4 +1,5 @@
-//! A file as a line: for people (LIST) and for programs (MLSD, MLST). Times are in UTC.
+//! A file as a line of a listing: as `ls -l` writes it (LIST), or as facts for programs (MLSD and
+//! MLST, RFC 3659, 7). Times are in UTC.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -8,38 +9,38 @@ use super::names;
 use super::users::Rights;
 use crate::fs::jail::{Info, Kind};
 
-/// After so long the year says more than the time of day: half a year.
+/// Files older than half a year, in seconds, are listed with the year in place of the time of day.
 const RECENT: i64 = 182 * 24 * 3600;
-/// The facts MLSD knows, in their order.
+/// The facts that MLSD can send, in this order.
 const FACTS: [&str; 5] = ["type", "size", "modify", "perm", "UNIX.mode"];
 
-/// Which facts a client wants.
+/// The facts that a client has selected (OPTS MLST).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Facts([bool; FACTS.len()]);
 
 impl Facts {
     pub(super) const ALL: Facts = Facts([true; FACTS.len()]);
 
-    /// From the argument of OPTS MLST; what is unknown is left out, as RFC 3659 wants.
+    /// Parses the argument of OPTS MLST; unknown facts are ignored (RFC 3659, 7.9).
     pub(super) fn parse(list: &str) -> Self {
         let wanted = |fact: &str| list.split(';').any(|name| name.eq_ignore_ascii_case(fact));
         Facts(FACTS.map(wanted))
     }
 
-    /// `type;size;`
+    /// The selected facts, as the reply to OPTS MLST lists them: `type;size;`
     pub(super) fn list(self) -> String {
         let on = FACTS.iter().zip(self.0).filter(|(_, on)| *on);
         on.flat_map(|(fact, _)| [fact, ";"]).collect()
     }
 
-    /// `MLST type*;size*;…`, a star for what is on.
+    /// The line of FEAT, with a star behind each selected fact: `MLST type*;size*;…`
     pub(super) fn feature(self) -> String {
         let star = |on: bool| if on { "*;" } else { ";" };
         let facts = FACTS.iter().zip(self.0).flat_map(|(fact, on)| [fact, star(on)]);
         ["MLST "].into_iter().chain(facts).collect()
     }
 
-    /// `type=file;size=5;…; name`; without facts only the space and the name.
+    /// The line of one file: `type=file;size=5;… name`; without facts, a space and the name.
     pub(super) fn line(self, info: &Info, name: &[u8], rights: Rights) -> Vec<u8> {
         let values = [
             Some(kind(info.kind).to_owned()),
@@ -55,7 +56,7 @@ impl Facts {
             }
         }
         line.push(' ');
-        [line.as_bytes(), &names::shown(name)].concat()
+        [line.as_bytes(), &names::printable(name)].concat()
     }
 }
 
@@ -68,7 +69,7 @@ fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// What may be tried; whether the system lets us is another matter.
+/// The perm fact: what the user may try. File permissions are not considered.
 fn permissions(kind: Kind, rights: Rights) -> &'static str {
     match (kind, rights) {
         (Kind::File, Rights::Write) => "adfrw",
@@ -80,7 +81,7 @@ fn permissions(kind: Kind, rights: Rights) -> &'static str {
     }
 }
 
-/// As `ls -l` shows it; a link with where it leads.
+/// The line that `ls -l` would write, with the target of a symbolic link.
 pub(super) fn long(info: &Info, name: &[u8], target: Option<&[u8]>, now: i64) -> Vec<u8> {
     let letter = match info.kind {
         Kind::File => '-',
@@ -92,10 +93,10 @@ pub(super) fn long(info: &Info, name: &[u8], target: Option<&[u8]>, now: i64) ->
     let date = date(info.modified, now);
     let mut line =
         format!("{letter}{mode} {links:>3} ftp      ftp      {len:>12} {date} ").into_bytes();
-    line.extend(names::shown(name));
+    line.extend(names::printable(name));
     if let Some(target) = target {
         line.extend(b" -> ");
-        line.extend(names::shown(target));
+        line.extend(names::printable(target));
     }
     line
 }
@@ -111,13 +112,13 @@ fn date(seconds: i64, now: i64) -> String {
     utc(seconds).strftime(format).to_string()
 }
 
-/// `20261121053756`
+/// A time as MDTM writes it: `20261121053756`
 pub(super) fn stamp(seconds: i64) -> String {
     utc(seconds).strftime("%Y%m%d%H%M%S").to_string()
 }
 
-/// Seconds since 1970 from `20261121053756`, with or without a fraction.
-pub(super) fn seconds(stamp: &str) -> Option<i64> {
+/// Parses `20261121053756`, with or without a fraction, as seconds since 1970.
+pub(super) fn parse_stamp(stamp: &str) -> Option<i64> {
     let (whole, fraction) = stamp.split_once('.').unwrap_or((stamp, "0"));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if whole.len() != 14 || !is_number(whole) || !is_number(fraction) {
@@ -128,7 +129,7 @@ pub(super) fn seconds(stamp: &str) -> Option<i64> {
 }
 
 fn utc(seconds: i64) -> DateTime {
-    let time = Timestamp::from_second(seconds).unwrap_or_default(); // no calendar goes that far
+    let time = Timestamp::from_second(seconds).unwrap_or_default(); // beyond the year 9999
     time.to_zoned(TimeZone::UTC).datetime()
 }
 
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn for_people() {
+    fn long_lines() {
         let line = |kind, target, now| text(long(&info(kind), b"a b", target, now));
         let expected = "-rw-r--r--   1 ftp      ftp              1234 Nov 21 05:37 a b";
         assert_eq!(line(Kind::File, None, NOW), expected);
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn for_programs() {
+    fn lines_of_facts() {
         let line = |facts: Facts, kind, rights| text(facts.line(&info(kind), b"a\r\nb", rights));
         let expected = "type=file;size=1234;modify=20261121053756;perm=r;UNIX.mode=0644; a??b";
         assert_eq!(line(Facts::ALL, Kind::File, Rights::Read), expected);
@@ -169,10 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn times_there_and_back() {
+    fn times_are_written_and_parsed() {
         assert_eq!(stamp(NOW), "20261121053756");
-        assert_eq!(seconds("20261121053756"), Some(NOW));
-        assert_eq!(seconds("20261121053756.123"), Some(NOW));
+        assert_eq!(parse_stamp("20261121053756"), Some(NOW));
+        assert_eq!(parse_stamp("20261121053756.123"), Some(NOW));
         for bad in [
             "",
             "2026",
@@ -181,7 +182,7 @@ mod tests {
             "2026112105375x",
             "2026112105375\u{e9}",
         ] {
-            assert_eq!(seconds(bad), None, "{bad}");
+            assert_eq!(parse_stamp(bad), None, "{bad}");
         }
         assert_eq!(stamp(i64::MAX), "19700101000000");
     }

@@ -1,22 +1,25 @@
-//! Bytes from the control connection to lines, with what Telnet mixes in taken out.
+//! Splits the bytes of a control connection into lines, and removes Telnet commands (RFC 854).
 
 use std::mem;
 
+/// Interpret As Command: the first byte of every Telnet command.
 const IAC: u8 = 255;
-/// WILL, WONT, DO and DONT: an option follows.
+/// WILL, WONT, DO and DONT, which one option byte follows.
 const NEGOTIATE: std::ops::RangeInclusive<u8> = 251..=254;
 const SUB_BEGIN: u8 = 250;
 const SUB_END: u8 = 240;
 
+/// A line without its line end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line {
     Text(Vec<u8>),
     TooLong,
 }
 
-/// Lines end with LF, or CR LF. What comes in one piece or in many is the same.
+/// A line splitter for control connections. Lines end with LF or CR LF.
 #[derive(Debug)]
 pub(super) struct Input {
+    /// Received, and not yet split but for the first `n_taken` bytes.
     raw: Vec<u8>,
     n_taken: usize,
     line: Vec<u8>,
@@ -25,6 +28,7 @@ pub(super) struct Input {
     telnet: Telnet,
 }
 
+/// What the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Telnet {
     Data,
@@ -35,6 +39,7 @@ enum Telnet {
 }
 
 impl Input {
+    /// An empty splitter; lines longer than `line_max` bytes become [`Line::TooLong`].
     pub(super) fn new(line_max: usize) -> Self {
         Input {
             raw: Vec::new(),
@@ -46,16 +51,18 @@ impl Input {
         }
     }
 
+    /// Appends received bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.raw.drain(..mem::take(&mut self.n_taken));
         self.raw.extend_from_slice(bytes);
     }
 
-    /// Throws away what came and was not taken: it came before the line was secure.
+    /// Discards everything received and not taken yet.
     pub(super) fn clear(&mut self) {
         *self = Input::new(self.line_max);
     }
 
+    /// Takes the next complete line.
     pub(super) fn next(&mut self) -> Option<Line> {
         while let Some(&byte) = self.raw.get(self.n_taken) {
             self.n_taken += 1;
@@ -69,19 +76,20 @@ impl Input {
         None
     }
 
-    /// The byte, unless it is Telnet's. No name has the byte 255, so one that is doubled goes too.
+    /// The byte, unless it is part of a Telnet command. File names are UTF-8 and never contain 255,
+    /// so the escape IAC IAC is dropped too.
     fn data(&mut self, byte: u8) -> Option<u8> {
         let (telnet, data) = match (self.telnet, byte) {
             (Telnet::Data, IAC) => (Telnet::Command, None),
             (Telnet::Command, SUB_BEGIN) => (Telnet::Sub, None),
             (Telnet::Command, byte) if NEGOTIATE.contains(&byte) => (Telnet::Option, None),
             (Telnet::Sub, IAC) => (Telnet::SubCommand, None),
-            // The byte 240 is a Telnet command too, in or out of a sub-negotiation.
+            // 240 is a command of its own, inside a sub-negotiation or not.
             (Telnet::SubCommand, SUB_END) | (Telnet::Command, SUB_END..) | (Telnet::Option, _) => {
                 (Telnet::Data, None)
             }
             (Telnet::Sub | Telnet::SubCommand, _) => (Telnet::Sub, None),
-            // The mark that follows IAC may have come out of band and been lost.
+            // The data mark behind IAC is sent out of band and may have been lost.
             (Telnet::Command | Telnet::Data, byte) => (Telnet::Data, Some(byte)),
         };
         self.telnet = telnet;
@@ -91,7 +99,7 @@ impl Input {
     fn take(&mut self, byte: u8) -> Option<Line> {
         match byte {
             b'\n' => Some(self.end()),
-            0 if self.line.last() == Some(&b'\r') => None, // CR NUL is a CR that ends no line
+            0 if self.line.last() == Some(&b'\r') => None, // CR NUL is a bare CR
             _ if self.line.len() > self.line_max => {
                 self.is_too_long = true;
                 None
@@ -120,21 +128,21 @@ mod tests {
 
     fn lines(pieces: &[&[u8]]) -> Vec<String> {
         let mut input = Input::new(20);
-        let mut found = Vec::new();
+        let mut lines = Vec::new();
         for piece in pieces {
             input.push(piece);
             while let Some(line) = input.next() {
-                found.push(match line {
+                lines.push(match line {
                     Line::Text(text) => String::from_utf8_lossy(&text).into_owned(),
                     Line::TooLong => "TOO LONG".to_owned(),
                 });
             }
         }
-        found
+        lines
     }
 
     #[test]
-    fn lines_end_with_lf() {
+    fn lines_end_with_lf_or_cr_lf() {
         let check = |input: &[u8], expected: &[&str]| assert_eq!(lines(&[input]), expected);
         check(b"NOOP\r\nPWD\nhalf", &["NOOP", "PWD"]);
         check(b"a\rb\r\r\n", &["a\rb\r"]);
@@ -146,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn telnet_is_taken_out() {
+    fn telnet_commands_are_removed() {
         let check = |input: &[u8], expected: &[&str]| assert_eq!(lines(&[input]), expected);
         check(b"\xff\xf4\xff\xf2ABOR\r\n", &["ABOR"]);
         check(b"\xff\xf4\xffABOR\r\n", &["ABOR"]);
@@ -157,7 +165,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_do_not_matter(
+        fn lines_are_the_same_however_the_bytes_arrive(
             bytes in proptest::collection::vec(
                 prop_oneof![any::<u8>(), Just(b'\r'), Just(b'\n'), Just(IAC), Just(0)], 0..200),
         ) {

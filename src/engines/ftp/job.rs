@@ -5,39 +5,41 @@ use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Server;
 use super::ascii::{self, FromNetwork};
 use super::control::Control;
-use super::data::{Opener, Stream, Unopened};
-use super::files::words;
-use super::listing::{Listing, Opened};
-use super::reply::Reply;
-use super::session::is_timeout;
+use super::data::{DataStream, Opener};
+use super::listing::{Listing, Target};
+use super::reply::{Reply, ReplyError};
+use super::server::Server;
 use super::transfer::Transfer;
 use crate::fs::jail::Upload;
 use crate::net;
 
-/// Bytes on their way through this process.
-const PIECE: usize = 256 << 10;
-/// Bytes of an upload taken at once; of what a slow client sends, no more are ever used. With 256 KiB
-/// 512 MiB took 1.4 times as long: every time it is emptied, the client must be woken.
-const RECEIVED_PIECE: usize = 1 << 20;
-/// Lines of a listing gathered into one write.
-const LISTING_PIECE: usize = 32 << 10;
+/// Bytes read and written at once, where they pass through this process.
+const BUFFER_SIZE: usize = 256 << 10;
+/// Bytes of an upload read at once; of a slow client, only the first pages are ever touched. With
+/// 256 KiB, 512 MiB took 1.4 times as long: whenever the socket's buffer is emptied, the client must
+/// be woken.
+const RECEIVE_BUFFER_SIZE: usize = 1 << 20;
+/// Bytes of a listing gathered into one write.
+const LISTING_BUFFER_SIZE: usize = 32 << 10;
+/// The error number of EIO: sendfile(2) reports it for the file, not for the socket.
+const EIO: i32 = 5;
 
+/// A transfer that is about to begin.
 pub(super) struct Job<'e> {
     pub(super) control: Arc<Control>,
     pub(super) transfer: Arc<Transfer>,
     pub(super) server: &'e Server<'e>,
-    /// What is said before anything is moved.
-    pub(super) first: Reply,
+    /// The first reply: the transfer begins.
+    pub(super) announcement: Reply,
 }
 
-/// What is to be moved.
+/// What to transfer.
 pub(super) enum Work {
     Send { file: File, is_ascii: bool },
     Receive { sink: Sink, is_ascii: bool },
-    List { listing: Listing, opened: Opened },
+    List { listing: Listing, target: Target },
 }
 
 impl Work {
@@ -46,209 +48,191 @@ impl Work {
     }
 }
 
-/// Where an upload goes.
+/// Where an upload is written.
 pub(super) enum Sink {
-    /// Under its name when it is whole.
+    /// A file that appears under its name when it is complete.
     Whole(Upload),
-    /// After REST, or at the end.
+    /// An existing file, at the restart offset or at its end.
     InPlace(File),
 }
 
-/// Why a transfer was not completed.
-enum Failure {
-    /// ABOR, the server's end, or the client's.
-    Stopped,
-    Unopened(Unopened),
-    Connection(io::Error),
-    Disk(io::Error),
-}
-
-type Moved = Result<Reply, Failure>;
-
 impl Job<'_> {
+    /// Opens the data connection, transfers the data, and sends the replies.
     pub(super) fn run(self, opener: Opener, work: Work) {
         let started = Instant::now();
-        let begin = || {
-            if self.control.reply(&self.first).is_err() {
-                self.transfer.stop(); // the session's thread will notice too
-            }
+        let (result, stream) = match self.open(opener) {
+            Ok(mut stream) => (self.transfer_data(&mut stream, work), Some(stream)),
+            Err(error) => (Err(error), None),
         };
-        let (moved, stream) = match opener.open(&self.transfer, &begin) {
-            Ok(mut stream) => (self.carry(&mut stream, work), Some(stream)),
-            Err(why) => (Err(Failure::Unopened(why)), None),
-        };
-        let reply = self.reply(moved);
+        let reply = self.last_reply(result);
         let (peer, title) = (self.control.peer(), &self.transfer.title);
-        let (n_bytes, took) = (self.transfer.n_bytes(), started.elapsed());
-        log::info!("{peer}: {title}: {n_bytes} bytes in {took:.1?}: {}", reply.last_line());
-        self.control.finish(&self.transfer, &reply);
+        let (n_bytes, elapsed) = (self.transfer.n_bytes(), started.elapsed());
+        log::info!("{peer}: {title}: {n_bytes} bytes in {elapsed:.1?}: {}", reply.last_line());
+        self.control.end_transfer(&self.transfer, &reply);
         if let Some(stream) = stream {
-            stream.linger();
+            stream.close();
         }
     }
 
-    fn carry(&self, stream: &mut Stream, work: Work) -> Moved {
+    /// Opens the data connection, and announces the transfer in the middle of that.
+    fn open(&self, opener: Opener) -> Result<DataStream, ReplyError> {
+        let opening = opener.begin(&self.transfer);
+        if self.control.reply(&self.announcement).is_err() {
+            self.transfer.stop(); // the session's thread notices the broken connection too
+        }
+        opening.finish(&self.transfer)
+    }
+
+    fn transfer_data(&self, stream: &mut DataStream, work: Work) -> Result<Reply, ReplyError> {
         match work {
             Work::Send { file, is_ascii } => self.send(stream, &file, is_ascii),
             Work::Receive { sink, is_ascii } => self.receive(stream, sink, is_ascii),
-            Work::List { listing, opened } => self.list(stream, &listing, opened),
+            Work::List { listing, target } => self.list(stream, &listing, target),
         }
     }
 
-    fn send(&self, stream: &mut Stream, file: &File, is_ascii: bool) -> Moved {
-        if is_ascii || stream.plain().is_none() {
-            self.send_pieces(stream, file, is_ascii)?;
-        } else if let Some(socket) = stream.plain() {
-            self.send_slices(socket, file)?;
+    /// A stopped transfer is reported as that, whatever error it ended with.
+    fn last_reply(&self, result: Result<Reply, ReplyError>) -> Reply {
+        match result {
+            Err(_) if self.transfer.is_stopped() => ReplyError::aborted().0,
+            Ok(reply) | Err(ReplyError(reply)) => reply,
         }
-        self.end(stream)
     }
 
-    fn send_slices(&self, socket: &socket2::Socket, file: &File) -> Result<(), Failure> {
+    fn send(
+        &self,
+        stream: &mut DataStream,
+        file: &File,
+        is_ascii: bool,
+    ) -> Result<Reply, ReplyError> {
+        match stream.plain_socket() {
+            Some(socket) if !is_ascii => self.send_with_sendfile(socket, file)?,
+            _ => self.send_through_buffer(stream, file, is_ascii)?,
+        }
+        self.end_sending(stream)
+    }
+
+    fn send_with_sendfile(&self, socket: &socket2::Socket, file: &File) -> Result<(), ReplyError> {
         while !self.transfer.is_stopped() {
             match net::send_file(socket, file) {
                 Ok(0) => return Ok(()),
                 Ok(n) => self.transfer.add(n),
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-                Err(err) if err.raw_os_error() == Some(EIO) => return Err(Failure::Disk(err)),
-                Err(err) => return Err(Failure::Connection(err)),
+                Err(err) if err.raw_os_error() == Some(EIO) => return Err(ReplyError::disk(&err)),
+                Err(err) => return Err(ReplyError::connection(&err)),
             }
         }
-        Err(Failure::Stopped)
+        Err(ReplyError::aborted())
     }
 
-    fn send_pieces(
+    fn send_through_buffer(
         &self,
-        stream: &mut Stream,
+        stream: &mut DataStream,
         mut file: &File,
         is_ascii: bool,
-    ) -> Result<(), Failure> {
-        let (mut piece, mut text) = (vec![0; PIECE], Vec::new());
+    ) -> Result<(), ReplyError> {
+        let (mut buf, mut text) = (vec![0; BUFFER_SIZE], Vec::new());
         loop {
-            let n = file.read(&mut piece).map_err(Failure::Disk)?;
+            let n = file.read(&mut buf).map_err(|err| ReplyError::disk(&err))?;
             if n == 0 {
                 return Ok(());
             }
-            let mut bytes = &piece[..n];
+            let mut bytes = &buf[..n];
             if is_ascii {
                 text.clear();
                 ascii::to_network(bytes, &mut text);
                 bytes = &text;
             }
-            stream.write_all(bytes).map_err(Failure::Connection)?;
+            stream.write_all(bytes).map_err(|err| ReplyError::connection(&err))?;
             self.transfer.add(bytes.len());
         }
     }
 
-    fn end(&self, stream: &mut Stream) -> Moved {
-        stream.flush().and_then(|()| stream.end()).map_err(Failure::Connection)?;
+    fn end_sending(&self, stream: &mut DataStream) -> Result<Reply, ReplyError> {
+        let ended = stream.flush().and_then(|()| stream.shut_down_write());
+        ended.map_err(|err| ReplyError::connection(&err))?;
         if self.transfer.is_stopped() {
-            return Err(Failure::Stopped);
+            return Err(ReplyError::aborted());
         }
-        Ok(Reply::new(226, "That was all."))
+        Ok(Reply::new(226, "Transfer complete."))
     }
 
-    fn receive(&self, stream: &mut Stream, sink: Sink, is_ascii: bool) -> Moved {
+    fn receive(
+        &self,
+        stream: &mut DataStream,
+        sink: Sink,
+        is_ascii: bool,
+    ) -> Result<Reply, ReplyError> {
         if is_ascii {
             self.receive_text(stream, sink.file())?;
         } else {
-            self.receive_pieces(stream, sink.file())?;
+            self.receive_bytes(stream, sink.file())?;
         }
-        // The end of the stream is all that says that a file is whole. So it must be a good one,
-        // and the client still there: when it dies, its connections end like this too. But a server
-        // that closes has itself ended what it hears.
-        stream.check().map_err(Failure::Connection)?;
-        let is_lost = self.control.is_lost() && !self.server.is_closing();
-        if self.transfer.is_stopped() || is_lost {
-            return Err(Failure::Stopped);
-        }
-        _ = stream.end(); // the client has sent all it wanted
-        sink.commit().map_err(Failure::Disk)?;
-        Ok(Reply::new(226, "Stored."))
+        self.check_complete(stream)?;
+        _ = stream.shut_down_write(); // the client has sent everything, it may have closed already
+        sink.commit().map_err(|err| ReplyError::disk(&err))?;
+        Ok(Reply::new(226, "Transfer complete."))
     }
 
-    fn receive_pieces(&self, stream: &mut Stream, mut file: &File) -> Result<(), Failure> {
-        let mut piece = vec![0; RECEIVED_PIECE];
+    /// Only the end of the stream shows that a file is complete. So the stream must not have broken,
+    /// and the client must still be connected: the connections of a killed client end in the same
+    /// way. At shutdown the server itself has ended the input of the control connection.
+    fn check_complete(&self, stream: &DataStream) -> Result<(), ReplyError> {
+        stream.check_unbroken().map_err(|err| ReplyError::connection(&err))?;
+        let is_disconnected = self.control.is_disconnected() && !self.server.is_shutting_down();
+        if self.transfer.is_stopped() || is_disconnected {
+            return Err(ReplyError::aborted());
+        }
+        Ok(())
+    }
+
+    fn receive_bytes(&self, stream: &mut DataStream, mut file: &File) -> Result<(), ReplyError> {
+        let mut buf = vec![0; RECEIVE_BUFFER_SIZE];
         loop {
-            let n = read(stream, &mut piece)?;
+            let n = read(stream, &mut buf)?;
             if n == 0 {
                 return Ok(());
             }
-            file.write_all(&piece[..n]).map_err(Failure::Disk)?;
+            file.write_all(&buf[..n]).map_err(|err| ReplyError::disk(&err))?;
             self.transfer.add(n);
         }
     }
 
-    fn receive_text(&self, stream: &mut Stream, mut file: &File) -> Result<(), Failure> {
-        let (mut piece, mut text) = (vec![0; PIECE], Vec::new());
+    fn receive_text(&self, stream: &mut DataStream, mut file: &File) -> Result<(), ReplyError> {
+        let (mut buf, mut text) = (vec![0; BUFFER_SIZE], Vec::new());
         let mut from_network = FromNetwork::default();
         loop {
-            let n = read(stream, &mut piece)?;
+            let n = read(stream, &mut buf)?;
             text.clear();
             if n == 0 {
                 from_network.end(&mut text);
-                return file.write_all(&text).map_err(Failure::Disk);
+                return file.write_all(&text).map_err(|err| ReplyError::disk(&err));
             }
-            from_network.push(&piece[..n], &mut text);
-            file.write_all(&text).map_err(Failure::Disk)?;
+            from_network.push(&buf[..n], &mut text);
+            file.write_all(&text).map_err(|err| ReplyError::disk(&err))?;
             self.transfer.add(n);
         }
     }
 
-    fn list(&self, stream: &mut Stream, listing: &Listing, opened: Opened) -> Moved {
-        let counted = Counted { stream: &mut *stream, transfer: &self.transfer };
-        let mut lines = BufWriter::with_capacity(LISTING_PIECE, counted);
-        let is_whole = listing.write(self.server.jail, opened, &mut lines);
-        let is_whole = is_whole.and_then(|is_whole| lines.flush().map(|()| is_whole));
+    fn list(
+        &self,
+        stream: &mut DataStream,
+        listing: &Listing,
+        target: Target,
+    ) -> Result<Reply, ReplyError> {
+        let counting = CountingWriter { stream: &mut *stream, transfer: &self.transfer };
+        let mut lines = BufWriter::with_capacity(LISTING_BUFFER_SIZE, counting);
+        let written = listing.write(self.server.jail, target, &mut lines);
+        let written = written.and_then(|is_complete| lines.flush().map(|()| is_complete));
         drop(lines);
-        let is_whole = is_whole.map_err(Failure::Connection)?;
-        let done = self.end(stream)?;
-        if is_whole {
-            return Ok(done);
+        let is_complete = written.map_err(|err| ReplyError::connection(&err))?;
+        let reply = self.end_sending(stream)?;
+        if is_complete {
+            return Ok(reply);
         }
-        let n_max = listing.n_max;
-        Ok(Reply::new(226, format!("There is more: a listing ends after {n_max} entries.")))
-    }
-
-    fn reply(&self, moved: Moved) -> Reply {
-        let failure = match moved {
-            Ok(reply) => return reply,
-            Err(_) if self.transfer.is_stopped() => Failure::Stopped,
-            Err(failure) => failure,
-        };
-        match failure {
-            Failure::Stopped => Reply::new(426, "The transfer was cut short."),
-            Failure::Unopened(why) => unopened(&why),
-            Failure::Connection(err) if is_timeout(&err) => {
-                Reply::new(426, "The data connection stood still for too long.")
-            }
-            Failure::Connection(err) => {
-                Reply::new(426, format!("The data connection broke: {}.", words(&err)))
-            }
-            Failure::Disk(err) => not_written(&err),
-        }
+        Ok(Reply::new(226, format!("Listing truncated after {} entries.", listing.n_max)))
     }
 }
-
-fn unopened(why: &Unopened) -> Reply {
-    let or = |late: &str, err| if is_timeout(err) { late.to_owned() } else { words(err) };
-    match why {
-        Unopened::Connection(err) => {
-            let why = or("nobody came in time", err);
-            Reply::new(425, format!("There is no data connection: {why}."))
-        }
-        Unopened::Tls(err) => {
-            let why = or("no handshake in time", err);
-            Reply::new(522, format!("TLS on the data connection: {why}."))
-        }
-        Unopened::NotResumed => {
-            Reply::new(522, "The data connection must resume this session's TLS session.")
-        }
-    }
-}
-
-/// The number of EIO, which sendfile gives for the file and not for the socket.
-const EIO: i32 = 5;
 
 impl Sink {
     fn file(&self) -> &File {
@@ -266,31 +250,22 @@ impl Sink {
     }
 }
 
-fn read(stream: &mut Stream, piece: &mut [u8]) -> Result<usize, Failure> {
+fn read(stream: &mut DataStream, buf: &mut [u8]) -> Result<usize, ReplyError> {
     loop {
-        match stream.read(piece) {
+        match stream.read(buf) {
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            done => return done.map_err(Failure::Connection),
+            result => return result.map_err(|err| ReplyError::connection(&err)),
         }
     }
 }
 
-fn not_written(err: &io::Error) -> Reply {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    match err.kind() {
-        StorageFull => Reply::new(452, "The disk is full."),
-        QuotaExceeded | FileTooLarge => Reply::new(552, format!("{}.", words(err))),
-        _ => Reply::new(451, format!("{}.", words(err))),
-    }
-}
-
-/// Counts what goes through.
-struct Counted<'a> {
-    stream: &'a mut Stream,
+/// Counts the bytes of a listing.
+struct CountingWriter<'a> {
+    stream: &'a mut DataStream,
     transfer: &'a Transfer,
 }
 
-impl Write for Counted<'_> {
+impl Write for CountingWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.stream.write(bytes)?;
         self.transfer.add(n);
@@ -299,5 +274,150 @@ impl Write for Counted<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::net::{Ipv4Addr, TcpStream};
+    use std::path::Path;
+    use std::time::Duration;
+    use std::{fs, thread};
+
+    use super::*;
+    use crate::engines::ftp::control::tests::{DEADLINE, pair};
+    use crate::engines::ftp::data::listen;
+    use crate::engines::ftp::listing::{Format, Options as ListOptions};
+    use crate::engines::ftp::options::Options;
+    use crate::engines::ftp::users::Users;
+    use crate::fs::jail::Jail;
+
+    /// Runs a job in `dir`, with a client that does `act` with the port of the data connection and
+    /// the transfer. Returns the last reply.
+    fn last_reply(
+        dir: &Path,
+        timeout: Duration,
+        work: impl FnOnce(&Jail) -> Work,
+        act: impl FnOnce(u16, &Transfer),
+    ) -> String {
+        let jail = Jail::new(dir).unwrap();
+        let (users, options) = (Users::new(None, 1), Options::default());
+        let (server, _done_tx) = Server::new(&jail, &users, &options);
+        let (client, control) = pair();
+        let ip = Ipv4Addr::LOCALHOST.into();
+        let (endpoint, port) = listen(ip, None).unwrap();
+        let opener = Opener { endpoint, peer: ip, local: ip, timeout, tls: None };
+        let transfer = Arc::new(Transfer::new("TEST".to_owned(), None));
+        let job = Job {
+            control: Arc::clone(&control),
+            transfer: Arc::clone(&transfer),
+            server: &server,
+            announcement: Reply::new(150, "Begin."),
+        };
+        control.begin_transfer(&transfer);
+        let work = work(&jail);
+        thread::scope(|scope| {
+            scope.spawn(|| job.run(opener, work));
+            act(port, &transfer);
+        });
+        let lines: Vec<String> = BufReader::new(client).lines().take(2).flatten().collect();
+        assert_eq!(lines[0], "150 Begin.");
+        lines[1].clone()
+    }
+
+    fn connect(port: u16) -> TcpStream {
+        let data = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        data.set_read_timeout(Some(DEADLINE)).unwrap();
+        data
+    }
+
+    fn upload(jail: &Jail) -> Work {
+        let sink = Sink::Whole(jail.upload(Path::new("new")).unwrap());
+        Work::Receive { sink, is_ascii: false }
+    }
+
+    #[test]
+    fn a_download_sends_the_file_in_either_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "a\nb\n").unwrap();
+        for (is_ascii, expected) in [(false, "a\nb\n"), (true, "a\r\nb\r\n")] {
+            let work =
+                |jail: &Jail| Work::Send { file: jail.read(Path::new("file")).unwrap(), is_ascii };
+            let reply = last_reply(dir.path(), DEADLINE, work, |port, transfer| {
+                let mut text = String::new();
+                connect(port).read_to_string(&mut text).unwrap();
+                assert_eq!(text, expected);
+                transfer.wait_end();
+                assert_eq!(transfer.n_bytes(), expected.len() as u64);
+            });
+            assert_eq!(reply, "226 Transfer complete.");
+        }
+    }
+
+    #[test]
+    fn an_upload_is_stored_when_it_is_complete() {
+        let dir = tempfile::tempdir().unwrap();
+        let reply = last_reply(dir.path(), DEADLINE, upload, |port, _| {
+            connect(port).write_all(b"contents").unwrap();
+        });
+        assert_eq!(reply, "226 Transfer complete.");
+        assert_eq!(fs::read(dir.path().join("new")).unwrap(), b"contents");
+    }
+
+    #[test]
+    fn a_stopped_upload_stores_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let reply = last_reply(dir.path(), DEADLINE, upload, |port, transfer| {
+            let mut data = connect(port);
+            data.write_all(b"half").unwrap();
+            transfer.stop();
+            transfer.wait_end();
+        });
+        assert_eq!(reply, "426 Connection closed; transfer aborted.");
+        assert!(!dir.path().join("new").exists());
+    }
+
+    #[test]
+    fn a_client_that_does_not_connect_times_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let reply = last_reply(dir.path(), Duration::from_millis(10), upload, |_, _| {});
+        assert_eq!(reply, "425 Cannot open data connection: timed out.");
+    }
+
+    #[test]
+    fn a_client_that_sends_nothing_times_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let reply = last_reply(dir.path(), Duration::from_millis(200), upload, |port, transfer| {
+            let _data = connect(port);
+            transfer.wait_end();
+        });
+        assert_eq!(reply, "426 Data connection failed: timed out; transfer aborted.");
+    }
+
+    #[test]
+    fn a_truncated_listing_is_reported() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a", "b", "c"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let listing = Listing {
+            path: b"/".to_vec(),
+            prefix: Vec::new(),
+            pattern: None,
+            format: Format::Name,
+            options: ListOptions::default(),
+            n_max: 2,
+        };
+        let work = |jail: &Jail| {
+            let target = listing.open(jail).unwrap();
+            Work::List { listing, target }
+        };
+        let reply = last_reply(dir.path(), DEADLINE, work, |port, _| {
+            let mut text = String::new();
+            connect(port).read_to_string(&mut text).unwrap();
+            assert_eq!(text.lines().count(), 2);
+        });
+        assert_eq!(reply, "226 Listing truncated after 2 entries.");
     }
 }

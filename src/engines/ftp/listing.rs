@@ -1,4 +1,4 @@
-//! LIST, NLST and MLSD: what is to be shown, and the walk that shows it.
+//! LIST, NLST and MLSD: what to list in which format, and the walk that writes the lines.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -7,42 +7,48 @@ use std::os::unix::ffi::OsStrExt;
 use super::facts::{self, Facts};
 use super::names;
 use super::users::Rights;
-use crate::fs::jail::{Folder, Info, Jail, Kind, below};
+use crate::fs::jail::{Info, Jail, Kind, OpenDir, relative};
 
-/// Directories below each other that -R follows.
+/// Levels of directories that `-R` descends.
 const DEPTH_MAX: usize = 32;
 
-/// How an entry is shown.
+/// The format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum Format {
+    /// As `ls -l` (LIST); `now`, in seconds since 1970, decides between year and time of day.
     Long { now: i64 },
+    /// Names alone (NLST).
     Name,
+    /// Facts for programs (MLSD).
     Facts(Facts, Rights),
 }
 
-/// What is asked for.
+/// A request to list a file or directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listing {
-    /// Resolved, from the root.
+    /// The absolute path.
     pub(super) path: Vec<u8>,
-    /// What NLST puts before each name, so that the client can ask for it.
+    /// The path as the client wrote it: NLST puts it before each name.
     pub(super) prefix: Vec<u8>,
-    /// Only names that fit; the last name of the argument, where there is no such file.
+    /// Lists only matching names: the last name of the argument, where no such file exists.
     pub(super) pattern: Option<Vec<u8>>,
-    pub(super) form: Form,
+    pub(super) format: Format,
     pub(super) options: Options,
-    /// Entries at most.
+    /// Maximum number of entries.
     pub(super) n_max: usize,
 }
 
+/// The options of ls(1) that LIST and NLST support.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
+    /// `-a`: hidden files too.
     pub(super) all: bool,
+    /// `-R`: directories below too.
     pub(super) recursive: bool,
 }
 
-/// Splits `-la dir` into options and the rest. Letters other than `a` and `R` change nothing.
-pub(super) fn options(arg: &[u8]) -> (Options, &[u8]) {
+/// Splits `-la dir` into options and the rest. Letters other than `a` and `R` are ignored.
+pub(super) fn parse_options(arg: &[u8]) -> (Options, &[u8]) {
     let (mut options, mut rest) = (Options::default(), arg);
     while let Some(letters) = rest.strip_prefix(b"-") {
         let end = letters.iter().position(|b| *b == b' ').unwrap_or(letters.len());
@@ -58,79 +64,82 @@ pub(super) fn options(arg: &[u8]) -> (Options, &[u8]) {
 }
 
 impl Listing {
-    /// Opens what is to be listed, so that its absence can be told before anything is sent.
-    pub(super) fn open(&self, jail: &Jail) -> io::Result<Opened> {
-        let path = below(&self.path);
+    /// Opens the file or directory, so that errors are reported before the transfer begins.
+    ///
+    /// # Errors
+    /// When it does not exist, or must not be read.
+    pub(super) fn open(&self, jail: &Jail) -> io::Result<Target> {
+        let path = relative(&self.path);
         if jail.info(path).is_ok_and(|info| info.kind == Kind::Dir) {
-            return Ok(Opened::Dir(jail.folder(path)?));
+            return Ok(Target::Dir(jail.open_dir(path)?));
         }
-        let (folder, name) = jail.folder_of(path)?;
-        let info = folder.info(name)?;
-        Ok(Opened::File(folder, info))
+        let (dir, name) = jail.open_parent(path)?;
+        let info = dir.info(name)?;
+        Ok(Target::File(dir, info))
     }
 
-    /// Writes all lines; false when there were more entries than allowed.
+    /// Writes all lines. Returns false if the listing was cut at the maximum number of entries.
     pub(super) fn write(
         &self,
         jail: &Jail,
-        opened: Opened,
-        to: &mut impl Write,
+        target: Target,
+        out: &mut impl Write,
     ) -> io::Result<bool> {
-        match opened {
-            Opened::Dir(folder) => self.write_tree(jail, folder, to),
-            Opened::File(folder, info) => {
-                let name = names::last(&self.path);
-                let shown = if self.form == Form::Name { &self.prefix } else { name };
-                self.write_line(&folder, &info, name, shown, to)?;
+        match target {
+            Target::Dir(dir) => self.write_tree(jail, dir, out),
+            Target::File(dir, info) => {
+                let name = names::file_name(&self.path);
+                let listed = if self.format == Format::Name { &self.prefix } else { name };
+                self.write_line(&dir, &info, name, listed, out)?;
                 Ok(true)
             }
         }
     }
 
-    /// Depth first, with a headline before each directory below the first.
-    fn write_tree(&self, jail: &Jail, folder: Folder, to: &mut impl Write) -> io::Result<bool> {
+    /// Writes a tree depth first, with a headline before each directory below the first.
+    fn write_tree(&self, jail: &Jail, dir: OpenDir, out: &mut impl Write) -> io::Result<bool> {
         let mut n_left = self.n_max;
-        let mut waiting = vec![(self.path.clone(), self.prefix.clone(), 0)];
-        let mut first = Some(folder);
-        let mut is_whole = true;
-        while let Some((path, prefix, depth)) = waiting.pop() {
+        let mut pending = vec![(self.path.clone(), self.prefix.clone(), 0)];
+        let mut first = Some(dir);
+        let mut is_complete = true;
+        while let Some((path, prefix, depth)) = pending.pop() {
             if first.is_none() {
-                to.write_all(&[b"\r\n", &*names::shown(&path), b":\r\n"].concat())?;
+                out.write_all(&[b"\r\n", &*names::printable(&path), b":\r\n"].concat())?;
             }
-            let opened = first.take().map_or_else(|| jail.folder(below(&path)), Ok);
-            let Ok(folder) = opened else { continue }; // gone, or not ours to see
-            let dirs = self.write_folder(&folder, &prefix, &mut n_left, &mut is_whole, to)?;
+            let opened = first.take().map_or_else(|| jail.open_dir(relative(&path)), Ok);
+            let Ok(dir) = opened else { continue }; // removed meanwhile, or not readable
+            let dirs = self.write_dir(&dir, &prefix, &mut n_left, &mut is_complete, out)?;
             if self.options.recursive && depth < DEPTH_MAX {
-                let below =
+                let child =
                     |name: Vec<u8>| (join(&path, &name), join_prefix(&prefix, &name), depth + 1);
-                waiting.extend(dirs.into_iter().rev().map(below));
+                pending.extend(dirs.into_iter().rev().map(child));
             }
         }
-        Ok(is_whole)
+        Ok(is_complete)
     }
 
-    /// Returns the names of the directories in it.
-    fn write_folder(
+    /// Writes the entries of one directory. Returns the names of the directories among them.
+    fn write_dir(
         &self,
-        folder: &Folder,
+        dir: &OpenDir,
         prefix: &[u8],
         n_left: &mut usize,
-        is_whole: &mut bool,
-        to: &mut impl Write,
+        is_complete: &mut bool,
+        out: &mut impl Write,
     ) -> io::Result<Vec<Vec<u8>>> {
-        let (found, is_all) = folder.names(*n_left)?;
-        *is_whole &= is_all;
+        let (entries, is_all) = dir.names(*n_left)?;
+        *is_complete &= is_all;
         let mut dirs = Vec::new();
-        for name in &found {
+        for name in &entries {
             let name = name.as_bytes();
-            if !self.shows(name) {
+            if !self.includes(name) {
                 continue;
             }
             *n_left = n_left.saturating_sub(1);
-            let Ok(info) = folder.info(OsStr::from_bytes(name)) else { continue }; // just gone
-            let shown = join_prefix(prefix, name);
-            let shown = if self.form == Form::Name { &shown } else { name };
-            self.write_line(folder, &info, name, shown, to)?;
+            let Ok(info) = dir.info(OsStr::from_bytes(name)) else { continue }; // just removed
+            let path = join_prefix(prefix, name);
+            let listed = if self.format == Format::Name { &path } else { name };
+            self.write_line(dir, &info, name, listed, out)?;
             if info.kind == Kind::Dir {
                 dirs.push(name.to_owned());
             }
@@ -138,48 +147,49 @@ impl Listing {
         Ok(dirs)
     }
 
-    fn shows(&self, name: &[u8]) -> bool {
+    /// Whether the entry `name` is listed: it matches the pattern and is not hidden.
+    fn includes(&self, name: &[u8]) -> bool {
         let is_hidden = name.starts_with(b".") && !self.options.all;
         match &self.pattern {
             Some(pattern) => {
-                names::fits(pattern, name) && (!is_hidden || pattern.starts_with(b"."))
+                names::matches_pattern(pattern, name) && (!is_hidden || pattern.starts_with(b"."))
             }
-            None => !is_hidden || matches!(self.form, Form::Facts(..)),
+            None => !is_hidden || matches!(self.format, Format::Facts(..)),
         }
     }
 
     fn write_line(
         &self,
-        folder: &Folder,
+        dir: &OpenDir,
         info: &Info,
         name: &[u8],
-        shown: &[u8],
-        to: &mut impl Write,
+        listed: &[u8],
+        out: &mut impl Write,
     ) -> io::Result<()> {
-        let mut line = match self.form {
-            Form::Name => names::shown(shown),
-            Form::Facts(facts, rights) => facts.line(info, shown, rights),
-            Form::Long { now } => {
-                let link = info.kind == Kind::Link;
-                let target = link.then(|| folder.target(OsStr::from_bytes(name)).ok()).flatten();
-                facts::long(info, shown, target.as_deref().map(std::ffi::CStr::to_bytes), now)
+        let mut line = match self.format {
+            Format::Name => names::printable(listed),
+            Format::Facts(facts, rights) => facts.line(info, listed, rights),
+            Format::Long { now } => {
+                let is_link = info.kind == Kind::Link;
+                let target = is_link.then(|| dir.read_link(OsStr::from_bytes(name)).ok()).flatten();
+                facts::long(info, listed, target.as_deref().map(std::ffi::CStr::to_bytes), now)
             }
         };
         line.extend(b"\r\n");
-        to.write_all(&line)
+        out.write_all(&line)
     }
 }
 
-/// What a listing starts from.
+/// The open directory to list, or the file with its open parent directory.
 #[derive(Debug)]
-pub(super) enum Opened {
-    Dir(Folder),
-    File(Folder, Info),
+pub(super) enum Target {
+    Dir(OpenDir),
+    File(OpenDir, Info),
 }
 
-impl Opened {
+impl Target {
     pub(super) fn is_file(&self) -> bool {
-        matches!(self, Opened::File(..))
+        matches!(self, Target::File(..))
     }
 }
 
@@ -197,10 +207,10 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn options_come_first() {
+    fn options_are_parsed() {
         let check = |arg: &str, all: bool, recursive: bool, rest: &str| {
             let expected = (Options { all, recursive }, rest.as_bytes());
-            assert_eq!(options(arg.as_bytes()), expected, "{arg}");
+            assert_eq!(parse_options(arg.as_bytes()), expected, "{arg}");
         };
         check("", false, false, "");
         check("dir", false, false, "dir");
@@ -210,15 +220,15 @@ mod tests {
         check("-a", true, false, "");
     }
 
-    fn listed(listing: &Listing, jail: &Jail) -> (String, bool) {
+    fn list(listing: &Listing, jail: &Jail) -> (String, bool) {
         let mut out = Vec::new();
-        let opened = listing.open(jail).unwrap();
-        let is_whole = listing.write(jail, opened, &mut out).unwrap();
-        (String::from_utf8(out).unwrap(), is_whole)
+        let target = listing.open(jail).unwrap();
+        let is_complete = listing.write(jail, target, &mut out).unwrap();
+        (String::from_utf8(out).unwrap(), is_complete)
     }
 
     #[test]
-    fn names_and_trees() {
+    fn names_and_trees_are_listed() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("d/e")).unwrap();
         for name in ["a.txt", "b\nc", ".hidden", "d/f", "d/e/g"] {
@@ -231,22 +241,22 @@ mod tests {
             path: b"/".to_vec(),
             prefix: Vec::new(),
             pattern: None,
-            form: Form::Name,
+            format: Format::Name,
             options,
             n_max: 100,
         };
-        assert_eq!(listed(&listing, &jail), ("a.txt\r\nb?c\r\nd\r\n".to_owned(), true));
+        assert_eq!(list(&listing, &jail), ("a.txt\r\nb?c\r\nd\r\n".to_owned(), true));
         listing.options.recursive = true;
         let tree = "a.txt\r\nb?c\r\nd\r\n\r\n/d:\r\nd/e\r\nd/f\r\nd/up\r\n\r\n/d/e:\r\nd/e/g\r\n";
-        assert_eq!(listed(&listing, &jail), (tree.to_owned(), true));
+        assert_eq!(list(&listing, &jail), (tree.to_owned(), true));
         listing.n_max = 4;
-        assert!(!listed(&listing, &jail).1);
+        assert!(!list(&listing, &jail).1);
         listing.pattern = Some(b"*.txt".to_vec());
         listing.n_max = 100;
         listing.options.recursive = false;
-        assert_eq!(listed(&listing, &jail).0, "a.txt\r\n");
-        listing.form = Form::Facts(Facts::parse(""), Rights::Read);
+        assert_eq!(list(&listing, &jail).0, "a.txt\r\n");
+        listing.format = Format::Facts(Facts::parse(""), Rights::Read);
         listing.pattern = None;
-        assert_eq!(listed(&listing, &jail).0, " .hidden\r\n a.txt\r\n b?c\r\n d\r\n");
+        assert_eq!(list(&listing, &jail).0, " .hidden\r\n a.txt\r\n b?c\r\n d\r\n");
     }
 }

@@ -1,14 +1,15 @@
-//! Paths as clients give them, and names as they may be shown.
+//! Resolving the paths that clients send, and making file names safe to send.
 
 use crate::text::printable::replace_controls;
 
-/// What the kernel takes as one path.
+/// Longest path that the kernel accepts, in bytes.
 const PATH_MAX: usize = 4095;
 
-/// `path` as seen from `cwd`, both with `/` as the root: without `.`, `..` and doubled slashes.
+/// Resolves `path` against the working directory `cwd` to an absolute path without `.`, `..` and
+/// doubled slashes; `None` if it is too long.
 ///
-/// `..` undoes the name before it, as PWD shows it, wherever a link may have led; above the root
-/// there is nothing. What the path really leads to is for the jail to find out.
+/// `..` removes the name before it from the text, even if that is a symbolic link; above the root it
+/// does nothing. Only the jail looks at the file system.
 pub(super) fn resolve(cwd: &[u8], path: &[u8]) -> Option<Vec<u8>> {
     let from_root = path.first() == Some(&b'/');
     let start = if from_root { &b""[..] } else { cwd };
@@ -24,8 +25,8 @@ pub(super) fn resolve(cwd: &[u8], path: &[u8]) -> Option<Vec<u8>> {
     (resolved.len() <= PATH_MAX).then_some(resolved)
 }
 
-/// A name as it may stand in a line: what could end the line, or command a terminal, becomes `?`.
-pub(super) fn shown(name: &[u8]) -> Vec<u8> {
+/// `name` with `?` in place of control characters, which could end a line or control a terminal.
+pub(super) fn printable(name: &[u8]) -> Vec<u8> {
     match str::from_utf8(name) {
         Ok(text) => replace_controls(text, '?').collect::<String>().into(),
         Err(_) => name.iter().map(|b| if is_control(*b) { b'?' } else { *b }).collect(),
@@ -36,20 +37,20 @@ fn is_control(byte: u8) -> bool {
     matches!(byte, 0..0x20 | 0x7f..0xa0 | 0xff)
 }
 
-/// Whether a new file may have this name; one that cannot be listed as it is may not.
-pub(super) fn is_clean(name: &[u8]) -> bool {
-    shown(name) == name
+/// Whether `name` has no control characters, so that listings can show it unchanged.
+pub(super) fn is_printable(name: &[u8]) -> bool {
+    printable(name) == name
 }
 
-/// The last name of a resolved path.
-pub(super) fn last(path: &[u8]) -> &[u8] {
+/// The last name of a path: all behind the last slash.
+pub(super) fn file_name(path: &[u8]) -> &[u8] {
     path.rsplit(|b| *b == b'/').next().unwrap_or(path)
 }
 
-/// Whether `name` fits `pattern`, where `*` is any text and `?` any byte.
-pub(super) fn fits(pattern: &[u8], name: &[u8]) -> bool {
+/// Whether `name` matches `pattern`, in which `*` stands for any text and `?` for any byte.
+pub(super) fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
-    let mut star = None; // where to go on when the last `*` must take one byte more
+    let mut star = None; // where to continue when the last `*` must match one more byte
     while n < name.len() {
         match pattern.get(p) {
             Some(b'*') => {
@@ -58,9 +59,9 @@ pub(super) fn fits(pattern: &[u8], name: &[u8]) -> bool {
             }
             Some(b) if *b == b'?' || *b == name[n] => (p, n) = (p + 1, n + 1),
             _ => {
-                let Some((at, taken)) = star else { return false };
-                star = Some((at, taken + 1));
-                (p, n) = (at + 1, taken + 1);
+                let Some((place, end)) = star else { return false };
+                star = Some((place, end + 1));
+                (p, n) = (place + 1, end + 1);
             }
         }
     }
@@ -73,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn paths() {
+    fn paths_are_resolved() {
         let check = |cwd: &str, path: &str, expected: &str| {
             let resolved = resolve(cwd.as_bytes(), path.as_bytes()).unwrap();
             assert_eq!(String::from_utf8(resolved).unwrap(), expected, "{cwd} {path}");
@@ -91,18 +92,22 @@ mod tests {
 
     #[test]
     fn names_cannot_forge_lines() {
-        let check = |name: &[u8], expected: &[u8]| assert_eq!(shown(name), expected);
+        let check = |name: &[u8], expected: &[u8]| assert_eq!(printable(name), expected);
         check("grüße".as_bytes(), "grüße".as_bytes());
         check(b"a\r\nb\x1b[31m", b"a??b?[31m");
         check("a\u{9b}b".as_bytes(), b"a?b");
         check(b"\xe9t\xe9\x9b\xff", b"\xe9t\xe9??");
-        assert!(is_clean(b"a b") && !is_clean(b"a\tb"));
+        assert!(is_printable(b"a b") && !is_printable(b"a\tb"));
     }
 
     #[test]
-    fn patterns() {
+    fn patterns_match_names() {
         let check = |pattern: &str, name: &str, expected: bool| {
-            assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
+            assert_eq!(
+                matches_pattern(pattern.as_bytes(), name.as_bytes()),
+                expected,
+                "{pattern} {name}"
+            );
         };
         check("*", "", true);
         check("*.txt", "a.txt", true);
@@ -123,10 +128,10 @@ mod tests {
         }
 
         #[test]
-        fn what_is_shown_is_one_line(name in proptest::collection::vec(any::<u8>(), 0..50)) {
-            let shown = shown(&name);
-            prop_assert!(shown.iter().all(|b| *b >= b' ' && *b != 0x7f && *b != 0xff));
-            prop_assert!(is_clean(&shown));
+        fn printable_names_have_no_control_characters(name in proptest::collection::vec(any::<u8>(), 0..50)) {
+            let text = printable(&name);
+            prop_assert!(text.iter().all(|b| *b >= b' ' && *b != 0x7f && *b != 0xff));
+            prop_assert!(is_printable(&text));
         }
     }
 }

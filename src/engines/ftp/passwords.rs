@@ -1,51 +1,52 @@
-//! Passwords and their hashes, a few at a time and in memory that is used again.
+//! Hashing passwords with Argon2, and verifying them with a bound on memory.
 //!
-//! A check takes 19 MiB. Left to the allocator, each session's thread would keep that much after
-//! its first login; so there are as many workplaces as checks at once, handed round by a channel.
+//! Verifying one password takes 19 MiB. The allocator would keep that much for every session's
+//! thread after its first login, so the buffers are reused: a channel holds one for each check that
+//! may run at the same time.
 
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use crossbeam::channel::{Receiver, Sender, bounded};
 
-/// The hash of `password` with a new salt, in the PHC string format.
+/// Hashes `password` with Argon2id and a new salt, in the PHC string format.
 pub(super) fn hash(password: &str) -> argon2::password_hash::Result<String> {
     Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
 }
 
-/// Whether [`Checker::is_right`] can make anything of `hash`.
+/// Whether [`Verifier::verify`] supports `hash`.
 pub(super) fn is_hash(hash: &str) -> bool {
     let is_whole = |hash: &PasswordHash| hash.salt.is_some() && hash.hash.is_some();
     PasswordHash::new(hash).is_ok_and(|hash| is_whole(&hash) && hasher(&hash).is_ok())
 }
 
-/// Compares passwords with hashes.
+/// Verifies passwords, a bounded number at the same time.
 #[derive(Debug)]
-pub(super) struct Checker {
-    workplaces: Receiver<Vec<Block>>,
-    give_back: Sender<Vec<Block>>,
+pub(super) struct Verifier {
+    buffers_rx: Receiver<Vec<Block>>,
+    buffers_tx: Sender<Vec<Block>>,
 }
 
-impl Checker {
-    /// So many checks at once.
-    pub(super) fn new(n_at_once: usize) -> Self {
-        let (give_back, workplaces) = bounded(n_at_once);
-        for _ in 0..n_at_once {
-            give_back.send(Vec::new()).expect("there is room for so many");
+impl Verifier {
+    /// A verifier of at most `n_max` passwords at the same time.
+    pub(super) fn new(n_max: usize) -> Self {
+        let (buffers_tx, buffers_rx) = bounded(n_max);
+        for _ in 0..n_max {
+            buffers_tx.send(Vec::new()).expect("the channel has room for n_max buffers");
         }
-        Checker { workplaces, give_back }
+        Verifier { buffers_rx, buffers_tx }
     }
 
-    /// Waits for its turn, then tells whether `hash` is one of `password`.
-    pub(super) fn is_right(&self, password: &[u8], hash: &str) -> bool {
-        let mut memory = self.workplaces.recv().expect("we hold the other end");
-        let is_right = is_right(password, hash, &mut memory).unwrap_or(false);
-        self.give_back.send(memory).expect("there is room for what was taken");
-        is_right
+    /// Blocks until a buffer is free, then checks whether `hash` is a hash of `password`.
+    pub(super) fn verify(&self, password: &[u8], hash: &str) -> bool {
+        let mut memory = self.buffers_rx.recv().expect("self holds a sender");
+        let is_correct = verify(password, hash, &mut memory).unwrap_or(false);
+        self.buffers_tx.send(memory).expect("the channel has room for a buffer that was taken");
+        is_correct
     }
 }
 
-fn is_right(
+fn verify(
     password: &[u8],
     hash: &str,
     memory: &mut Vec<Block>,
@@ -74,8 +75,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_hashes_than_ours_are_understood() {
-        let checker = Checker::new(1);
+    fn hashes_with_other_parameters_are_supported() {
+        let verifier = Verifier::new(1);
         for (algorithm, m_cost, len) in
             [("argon2id", 64, 32), ("argon2i", 32, 16), ("argon2d", 8, 64), ("argon2id", 16, 32)]
         {
@@ -89,16 +90,16 @@ mod tests {
                 params,
             );
             let made = made.unwrap().to_string();
-            assert!(is_hash(&made) && checker.is_right(b"secret", &made), "{made}");
-            assert!(!checker.is_right(b"Secret", &made), "{made}");
+            assert!(is_hash(&made) && verifier.verify(b"secret", &made), "{made}");
+            assert!(!verifier.verify(b"Secret", &made), "{made}");
         }
     }
 
     #[test]
-    fn what_is_no_hash_fits_nothing() {
-        let checker = Checker::new(1);
+    fn malformed_hashes_match_no_password() {
+        let verifier = Verifier::new(1);
         for text in ["", "secret", "$argon2id$v=19$m=8,t=1,p=1", "$pbkdf2$i=1$c2FsdHNhbHQ$aGFzaA"] {
-            assert!(!is_hash(text) && !checker.is_right(b"secret", text), "{text}");
+            assert!(!is_hash(text) && !verifier.verify(b"secret", text), "{text}");
         }
     }
 }

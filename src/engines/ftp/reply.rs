@@ -1,17 +1,26 @@
-//! Replies: three digits and words, one line or several.
+//! Replies: a code of three digits and a text of one or several lines (RFC 959, 4.2).
+
+use std::io;
 
 use super::names;
+use crate::net::is_timeout;
 
-/// A whole reply, to be written as one.
+/// A complete reply, to be written at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reply(Vec<u8>);
 
+/// A command was refused or a transfer failed: the reply that says so, with a code of 400 or more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ReplyError(pub(super) Reply);
+
 impl Reply {
+    /// A reply of one line.
     pub(super) fn new(code: u16, text: impl AsRef<[u8]>) -> Self {
         Reply(line(code, b' ', text.as_ref()))
     }
 
-    /// A reply of several lines. Those between begin with a space, so that none looks like the last.
+    /// A reply of several lines. Those between begin with a space, so that none can be mistaken for
+    /// the last.
     pub(super) fn lines<T: AsRef<[u8]>>(
         code: u16,
         first: &str,
@@ -21,13 +30,14 @@ impl Reply {
         let mut text = line(code, b'-', first.as_bytes());
         for inner in between {
             text.push(b' ');
-            text.extend(names::shown(inner.as_ref()));
+            text.extend(names::printable(inner.as_ref()));
             text.extend(b"\r\n");
         }
         text.extend(line(code, b' ', last.as_bytes()));
         Reply(text)
     }
 
+    /// The reply as it is sent.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -39,15 +49,86 @@ impl Reply {
     }
 }
 
-fn line(code: u16, mark: u8, text: &[u8]) -> Vec<u8> {
+impl ReplyError {
+    /// A refusal of one line.
+    pub(super) fn new(code: u16, text: impl AsRef<[u8]>) -> Self {
+        ReplyError(Reply::new(code, text))
+    }
+
+    /// A refusal that gives the system's reason, as in `550 Permission denied.`
+    pub(super) fn from_io(code: u16, err: &io::Error) -> Self {
+        ReplyError::new(code, format!("{}.", reason(err)))
+    }
+
+    /// A file that could not be created or opened for writing.
+    pub(super) fn not_stored(err: &io::Error) -> Self {
+        ReplyError::from_io(553, err)
+    }
+
+    /// The transfer was stopped: by ABOR, by the end of the server, or because the client has gone.
+    pub(super) fn aborted() -> Self {
+        ReplyError::new(426, "Connection closed; transfer aborted.")
+    }
+
+    /// The data connection could not be opened.
+    pub(super) fn no_connection(err: &io::Error) -> Self {
+        ReplyError::new(425, format!("Cannot open data connection: {}.", reason(err)))
+    }
+
+    /// The data connection broke, or was idle for too long.
+    pub(super) fn connection(err: &io::Error) -> Self {
+        ReplyError::new(426, format!("Data connection failed: {}; transfer aborted.", reason(err)))
+    }
+
+    /// The TLS handshake of the data connection failed.
+    pub(super) fn handshake(err: &io::Error) -> Self {
+        ReplyError::new(522, format!("TLS handshake on data connection failed: {}.", reason(err)))
+    }
+
+    /// The data connection did not resume the TLS session of its control connection.
+    pub(super) fn not_resumed() -> Self {
+        ReplyError::new(522, "TLS handshake on data connection failed: session reuse required.")
+    }
+
+    /// A file could not be read or written.
+    pub(super) fn disk(err: &io::Error) -> Self {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match err.kind() {
+            StorageFull => ReplyError::new(452, "Insufficient storage space."),
+            QuotaExceeded | FileTooLarge => ReplyError::from_io(552, err),
+            _ => ReplyError::from_io(451, err),
+        }
+    }
+}
+
+/// A failed file operation: `550 No such file or directory.`
+impl From<io::Error> for ReplyError {
+    fn from(err: io::Error) -> Self {
+        ReplyError::from_io(550, &err)
+    }
+}
+
+/// The system's words for an error, without its number.
+fn reason(err: &io::Error) -> String {
+    if err.kind() == io::ErrorKind::CrossesDevices {
+        return "Path leads outside the root".to_owned(); // openat2(2) with RESOLVE_BENEATH
+    }
+    if is_timeout(err) {
+        return "timed out".to_owned();
+    }
+    let text = err.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+fn line(code: u16, separator: u8, text: &[u8]) -> Vec<u8> {
     let mut line = code.to_string().into_bytes();
-    line.push(mark);
-    line.extend(names::shown(text));
+    line.push(separator);
+    line.extend(names::printable(text));
     line.extend(b"\r\n");
     line
 }
 
-/// A path between quotation marks, its own doubled.
+/// A path between quotation marks, with those in it doubled (RFC 959, appendix II).
 pub(super) fn quoted(path: &[u8]) -> Vec<u8> {
     let mut quoted = vec![b'"'];
     for byte in path {
@@ -62,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_and_several() {
+    fn replies_have_one_line_or_several() {
         assert_eq!(Reply::new(200, "Fine.").bytes(), b"200 Fine.\r\n");
         assert_eq!(Reply::new(257, b"a\r\n221 b").bytes(), b"257 a??221 b\r\n");
         let several = Reply::lines(211, "Features:", ["SIZE", "211 x\r\n"], "End");
@@ -73,5 +154,23 @@ mod tests {
     #[test]
     fn quotation_marks_are_doubled() {
         assert_eq!(quoted(b"/a\"b"), b"\"/a\"\"b\"");
+    }
+
+    #[test]
+    fn errors_become_replies() {
+        let check = |error: ReplyError, expected: &str| {
+            assert_eq!(error.0.last_line(), expected);
+        };
+        let os = |number| io::Error::from_raw_os_error(number);
+        let timeout = io::ErrorKind::WouldBlock.into();
+        check(os(13).into(), "550 Permission denied.");
+        check(os(18).into(), "550 Path leads outside the root.");
+        check(ReplyError::not_stored(&os(21)), "553 Is a directory.");
+        check(ReplyError::no_connection(&timeout), "425 Cannot open data connection: timed out.");
+        let broken = "426 Data connection failed: Connection reset by peer; transfer aborted.";
+        check(ReplyError::connection(&os(104)), broken);
+        check(ReplyError::disk(&os(28)), "452 Insufficient storage space.");
+        check(ReplyError::disk(&os(27)), "552 File too large.");
+        check(ReplyError::disk(&os(5)), "451 Input/output error.");
     }
 }

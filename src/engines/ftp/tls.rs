@@ -1,4 +1,5 @@
-//! The server's side of TLS: one key for all sessions, and what each of them alone may resume.
+//! The server's side of TLS: one key for all sessions, and session tickets that only their own
+//! control connection's data connections can resume.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,22 +12,22 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
 
-/// Tickets that a client gets at its login: as many as clients keep.
-const TICKETS: usize = 8;
-/// Tickets that come with a download.
-const TICKETS_MORE: usize = 2;
+/// Tickets sent on a control connection: as many as clients keep.
+const CONTROL_TICKETS: usize = 8;
+/// Tickets sent on the data connection of a download.
+const DOWNLOAD_TICKETS: usize = 2;
 
-/// How TLS is offered.
+/// A certificate with its key, and whether TLS and resumed sessions are required (RFC 4217).
 #[derive(Clone, Debug)]
 pub struct Tls {
     config: Arc<ServerConfig>,
-    /// Nobody logs in, and nothing is transferred, without it.
+    /// Whether logins and transfers without TLS are refused.
     pub is_required: bool,
-    /// A data connection must resume its control connection's TLS session.
+    /// Whether a data connection must resume its control connection's TLS session: nobody else can.
     pub must_resume: bool,
 }
 
-/// Which file could not be used, and why.
+/// A certificate or key file that could not be used, and why.
 #[derive(Debug)]
 pub struct Error {
     path: PathBuf,
@@ -42,10 +43,10 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Tls {
-    /// Reads a chain of certificates and the key of the first, both as PEM.
+    /// Reads a certificate chain, the leaf first, and the private key of the leaf, both in PEM.
     ///
     /// # Errors
-    /// When either file cannot be read, or they do not belong together.
+    /// When either file cannot be read, or the key does not belong to the certificate.
     pub fn new(certificates: &Path, key: &Path) -> Result<Self, Error> {
         let error = |path: &Path, cause: String| Error { path: path.to_owned(), cause };
         let chain = CertificateDer::pem_file_iter(certificates)
@@ -57,43 +58,48 @@ impl Tls {
         Ok(Tls { config: Arc::new(config), is_required: false, must_resume: true })
     }
 
-    /// For the control connection of that session.
+    /// The configuration for the control connection of `session`.
     pub(super) fn for_control(&self, session: &Resumable) -> ServerConfig {
         let mut config = (*self.config).clone();
         config.session_storage = Arc::clone(&session.by_id);
         config
     }
 
-    /// For a data connection of that session.
+    /// The configuration for a data connection of `session`.
     ///
-    /// A client that only writes would not read new tickets, and close with them unread: that
-    /// resets the connection, and may lose the end of the file. So an upload brings none, but to
-    /// who shakes hands before it is told to begin.
+    /// A client that only writes does not read new tickets. Closing with them unread resets the
+    /// connection and may lose the end of the file, so no tickets are sent on uploads, unless the
+    /// client does the handshake before the transfer is announced.
     pub(super) fn for_data(&self, session: Resumable, is_upload: bool) -> ServerConfig {
         let mut config = (*self.config).clone();
-        // Where nothing must be resumed, any ticket will do.
+        // Without the requirement, the tickets of any session are accepted.
         if self.must_resume {
-            let bound = Arc::new(Bound { tickets: config.ticketer, session, shown: None.into() });
-            config.ticketer = Arc::clone(&bound) as _;
-            config.session_storage = bound;
+            let tickets = Arc::new(SessionTickets {
+                tickets: config.ticketer,
+                session,
+                accepted: None.into(),
+            });
+            config.ticketer = Arc::clone(&tickets) as _;
+            config.session_storage = tickets;
         }
-        config.send_tls13_tickets = if is_upload { 0 } else { TICKETS_MORE };
+        config.send_tls13_tickets = if is_upload { 0 } else { DOWNLOAD_TICKETS };
         config
     }
 }
 
-/// What the tickets of one session carry. Nobody else can make one up, or guess it.
+/// A random number that identifies a session in its tickets.
 pub(super) type SessionId = [u8; 16];
 
 /// A control connection's TLS session, as its data connections may resume it.
 #[derive(Clone, Debug)]
 pub(super) struct Resumable {
     pub(super) id: SessionId,
-    /// For who uses no tickets, as curl with TLS 1.2: the one session of this login.
+    /// The session by its id, for clients that use no tickets (curl with TLS 1.2).
     by_id: Arc<dyn StoresServerSessions>,
 }
 
 impl Resumable {
+    /// A new session with a random id.
     pub(super) fn new() -> Result<Self, rustls::Error> {
         let mut id = SessionId::default();
         let filled = SystemRandom::new().fill(&mut id);
@@ -102,17 +108,17 @@ impl Resumable {
     }
 }
 
-/// Takes and makes tickets of `session` alone, and stores nothing. If it did, whoever shook hands
-/// on the data port and was then refused would have something to resume the next time.
+/// Accepts and issues tickets of `session` alone, and stores no sessions. Otherwise a stranger whose
+/// handshake on the data port succeeded before the refusal could resume that session the next time.
 #[derive(Debug)]
-struct Bound {
+struct SessionTickets {
     tickets: Arc<dyn ProducesTickets>,
     session: Resumable,
-    /// What the last ticket says that was taken.
-    shown: Mutex<Option<Vec<u8>>>,
+    /// The decrypted contents of the last accepted ticket.
+    accepted: Mutex<Option<Vec<u8>>>,
 }
 
-impl StoresServerSessions for Bound {
+impl StoresServerSessions for SessionTickets {
     fn put(&self, _: Vec<u8>, _: Vec<u8>) -> bool {
         false
     }
@@ -130,7 +136,7 @@ impl StoresServerSessions for Bound {
     }
 }
 
-impl ProducesTickets for Bound {
+impl ProducesTickets for SessionTickets {
     fn enabled(&self) -> bool {
         self.tickets.enabled()
     }
@@ -139,20 +145,20 @@ impl ProducesTickets for Bound {
         self.tickets.lifetime()
     }
 
-    /// With TLS 1.2 rustls asks for a ticket before it can be told the session's id. Then the same
-    /// again does: without any, Go's client would forget the one it has. Who has only seen it pass
-    /// by lacks the secret that belongs to it.
+    /// With TLS 1.2, rustls asks for a ticket before it knows the session's id. Then the contents of
+    /// the accepted ticket are encrypted again: without a new ticket, Go's client would forget the
+    /// one it has. An eavesdropper who copied the accepted ticket lacks its secret.
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
         if memchr::memmem::find(plain, &self.session.id).is_some() {
             return self.tickets.encrypt(plain);
         }
-        self.tickets.encrypt(self.shown.lock().ok()?.as_ref()?)
+        self.tickets.encrypt(self.accepted.lock().ok()?.as_ref()?)
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
         let plain = self.tickets.decrypt(cipher)?;
         memchr::memmem::find(&plain, &self.session.id)?;
-        *self.shown.lock().ok()? = Some(plain.clone());
+        *self.accepted.lock().ok()? = Some(plain.clone());
         Some(plain)
     }
 }
@@ -165,9 +171,9 @@ fn config(
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    // Some clients use a ticket once only. Downloads bring new ones; these are for uploads.
-    config.send_tls13_tickets = TICKETS;
-    // A ticket holds all of its session: however many are used, none runs out here.
+    // Some clients use a ticket only once. Downloads renew them; uploads need these.
+    config.send_tls13_tickets = CONTROL_TICKETS;
+    // A ticket contains the whole session, so the server stores nothing per ticket.
     config.ticketer = provider::Ticketer::new()?;
     Ok(config)
 }
@@ -177,17 +183,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tickets_are_of_one_session() {
+    fn tickets_of_other_sessions_are_refused() {
         let tickets = provider::Ticketer::new().unwrap();
         let (own, other) = (Resumable::new().unwrap(), Resumable::new().unwrap());
-        let bound =
-            Bound { tickets: Arc::clone(&tickets), session: own.clone(), shown: None.into() };
+        let bound = SessionTickets {
+            tickets: Arc::clone(&tickets),
+            session: own.clone(),
+            accepted: None.into(),
+        };
         let plain = |session: &Resumable| [b"more", &session.id[..]].concat();
-        let shown = tickets.encrypt(&plain(&own)).unwrap();
+        let accepted = tickets.encrypt(&plain(&own)).unwrap();
         assert_eq!(bound.decrypt(&tickets.encrypt(&plain(&other)).unwrap()), None);
-        assert_eq!(bound.encrypt(b"of TLS 1.2"), None); // to who has shown none, none
+        assert_eq!(bound.encrypt(b"of TLS 1.2"), None); // no ticket was accepted yet
         assert_eq!(bound.encrypt(&plain(&other)), None);
-        assert_eq!(bound.decrypt(&shown), Some(plain(&own)));
+        assert_eq!(bound.decrypt(&accepted), Some(plain(&own)));
         let again = bound.encrypt(b"of TLS 1.2").unwrap();
         assert_eq!(tickets.decrypt(&again), Some(plain(&own)));
     }

@@ -1,13 +1,13 @@
-//! Who may log in, and whether they may write.
+//! The accounts of a server: names, password hashes, and the right to write.
 
 use std::collections::HashMap;
 use std::fmt;
 
-use super::passwords::{self, Checker};
+use super::passwords::{self, Verifier};
 
-/// What an unknown name's password is compared with, so that it takes as long as a known one's: a
-/// hash as we make them, of nothing in particular.
-const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$DECOYSALTDECOYSALTDECA\
+/// A hash that no password matches. Passwords of unknown users are verified against it, so that
+/// they take as long as those of known ones.
+const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$DECOYSALTDECOYSALTDECA\
     $DECOYHASHDECOYHASHDECOYHASHDECOYHASHDECOYHA";
 
 /// The accounts of a server.
@@ -15,7 +15,7 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$DECOYSALTDECOYSALTDECA\
 pub struct Users {
     accounts: HashMap<String, Account>,
     anonymous: Option<Rights>,
-    checker: Checker,
+    verifier: Verifier,
 }
 
 #[derive(Clone, Debug)]
@@ -24,16 +24,16 @@ struct Account {
     rights: Rights,
 }
 
-/// What someone who is logged in may do.
+/// The permissions of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
-    /// Look, but change nothing.
+    /// List and download.
     Read,
-    /// Change files too.
+    /// List, download, upload, rename and delete.
     Write,
 }
 
-/// What is wrong with a users file, or a password that cannot be hashed.
+/// An invalid line of a users file, or a password that could not be hashed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error(String);
 
@@ -45,71 +45,73 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The line for a users file that goes with `password`, without the name.
+/// Hashes `password` with Argon2id, as users files need it (PHC string format).
 ///
 /// # Errors
-/// When the system has no randomness for the salt.
+/// When the system provides no random salt.
 pub fn hash_password(password: &str) -> Result<String, Error> {
     passwords::hash(password).map_err(|err| Error(err.to_string()))
 }
 
 impl Users {
-    /// Nobody but, with `anonymous`, anyone; `n_hashing` passwords are checked at once.
+    /// An empty list of accounts. `anonymous` are the rights of anonymous users, `None` to refuse
+    /// them; at most `verifications_max` passwords are verified at the same time, 19 MiB each.
     #[must_use]
-    pub fn new(anonymous: Option<Rights>, n_hashing: usize) -> Self {
-        let checker = Checker::new(n_hashing.max(1));
-        Users { accounts: HashMap::new(), anonymous, checker }
+    pub fn new(anonymous: Option<Rights>, verifications_max: usize) -> Self {
+        let verifier = Verifier::new(verifications_max.max(1));
+        Users { accounts: HashMap::new(), anonymous, verifier }
     }
 
     /// Adds an account.
     ///
     /// # Errors
-    /// When `hash` is not one of Argon2's, or the name is taken or unfit.
+    /// When `hash` is not an Argon2 hash, or the name is empty, reserved or already taken.
     pub fn add(&mut self, name: &str, hash: &str, rights: Rights) -> Result<(), Error> {
         if !passwords::is_hash(hash) {
-            return Err(Error(format!("{name}: not a hash that ftpd --hash-password makes")));
+            return Err(Error(format!("{name}: not a hash made by ftpd --hash-password")));
         }
         if name.is_empty() || is_anonymous(name) {
-            return Err(Error(format!("{name:?} cannot be a user's name")));
+            return Err(Error(format!("{name:?} is not allowed as a user name")));
         }
         let account = Account { hash: hash.to_owned(), rights };
         match self.accounts.insert(name.to_owned(), account) {
             None => Ok(()),
-            Some(_) => Err(Error(format!("{name} is there twice"))),
+            Some(_) => Err(Error(format!("duplicate user {name}"))),
         }
     }
 
-    /// Adds the accounts of a file of lines `NAME:HASH[:ro|rw]`; `#` starts a comment. Nobody gets
-    /// more than `most`.
+    /// Adds the accounts of a users file: lines `NAME:HASH[:ro|rw]`, where `#` starts a comment. No
+    /// account gets more rights than `rights_max`.
     ///
     /// # Errors
-    /// Names the first line that is none.
-    pub fn add_lines(&mut self, text: &str, most: Rights) -> Result<(), Error> {
+    /// Names the first invalid line; the accounts before it were added.
+    pub fn add_lines(&mut self, text: &str, rights_max: Rights) -> Result<(), Error> {
         for (nth, line) in (1..).zip(text.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let at = |err: Error| Error(format!("line {nth}: {err}"));
-            let (name, hash, rights) = account(line).map_err(at)?;
-            let rights = if most == Rights::Read { most } else { rights };
-            self.add(name, hash, rights).map_err(at)?;
+            let on_line = |err: Error| Error(format!("line {nth}: {err}"));
+            let (name, hash, rights) = parse_account(line).map_err(on_line)?;
+            let rights = if rights_max == Rights::Read { Rights::Read } else { rights };
+            self.add(name, hash, rights).map_err(on_line)?;
         }
         Ok(())
     }
 
-    /// What `name` may do, if that is the password. Anonymous needs none.
+    /// The rights of `name` if `password` is correct. Anonymous users need none.
     pub(super) fn check(&self, name: &str, password: &[u8]) -> Option<Rights> {
         if is_anonymous(name) && self.anonymous.is_some() {
             return self.anonymous;
         }
         let account = self.accounts.get(name);
-        let hash = account.map_or(DECOY, |account| &account.hash);
-        let is_right = self.checker.is_right(password, hash);
-        account.filter(|_| is_right).map(|account| account.rights)
+        let hash = account.map_or(DUMMY_HASH, |account| &account.hash);
+        let is_correct = self.verifier.verify(password, hash);
+        account.filter(|_| is_correct).map(|account| account.rights)
     }
 
-    pub(super) fn lets_in_without_password(&self, name: &str) -> bool {
+    /// Whether `name` logs in with any password: anonymous, where that is enabled.
+    pub(super) fn accepts_any_password(&self, name: &str) -> bool {
         is_anonymous(name) && self.anonymous.is_some()
     }
 }
@@ -118,12 +120,12 @@ fn is_anonymous(name: &str) -> bool {
     name.eq_ignore_ascii_case("anonymous") || name.eq_ignore_ascii_case("ftp")
 }
 
-fn account(line: &str) -> Result<(&str, &str, Rights), Error> {
+fn parse_account(line: &str) -> Result<(&str, &str, Rights), Error> {
     let mut fields = line.split(':');
     let (Some(name), Some(hash), rights, None) =
         (fields.next(), fields.next(), fields.next(), fields.next())
     else {
-        return Err(Error("it goes NAME:HASH or NAME:HASH:ro".to_owned()));
+        return Err(Error("expected NAME:HASH or NAME:HASH:ro".to_owned()));
     };
     match rights {
         None | Some("rw") => Ok((name, hash, Rights::Write)),
@@ -140,7 +142,9 @@ mod tests {
     fn a_file_of_users() {
         let hash = hash_password("secret").unwrap();
         let mut users = Users::new(None, 1);
-        users.add_lines(&format!("# who\n\nann:{hash}\nbob:{hash}:ro\n"), Rights::Write).unwrap();
+        users
+            .add_lines(&format!("# a comment\n\nann:{hash}\nbob:{hash}:ro\n"), Rights::Write)
+            .unwrap();
         assert_eq!(users.check("ann", b"secret"), Some(Rights::Write));
         assert_eq!(users.check("bob", b"secret"), Some(Rights::Read));
         assert_eq!(users.check("ann", b"wrong"), None);
@@ -156,24 +160,24 @@ mod tests {
             let err = users.add_lines(&format!("\n{line}"), Rights::Write).unwrap_err();
             assert_eq!(err.to_string(), format!("line 2: {expected}"));
         };
-        check("ann", "it goes NAME:HASH or NAME:HASH:ro");
-        check("ann:secret", "ann: not a hash that ftpd --hash-password makes");
+        check("ann", "expected NAME:HASH or NAME:HASH:ro");
+        check("ann:secret", "ann: not a hash made by ftpd --hash-password");
         check(&format!("ann:{hash}:x"), "\"x\" is neither ro nor rw");
-        check(&format!("ftp:{hash}"), "\"ftp\" cannot be a user's name");
+        check(&format!("ftp:{hash}"), "\"ftp\" is not allowed as a user name");
     }
 
     #[test]
-    fn the_decoy_costs_what_a_hash_of_ours_does() {
+    fn the_dummy_hash_costs_as_much_as_a_real_one() {
         let cost = |hash: &str| hash.rsplitn(3, '$').nth(2).map(str::to_owned);
-        assert!(passwords::is_hash(DECOY));
-        assert_eq!(cost(DECOY), cost(&hash_password("").unwrap()));
-        assert_eq!(DECOY.len(), hash_password("").unwrap().len());
+        assert!(passwords::is_hash(DUMMY_HASH));
+        assert_eq!(cost(DUMMY_HASH), cost(&hash_password("").unwrap()));
+        assert_eq!(DUMMY_HASH.len(), hash_password("").unwrap().len());
     }
 
     #[test]
     fn anonymous_needs_no_password() {
         let users = Users::new(Some(Rights::Read), 1);
         assert_eq!(users.check("Anonymous", b"me@"), Some(Rights::Read));
-        assert!(users.lets_in_without_password("ftp"));
+        assert!(users.accepts_any_password("ftp"));
     }
 }

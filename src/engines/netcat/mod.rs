@@ -1,11 +1,11 @@
-//! What comes in goes out, both ways at once, until the peer has said all.
+//! 8.3, 8.4.1, exercise 8.3: copies an input to a connection and the connection to an output.
 //!
-//! A thread receives, a thread sends, and the caller's thread waits for the moment to end, which is
-//! decided in one place (`Verdict`) from what the two were last seen doing.
+//! One thread receives, one sends, and the caller's thread waits until the connection ends. When
+//! that is, is decided in one place ([`Decision`]) from the state of the two threads.
 //!
-//! How a connection ended does not depend on which thread notices: the peer's end of stream is
-//! success, a reset is a failure. The kernel reports a reset once, to a reader or to a writer, and
-//! then shows an end of stream to the other; so the end is decided only when no write is under way.
+//! The result does not depend on which thread notices the end: the peer's end of stream is success,
+//! a reset is a failure. The kernel reports a reset once, to a reader or to a writer, and after that
+//! shows the other an end of stream. So the end is decided only while no write is under way.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -17,39 +17,20 @@ use std::time::{Duration, Instant};
 use crate::net::{SEND_SIZE, Stream};
 use crate::threads::{self, lock};
 
+mod options;
 mod state;
 
-use state::{Receiving, Sending, State, Verdict};
+pub use options::{Error, Options};
 
-/// As good as for ever, and an instant has room for it.
+use state::{Decision, Receiving, Sending, State};
+
+/// Longer idle timeouts count as none; an [`Instant`] may not be able to represent their end.
 const IDLE_MAX: Duration = Duration::from_hours(24 * 365);
 
-/// What may be chosen.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Send the input.
-    pub send: bool,
-    /// Write to the output what is received; otherwise it is thrown away.
-    pub receive: bool,
-    /// End when nothing has passed either way for so long.
-    pub idle: Option<Duration>,
-}
-
-/// What went wrong with whom.
-#[derive(Debug)]
-pub enum Error {
-    /// The connection.
-    Peer(io::Error),
-    /// What should be sent cannot be read.
-    Input(io::Error),
-    /// What is received cannot be written.
-    Output(io::Error),
-}
-
-/// An input and an output, connected to one peer after the other.
+/// An input and an output that are connected to one peer after the other.
 pub struct Netcat<R, W> {
     options: Options,
-    /// Until a thread reads it.
+    /// Taken by the thread that reads it.
     input: Option<R>,
     output: W,
     shared: Arc<Shared>,
@@ -57,12 +38,12 @@ pub struct Netcat<R, W> {
 
 struct Shared {
     state: Mutex<State>,
-    /// Something has ended, or there is somebody to send to.
+    /// Notified when a thread has ended and when there is a new connection.
     changed: Condvar,
 }
 
 impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
-    /// Reads nothing yet.
+    /// A netcat that is not connected. Nothing is read from `input` before [`relay`](Self::relay).
     pub fn new(mut options: Options, input: R, output: W) -> Self {
         options.idle = options.idle.filter(|idle| *idle < IDLE_MAX);
         let state = Mutex::new(State::new(options.send, Instant::now()));
@@ -72,12 +53,43 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
 
     /// Copies both ways until the connection ends.
     ///
-    /// The write half is closed at the end of the input. When the peer has ended its half, what the
-    /// input still has is sent; an input that has had nothing for half a second is not waited for.
+    /// The write half is closed at the end of the input. After the peer has ended its half, input is
+    /// still sent until there has been none for half a second.
     ///
     /// # Errors
-    /// When the connection was reset, or one of the three could not be read or written.
-    pub fn talk(&mut self, stream: Stream) -> Result<(), Error> {
+    /// When the connection was reset, the input could not be read, or the output not be written.
+    ///
+    /// # Examples
+    /// Sends a line to a server that sends it back:
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use std::net::TcpListener;
+    ///
+    /// use threadbare::engines::netcat::{Netcat, Options};
+    /// use threadbare::net::{Endpoint, Family};
+    ///
+    /// let server = TcpListener::bind("127.0.0.1:0")?;
+    /// let port = server.local_addr()?.port();
+    /// let echo = std::thread::spawn(move || {
+    ///     let (client, _) = server.accept()?;
+    ///     std::io::copy(&mut &client, &mut &client)
+    /// });
+    ///
+    /// let endpoint = Endpoint::Tcp { host: "127.0.0.1".to_owned(), port, family: Family::Any };
+    /// let options = Options { send: true, receive: true, idle: None };
+    /// let (mut received, output) = std::io::pipe()?;
+    /// let mut netcat = Netcat::new(options, &b"a line\n"[..], output);
+    /// netcat.relay(endpoint.dial(None, |_| {})?).expect("the server closes in order");
+    /// drop(netcat); // and with it the pipe's write end
+    ///
+    /// let mut text = String::new();
+    /// received.read_to_string(&mut text)?;
+    /// assert_eq!(text, "a line\n");
+    /// # assert_eq!(echo.join().expect("it does not panic")?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn relay(&mut self, stream: Stream) -> Result<(), Error> {
         let stream = Arc::new(stream);
         self.start_sending().map_err(Error::Input)?;
         self.shared.attach(&stream);
@@ -85,21 +97,22 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
             let (shared, options, output) = (&self.shared, self.options, &mut self.output);
             let receiving = Arc::clone(&stream);
             threads::spawn(scope, move || {
-                let received = match (options.receive, options.idle) {
+                let result = match (options.receive, options.idle) {
                     (false, _) => shared.receive(&receiving, &mut io::sink()),
-                    // A splice does not show which of its two sides it waits for.
+                    // With splice(2) the idle timeout could not tell a slow peer from a slow output.
                     (true, None) => shared.splice(&receiving, output),
                     (true, Some(_)) => shared.receive(&receiving, output),
                 };
-                shared.received(received);
+                shared.receiving_ended(result);
             });
-            let ended = self.shared.wait(&self.options);
-            stream.shutdown(Shutdown::Both); // wakes who still reads
-            ended
+            let result = self.shared.wait_for_end(&self.options);
+            stream.shutdown(Shutdown::Both); // wakes a blocked read
+            result
         })
     }
 
-    /// Nobody joins this thread: it may be blocked reading an input that never ends.
+    /// Starts the thread that sends the input. It is not joined: a read of an input that never ends
+    /// cannot be woken.
     fn start_sending(&mut self) -> io::Result<()> {
         let Some(input) = self.input.take().filter(|_| self.options.send) else { return Ok(()) };
         let shared = Arc::clone(&self.shared);
@@ -112,6 +125,7 @@ impl Shared {
         lock(&self.state)
     }
 
+    /// Makes `stream` the connection to send to.
     fn attach(&self, stream: &Arc<Stream>) {
         let mut state = self.state();
         state.connect(stream, Instant::now());
@@ -121,28 +135,29 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Waits for the moment to end.
-    fn wait(&self, options: &Options) -> Result<(), Error> {
+    /// Waits until the connection ends. Returns its result.
+    fn wait_for_end(&self, options: &Options) -> Result<(), Error> {
         let mut state = self.state();
         loop {
-            let wait = match state.verdict(options, Instant::now()) {
-                Verdict::End(ended) => {
+            let wait = match state.decide(options, Instant::now()) {
+                Decision::End(result) => {
                     state.peer = None;
-                    return ended;
+                    return result;
                 }
-                Verdict::Wait(wait) => wait,
+                Decision::Wait(wait) => wait,
             };
             state = threads::wait(&self.changed, state, wait);
         }
     }
 
-    /// Receives without copying as long as that can be done.
+    /// Receives through splice(2), which copies nothing, as long as the output allows it.
     fn splice(&self, stream: &Stream, output: &mut (impl Write + AsFd)) -> Result<(), Error> {
         let Some(left) = stream.splice_to(&*output).map_err(Error::Peer)? else { return Ok(()) };
         output.write_all(&left).map_err(Error::Output)?;
         self.receive(stream, output)
     }
 
+    /// Copies from the peer to the output until the peer ends.
     fn receive(&self, mut stream: &Stream, output: &mut impl Write) -> Result<(), Error> {
         let mut buf = vec![0; SEND_SIZE];
         loop {
@@ -158,16 +173,17 @@ impl Shared {
         }
     }
 
-    /// Nothing more will be.
-    fn received(&self, ended: Result<(), Error>) {
+    /// Records that receiving has ended.
+    fn receiving_ended(&self, result: Result<(), Error>) {
         let mut state = self.state();
-        (state.receiving, state.receive_error) = (Receiving::Ended, ended.err());
+        (state.receiving, state.receive_error) = (Receiving::Ended, result.err());
         self.changed.notify_all();
     }
 
+    /// Sends the input until it ends, then closes the write half.
     fn send(&self, mut input: impl Read) {
         let mut buf = vec![0; SEND_SIZE];
-        let ended = loop {
+        let error = loop {
             self.state().sending = Sending::Reading(Instant::now());
             match input.read(&mut buf) {
                 Ok(0) => break None,
@@ -178,31 +194,31 @@ impl Shared {
         };
         let mut state = self.state();
         state.sending = Sending::Ended(Instant::now());
-        state.input_error = ended;
+        state.input_error = error;
         if let Some(peer) = &state.peer {
             peer.shutdown(Shutdown::Write);
         }
         self.changed.notify_all();
     }
 
-    /// Sends `bytes` to whoever is connected, or to the next who will be.
+    /// Sends `bytes` to the connected peer, or if there is none to the next one.
     fn write(&self, bytes: &[u8]) {
-        let nobody = |state: &mut State| state.peer.is_none();
-        let mut state = threads::wait_while(&self.changed, self.state(), nobody);
+        let is_unconnected = |state: &mut State| state.peer.is_none();
+        let mut state = threads::wait_while(&self.changed, self.state(), is_unconnected);
         let Some(peer) = state.peer.clone() else { return };
         state.sending = Sending::Writing(Instant::now());
         drop(state);
-        let sent = (&*peer).write_all(bytes);
+        let result = (&*peer).write_all(bytes);
         let mut state = self.state();
         state.sending = Sending::Reading(Instant::now());
-        let is_connected = state.peer.as_ref().is_some_and(|now| Arc::ptr_eq(now, &peer));
-        if let Err(err) = sent
+        let is_connected = state.peer.as_ref().is_some_and(|current| Arc::ptr_eq(current, &peer));
+        if let Err(err) = result
             && is_connected
         {
-            (state.peer, state.refused) = (None, Some(err));
+            (state.peer, state.send_error) = (None, Some(err));
         }
         if state.peer.is_none() || state.receiving == Receiving::Ended {
-            self.changed.notify_all(); // else nobody has to know, and waking costs
+            self.changed.notify_all(); // no other change decides anything, and a wake-up costs time
         }
     }
 }

@@ -1,50 +1,63 @@
-//! What the two threads of a netcat were last seen doing, and what follows.
+//! The state of the two threads of a netcat, and the decision when a connection ends.
 
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Error, Options};
+use super::options::{Error, Options};
 use crate::net::Stream;
 
-/// How long an input may have had nothing while the peer has ended.
-const GRACE: Duration = Duration::from_millis(500);
-/// How long a peer that was only sent to may take to end: closing earlier could reset it.
-const FAREWELL: Duration = Duration::from_millis(500);
+/// How long to wait for input after the peer has ended its half.
+const INPUT_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long to wait for the peer's end when nothing is received: closing earlier could reset the
+/// connection before the peer has read everything.
+const PEER_END_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// What the two threads do now, and how they ended.
 #[derive(Debug)]
 pub(super) struct State {
-    /// Who is sent to: nobody once the connection has ended, or does not take any more.
+    /// The connection to send to. `None` before it is made, after it has ended, and after a write to
+    /// it has failed.
     pub(super) peer: Option<Arc<Stream>>,
     pub(super) sending: Sending,
     pub(super) receiving: Receiving,
     pub(super) input_error: Option<io::Error>,
-    /// Why nothing more is received, if not for the peer's end.
+    /// Why receiving failed; `None` if it ended with the peer's end of stream.
     pub(super) receive_error: Option<Error>,
-    /// Why the peer does not take any more.
-    pub(super) refused: Option<io::Error>,
+    /// Why a write to the peer failed.
+    pub(super) send_error: Option<io::Error>,
 }
 
-/// Each since when.
+/// What the sending thread does, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sending {
+    /// Nothing is sent.
     Never,
+    /// Reads the input.
     Reading(Instant),
+    /// Writes to the peer.
     Writing(Instant),
+    /// The input has ended.
     Ended(Instant),
 }
 
+/// What the receiving thread does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Receiving {
+    /// Reads from the peer, since this instant.
     Reading(Instant),
+    /// Writes to the output.
     Writing,
+    /// The peer has ended, or receiving has failed.
     Ended,
 }
 
+/// Whether the connection ends now.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(super) enum Decision {
+    /// It ends, with this result.
     End(Result<(), Error>),
-    /// For an event, or for so long.
+    /// Decide again after a change of the state, or after this time.
     Wait(Option<Duration>),
 }
 
@@ -56,56 +69,60 @@ impl State {
             receiving: Receiving::Reading(now),
             input_error: None,
             receive_error: None,
-            refused: None,
+            send_error: None,
         }
     }
 
-    /// A new connection; what the last one left is forgotten.
+    /// Begins a new connection and forgets the errors of the last one.
     pub(super) fn connect(&mut self, peer: &Arc<Stream>, now: Instant) {
         self.peer = Some(Arc::clone(peer));
         self.receiving = Receiving::Reading(now);
-        (self.receive_error, self.refused) = (None, None);
+        (self.receive_error, self.send_error) = (None, None);
     }
 
-    pub(super) fn verdict(&mut self, options: &Options, now: Instant) -> Verdict {
+    /// Decides whether the connection ends at `now`.
+    pub(super) fn decide(&mut self, options: &Options, now: Instant) -> Decision {
         if let Some(err) = self.failure(options) {
-            return Verdict::End(Err(err));
+            return Decision::End(Err(err));
         }
-        let (end, idle) = (self.end(options, now), self.idle(options, now));
+        let (end, idle) = (self.end(options, now), self.idle_end(options, now));
         if end.is_some_and(|end| end <= now) {
-            return Verdict::End(
+            return Decision::End(
                 self.input_error.take().map_or(Ok(()), |err| Err(Error::Input(err))),
             );
         }
         if idle.is_some_and(|idle| idle <= now) {
-            return Verdict::End(self.stalled().map_or(Ok(()), Err));
+            return Decision::End(self.stalled().map_or(Ok(()), Err));
         }
         let next = [end, idle].into_iter().flatten().min();
-        Verdict::Wait(next.map(|next| next - now))
+        Decision::Wait(next.map(|next| next - now))
     }
 
+    /// Takes the error that ends the connection, if there is one.
     fn failure(&mut self, options: &Options) -> Option<Error> {
-        // How a peer left that hung up in order, receiving tells; unless nobody asks for it.
+        // A peer that closed in order makes writes fail, too; the receiving thread reads its end.
         let is_failure = |err: &mut io::Error| !options.receive || !is_orderly(err);
-        let refused = |state: &mut State| state.refused.take_if(is_failure).map(Error::Peer);
-        self.receive_error.take().or_else(|| refused(self))
+        let failed_send = |state: &mut State| state.send_error.take_if(is_failure);
+        self.receive_error.take().or_else(|| failed_send(self).map(Error::Peer))
     }
 
-    /// When both have ended, as far as they will.
+    /// When the connection ends in order; `None` while that is not foreseeable.
     fn end(&self, options: &Options, now: Instant) -> Option<Instant> {
         match (self.receiving, self.sending) {
             (Receiving::Ended, Sending::Never | Sending::Ended(_)) => Some(now),
-            (Receiving::Ended, _) if self.refused.is_some() => Some(now),
-            (Receiving::Ended, Sending::Reading(since)) if options.receive => Some(since + GRACE),
-            (_, Sending::Ended(since)) if !options.receive => Some(since + FAREWELL),
+            (Receiving::Ended, _) if self.send_error.is_some() => Some(now),
+            (Receiving::Ended, Sending::Reading(since)) if options.receive => {
+                Some(since + INPUT_TIMEOUT)
+            }
+            (_, Sending::Ended(since)) if !options.receive => Some(since + PEER_END_TIMEOUT),
             _ => None,
         }
     }
 
-    /// When nothing will have passed for too long.
-    fn idle(&self, options: &Options, now: Instant) -> Option<Instant> {
+    /// When the idle timeout ends the connection.
+    fn idle_end(&self, options: &Options, now: Instant) -> Option<Instant> {
         let last = match (self.sending, self.receiving) {
-            (_, Receiving::Writing) => now, // whoever reads our output is slow, not the peer
+            (_, Receiving::Writing) => now, // the reader of our output is slow, not the peer
             (Sending::Never | Sending::Ended(_), Receiving::Reading(received)) => received,
             (Sending::Reading(sent) | Sending::Writing(sent), Receiving::Reading(received)) => {
                 sent.max(received)
@@ -116,15 +133,15 @@ impl State {
         options.idle.map(|idle| last + idle)
     }
 
-    /// Nothing passes because the peer does not read: what it was to get is lost.
+    /// The error of a connection that is idle because the peer has stopped reading.
     fn stalled(&self) -> Option<Error> {
         let Sending::Writing(_) = self.sending else { return None };
-        let text = format!("{}: it took nothing for too long", self.peer.as_ref()?.peer());
+        let text = format!("{}: the peer stopped reading", self.peer.as_ref()?.peer());
         Some(Error::Peer(io::Error::new(io::ErrorKind::TimedOut, text)))
     }
 }
 
-/// The peer has hung up, and not by a reset.
+/// Whether a write failed because the peer closed the connection without a reset.
 fn is_orderly(err: &io::Error) -> bool {
     err.kind() == io::ErrorKind::BrokenPipe
 }

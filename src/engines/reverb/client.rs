@@ -1,4 +1,4 @@
-//! One client: what it has outstanding, and what waits to be sent to it.
+//! One client: its outstanding echoes, and the outbox of what is still to be sent to it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -6,50 +6,54 @@ use std::time::{Duration, Instant};
 
 use memchr::memchr_iter;
 
-use super::Options;
 use super::echo::{N_ECHOES, echo};
-use super::timer::What;
+use super::options::Options;
+use super::task::{Schedule, TimerTask};
 use crate::net::{Conn, Outbox};
-use crate::threads::lock;
+use crate::threads::{lock, wait_while};
 
-/// Shouts a client may have outstanding.
+/// Most shouts that a client may have outstanding: their last echo is still to come.
 const SHOUTS_MAX: usize = 5_000;
-/// Bytes it may have outstanding or unread, overhead included.
+/// Most bytes that a client may have outstanding or in its outbox, overhead included.
 const BYTES_MAX: usize = 512 << 10;
-/// What an outstanding shout costs beside its text.
-const SHOUT: usize = 64;
-/// A client that takes next to nothing for so long is hung up on.
-const STALLED: Duration = Duration::from_secs(30);
-/// Between two tries to send what waits; longer and longer while nothing goes.
-const PAUSE: Duration = Duration::from_millis(5);
-const PAUSE_MAX: Duration = Duration::from_millis(200);
-
-/// Later than this nobody listens, and an instant still has room for it.
+/// Memory that an outstanding shout takes besides its text, in bytes.
+const SHOUT_OVERHEAD: usize = 64;
+/// A client that accepts next to nothing for this long is disconnected.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause before the first new attempt to send what the kernel did not accept; doubles each time.
+const RETRY_MIN: Duration = Duration::from_millis(5);
+/// Longest pause between two attempts.
+const RETRY_MAX: Duration = Duration::from_millis(200);
+/// Longest time between two echoes: one year, which cannot overflow an [`Instant`].
 const DELAY_MAX: Duration = Duration::from_hours(24 * 365);
 
-/// What follows from what was done, and when.
-pub(super) type Plan = Vec<(Instant, What)>;
-
+/// A client, shared by its reader and the timer.
+///
+/// A method that leaves something to do later returns a [`Schedule`] for the timer.
 pub(super) struct Client {
     conn: Arc<Conn>,
     delay: Duration,
     sequential: bool,
     state: Mutex<State>,
-    /// There is room again, or nothing outstanding, or the client is gone.
+    /// Notified when fewer shouts or bytes are outstanding, or the client is closed.
     changed: Condvar,
 }
 
 struct State {
     outbox: Outbox,
+    /// Number of outstanding shouts.
     n_shouts: usize,
+    /// Bytes of the outstanding shouts, overhead included.
     n_bytes: usize,
-    /// One after the other: who has not had its turn, and whether one is in the air.
-    waiting: VecDeque<Arc<[u8]>>,
-    is_busy: bool,
-    is_gone: bool,
-    /// Whether another try to send is planned, and the pause before it.
-    is_retrying: bool,
-    pause: Duration,
+    /// With [`Options::sequential`]: shouts that wait for the last echo of the previous one.
+    queued_shouts: VecDeque<Arc<[u8]>>,
+    /// With [`Options::sequential`]: whether a shout has echoes still to come.
+    is_echoing: bool,
+    is_closed: bool,
+    /// Whether a [`TimerTask::FlushOutbox`] is scheduled.
+    is_flush_scheduled: bool,
+    /// The pause before the next attempt to flush the outbox.
+    retry_pause: Duration,
 }
 
 impl Client {
@@ -58,11 +62,11 @@ impl Client {
             outbox: Outbox::new(Arc::clone(&conn)),
             n_shouts: 0,
             n_bytes: 0,
-            waiting: VecDeque::new(),
-            is_busy: false,
-            is_gone: false,
-            is_retrying: false,
-            pause: PAUSE,
+            queued_shouts: VecDeque::new(),
+            is_echoing: false,
+            is_closed: false,
+            is_flush_scheduled: false,
+            retry_pause: RETRY_MIN,
         };
         let (delay, sequential) = (options.delay.min(DELAY_MAX), options.sequential);
         let (state, changed) = (Mutex::new(state), Condvar::new());
@@ -73,74 +77,67 @@ impl Client {
         &self.conn
     }
 
-    /// Echoes some lines for the first time, or one after the other, when it is their turn.
-    pub(super) fn shout(&self, lines: Vec<u8>) -> Plan {
-        let (mut state, mut plan) = (self.state(), Plan::new());
+    /// Sends the first echo of some lines; with [`Options::sequential`] only of those whose turn it
+    /// is.
+    pub(super) fn shout(&self, lines: Vec<u8>) -> Schedule {
+        let (mut state, mut schedule) = (self.state(), Schedule::new());
         state.n_shouts += n_lines(&lines);
         state.n_bytes += cost(&lines);
         let now = Instant::now();
         if self.sequential {
             let each = lines.split_inclusive(|&byte| byte == b'\n');
-            state.waiting.extend(each.map(Arc::from));
-            if !state.is_busy {
-                self.take_turn(&mut state, now, &mut plan);
+            state.queued_shouts.extend(each.map(Arc::from));
+            if !state.is_echoing {
+                self.echo_next(&mut state, now, &mut schedule);
             }
         } else {
-            self.echo(&mut state, lines.into(), 0, now, &mut plan);
+            self.echo(&mut state, lines.into(), 0, now, &mut schedule);
         }
-        state.retry(&mut plan);
-        plan
+        state.schedule_flush(&mut schedule);
+        schedule
     }
 
-    /// Does what was planned for `due`.
-    pub(super) fn go_on(&self, what: What, due: Instant) -> Plan {
-        let (mut state, mut plan) = (self.state(), Plan::new());
-        match what {
-            What::Echo { lines, nth } => self.echo(&mut state, lines, nth, due, &mut plan),
-            What::Retry => {
-                let n_before = state.outbox.n_bytes();
-                let now = Instant::now();
-                let is_sent = state.outbox.flush(now).is_ok();
-                if !is_sent || state.outbox.stalled(now) >= STALLED {
-                    self.cut(&mut state);
-                }
-                let is_moving = state.outbox.n_bytes() < n_before;
-                state.pause = if is_moving { PAUSE } else { (state.pause * 2).min(PAUSE_MAX) };
-                state.is_retrying = false;
+    /// Runs a task that was due at `due`.
+    pub(super) fn run_task(&self, task: TimerTask, due: Instant) -> Schedule {
+        let (mut state, mut schedule) = (self.state(), Schedule::new());
+        match task {
+            TimerTask::Echo { lines, nth } => {
+                self.echo(&mut state, lines, nth, due, &mut schedule);
             }
+            TimerTask::FlushOutbox => self.flush(&mut state),
         }
-        state.retry(&mut plan);
-        if state.is_gone || (state.n_shouts <= SHOUTS_MAX / 2 && state.load() <= BYTES_MAX / 2) {
-            self.changed.notify_all(); // the reader, if it waits
+        state.schedule_flush(&mut schedule);
+        if state.is_closed || (state.n_shouts <= SHOUTS_MAX / 2 && state.load() <= BYTES_MAX / 2) {
+            self.changed.notify_all(); // the reader may be waiting
         }
-        plan
+        schedule
     }
 
-    /// Tells the client something that is no echo.
-    pub(super) fn tell(&self, line: &'static [u8]) -> Plan {
-        let (mut state, mut plan) = (self.state(), Plan::new());
+    /// Sends a line that is not an echo.
+    pub(super) fn send_line(&self, line: &'static [u8]) -> Schedule {
+        let (mut state, mut schedule) = (self.state(), Schedule::new());
         self.send(&mut state, &line.into(), Instant::now());
-        state.retry(&mut plan);
-        plan
+        state.schedule_flush(&mut schedule);
+        schedule
     }
 
-    /// Waits until the client may shout again.
+    /// Blocks while the client has as much outstanding as it may (back-pressure).
     pub(super) fn wait_for_room(&self) {
         let is_full = |state: &mut State| {
-            !state.is_gone && (state.n_shouts >= SHOUTS_MAX || state.load() >= BYTES_MAX)
+            !state.is_closed && (state.n_shouts >= SHOUTS_MAX || state.load() >= BYTES_MAX)
         };
-        drop(self.changed.wait_while(self.state(), is_full));
+        drop(wait_while(&self.changed, self.state(), is_full));
     }
 
-    /// Waits until every echo has been sent.
-    pub(super) fn wait_for_silence(&self) {
-        let is_loud = |state: &mut State| !state.is_gone && state.n_shouts + state.load() > 0;
-        drop(self.changed.wait_while(self.state(), is_loud));
+    /// Blocks until every echo has been sent.
+    pub(super) fn wait_until_sent(&self) {
+        let is_unsent = |state: &mut State| !state.is_closed && state.n_shouts + state.load() > 0;
+        drop(wait_while(&self.changed, self.state(), is_unsent));
     }
 
-    /// Gives up what is outstanding.
-    pub(super) fn give_up(&self) {
-        self.cut(&mut self.state());
+    /// Resets the connection and drops all outstanding echoes.
+    pub(super) fn abort(&self) {
+        self.close(&mut self.state());
         self.changed.notify_all();
     }
 
@@ -148,56 +145,77 @@ impl Client {
         lock(&self.state)
     }
 
-    fn echo(&self, state: &mut State, lines: Arc<[u8]>, nth: u8, due: Instant, plan: &mut Plan) {
-        if state.is_gone {
+    /// Sends one echo that was due at `due` and schedules the next.
+    fn echo(
+        &self,
+        state: &mut State,
+        lines: Arc<[u8]>,
+        nth: u8,
+        due: Instant,
+        schedule: &mut Schedule,
+    ) {
+        if state.is_closed {
             return;
         }
         self.send(state, &echo(&lines, nth).into(), Instant::now());
         if nth + 1 < N_ECHOES {
-            plan.push((due + self.delay, What::Echo { lines, nth: nth + 1 }));
+            schedule.push((due + self.delay, TimerTask::Echo { lines, nth: nth + 1 }));
             return;
         }
         state.n_shouts = state.n_shouts.saturating_sub(n_lines(&lines));
         state.n_bytes = state.n_bytes.saturating_sub(cost(&lines));
-        if state.is_busy {
-            self.take_turn(state, due, plan);
+        if state.is_echoing {
+            self.echo_next(state, due, schedule);
         }
     }
 
-    /// The next of those who shout one after the other.
-    fn take_turn(&self, state: &mut State, due: Instant, plan: &mut Plan) {
-        let next = state.waiting.pop_front();
-        state.is_busy = next.is_some();
+    /// With [`Options::sequential`]: sends the first echo of the next shout.
+    fn echo_next(&self, state: &mut State, due: Instant, schedule: &mut Schedule) {
+        let next = state.queued_shouts.pop_front();
+        state.is_echoing = next.is_some();
         if let Some(lines) = next {
             self.send(state, &echo(&lines, 0).into(), Instant::now());
-            plan.push((due + self.delay, What::Echo { lines, nth: 1 }));
+            schedule.push((due + self.delay, TimerTask::Echo { lines, nth: 1 }));
         }
     }
 
     fn send(&self, state: &mut State, text: &Arc<[u8]>, now: Instant) {
-        if !state.is_gone && state.outbox.send(text, 0..text.len(), now).is_err() {
-            self.cut(state);
+        if !state.is_closed && state.outbox.send(text, 0..text.len(), now).is_err() {
+            self.close(state);
         }
     }
 
-    fn cut(&self, state: &mut State) {
+    /// Sends from the outbox; disconnects a client that is broken or stalled.
+    fn flush(&self, state: &mut State) {
+        let (n_before, now) = (state.outbox.n_bytes(), Instant::now());
+        let is_sent = state.outbox.flush(now).is_ok();
+        if !is_sent || state.outbox.stalled_for(now) >= STALL_TIMEOUT {
+            self.close(state);
+        }
+        let has_progressed = state.outbox.n_bytes() < n_before;
+        let longer_pause = (state.retry_pause * 2).min(RETRY_MAX);
+        state.retry_pause = if has_progressed { RETRY_MIN } else { longer_pause };
+        state.is_flush_scheduled = false;
+    }
+
+    fn close(&self, state: &mut State) {
         self.conn.abort();
         state.outbox.clear();
-        state.waiting.clear();
-        (state.is_gone, state.n_shouts, state.n_bytes) = (true, 0, 0);
+        state.queued_shouts.clear();
+        (state.is_closed, state.n_shouts, state.n_bytes) = (true, 0, 0);
     }
 }
 
 impl State {
-    /// Plans another try if something waits to be sent.
-    fn retry(&mut self, plan: &mut Plan) {
-        if self.outbox.n_bytes() > 0 && !self.is_retrying {
-            self.is_retrying = true;
-            plan.push((Instant::now() + self.pause, What::Retry));
+    /// Schedules another attempt to send if the outbox is not empty.
+    fn schedule_flush(&mut self, schedule: &mut Schedule) {
+        if self.outbox.n_bytes() > 0 && !self.is_flush_scheduled {
+            self.is_flush_scheduled = true;
+            schedule.push((Instant::now() + self.retry_pause, TimerTask::FlushOutbox));
         }
     }
 
-    /// What the client costs in memory.
+    /// Memory in bytes that the client's echoes take.
     fn load(&self) -> usize {
         self.n_bytes + self.outbox.n_bytes()
     }
@@ -207,6 +225,7 @@ fn n_lines(lines: &[u8]) -> usize {
     memchr_iter(b'\n', lines).count()
 }
 
+/// Memory in bytes that outstanding shouts take.
 fn cost(lines: &[u8]) -> usize {
-    lines.len() + n_lines(lines) * SHOUT
+    lines.len() + n_lines(lines) * SHOUT_OVERHEAD
 }

@@ -1,20 +1,20 @@
-//! What comes back of a shout.
+//! The echoes of a shout.
 
 use crate::text::go_case;
 
-/// Echoes of a shout.
+/// Number of echoes of each shout.
 pub(super) const N_ECHOES: u8 = 3;
 
-/// The `nth` echo of some lines, each with its newline: upper case, as they are, lower case. Upper
-/// and lower case are Go's.
+/// Returns echo number `nth` of some lines, each with its newline: 0 in upper case, 1 unchanged, 2
+/// in lower case. Upper and lower case are Go's.
 pub(super) fn echo(lines: &[u8], nth: u8) -> Vec<u8> {
-    let softer = match nth {
+    let text = match nth {
         0 => go_case::upper(lines),
         1 => lines.to_vec(),
         _ => go_case::lower(lines),
     };
-    let mut echo = Vec::with_capacity(softer.len() + softer.len() / 2);
-    for line in softer.split_inclusive(|&byte| byte == b'\n') {
+    let mut echo = Vec::with_capacity(text.len() + text.len() / 2);
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
         echo.extend_from_slice(b"\t ");
         echo.extend_from_slice(line);
     }

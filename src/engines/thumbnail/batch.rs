@@ -1,4 +1,4 @@
-//! Many thumbnails on many threads, in the shapes of the book and in one better.
+//! Many thumbnails on many threads, by the strategies of the book and by work stealing.
 
 use std::str::FromStr;
 use std::thread;
@@ -8,19 +8,22 @@ use std::{fs, io};
 use crossbeam::channel::{self, Sender};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-use super::{Error, Job, Made, Options, make};
+use super::error::Error;
+use super::job::{Job, Thumbnail};
+use super::make::make;
+use super::options::Options;
 use crate::threads;
 
-/// How the work is shared out.
+/// How the jobs are distributed over threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
-    /// One after the other, in one thread.
+    /// One after the other, in the calling thread.
     Sequential,
-    /// A thread for each image.
+    /// One thread per image.
     Threads,
-    /// Some threads, and a channel of names.
+    /// A fixed number of threads that receive jobs from a channel.
     Channel,
-    /// Some threads that steal work from each other.
+    /// A rayon pool: a fixed number of threads that steal work from each other.
     Rayon,
 }
 
@@ -38,47 +41,48 @@ impl FromStr for Strategy {
     }
 }
 
-/// How to run a batch.
+/// The options of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch {
     /// How each thumbnail looks.
     pub options: Options,
-    /// Leave out images whose thumbnail is there and not older.
+    /// Skip images whose thumbnail exists and is not older.
     pub skip_existing: bool,
-    /// Threads, where the strategy leaves a choice.
+    /// Number of threads of the strategies `Channel` and `Rayon`.
     pub n_threads: usize,
-    /// How the work is shared out.
+    /// How the jobs are distributed over threads.
     pub strategy: Strategy,
 }
 
-/// What became of a job.
+/// The result of a job.
 #[derive(Debug)]
 pub enum Outcome {
-    /// A thumbnail, of a whole image or a damaged one.
-    Made(Made),
-    /// It was there and is not older.
+    /// The thumbnail was made, from a complete or a damaged image.
+    Made(Thumbnail),
+    /// The thumbnail existed already and is not older than its image.
     Skipped,
-    /// There is none.
+    /// The thumbnail could not be made.
     Failed(Error),
 }
 
-/// Runs the jobs and sends each one's number and outcome when it ends. Stops when nobody receives.
+/// Runs the jobs and sends the index and outcome of each when it ends. Dropping the receiver of
+/// `outcomes` stops the batch after the jobs that are running.
 ///
 /// # Errors
 /// When the threads cannot be started.
 pub fn run(jobs: &[Job], batch: &Batch, outcomes: &Sender<(usize, Outcome)>) -> io::Result<()> {
-    // Fails when the receiver is gone; then what is left of the work has no point.
+    // Fails when the receiver is gone, which ends the iteration over the jobs.
     let work = |i: usize| outcomes.send((i, outcome(&jobs[i], batch))).map_err(drop);
     match batch.strategy {
         Strategy::Sequential => _ = (0..jobs.len()).try_for_each(work),
-        Strategy::Threads => a_thread_each(jobs.len(), &work),
+        Strategy::Threads => one_thread_per_job(jobs.len(), &work),
         Strategy::Channel => by_channel(jobs.len(), batch.n_threads, &work),
         Strategy::Rayon => return by_rayon(jobs, batch.n_threads, &work),
     }
     Ok(())
 }
 
-fn a_thread_each(n_jobs: usize, work: &(impl Fn(usize) -> Result<(), ()> + Sync)) {
+fn one_thread_per_job(n_jobs: usize, work: &(impl Fn(usize) -> Result<(), ()> + Sync)) {
     thread::scope(|scope| {
         for i in 0..n_jobs {
             threads::spawn(scope, move || work(i));
@@ -88,13 +92,13 @@ fn a_thread_each(n_jobs: usize, work: &(impl Fn(usize) -> Result<(), ()> + Sync)
 
 fn by_channel(n_jobs: usize, n_threads: usize, work: &(impl Fn(usize) -> Result<(), ()> + Sync)) {
     thread::scope(|scope| {
-        let (numbers, todo) = channel::bounded(n_threads);
+        let (indexes_tx, indexes_rx) = channel::bounded(n_threads);
         for _ in 0..n_threads {
-            let todo = todo.clone();
-            threads::spawn(scope, move || todo.into_iter().try_for_each(work));
+            let indexes = indexes_rx.clone();
+            threads::spawn(scope, move || indexes.into_iter().try_for_each(work));
         }
-        drop(todo); // when the last worker has given up, so does this loop
-        _ = (0..n_jobs).try_for_each(|i| numbers.send(i));
+        drop(indexes_rx); // when the last worker has stopped, the sends below fail
+        _ = (0..n_jobs).try_for_each(|i| indexes_tx.send(i));
     });
 }
 
@@ -105,7 +109,7 @@ fn by_rayon(
 ) -> io::Result<()> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build();
     let pool = pool.map_err(io::Error::other)?;
-    // A piece of work is a single image: they differ too much in size to be halved blindly.
+    // One image per task: they differ too much in size to be split into equal halves.
     _ = pool.install(|| jobs.par_iter().with_max_len(1).enumerate().try_for_each(|(i, _)| work(i)));
     Ok(())
 }
@@ -115,7 +119,7 @@ fn outcome(job: &Job, batch: &Batch) -> Outcome {
         return Outcome::Skipped;
     }
     match make(job, &batch.options) {
-        Ok(made) => Outcome::Made(made),
+        Ok(thumbnail) => Outcome::Made(thumbnail),
         Err(err) => Outcome::Failed(err),
     }
 }

@@ -1,32 +1,34 @@
-//! Colours as a browser expects them: sRGB, without an embedded profile.
+//! Conversion of colours to sRGB, so that a thumbnail needs no embedded colour profile.
 
 use image::{DynamicImage, GrayImage, Rgb, RgbImage, RgbaImage};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
-use super::jpeg::{Reduced, Space};
-use super::scale::{Plan, Size};
+use super::geometry::Geometry;
+use super::jpeg::{ColorSpace, ReducedPicture};
+use super::size::Size;
 
-/// The thumbnail of a JPEG in gray or RGB, and the profile if it still has to be applied.
+/// Resizes a JPEG to a thumbnail in gray or RGB; also returns the profile if it has still to be
+/// applied.
 pub(super) fn from_jpeg(
-    jpeg: &Reduced,
-    plan: &Plan,
+    jpeg: &ReducedPicture,
+    geometry: &Geometry,
     profile: Option<Vec<u8>>,
 ) -> (DynamicImage, Option<Vec<u8>>) {
-    let (Size { width, height }, layers) = (plan.size, jpeg.resized(plan));
+    let (Size { width, height }, layers) = (geometry.size, jpeg.resized(geometry));
     let pixel = |i: usize| [0, 1, 2].map(|c| layers[c][i]);
     let n = layers[0].len();
-    let rgb: Vec<u8> = match jpeg.space {
-        Space::Gray => {
+    let rgb: Vec<u8> = match jpeg.color_space {
+        ColorSpace::Gray => {
             let gray =
                 layers.into_iter().next().and_then(|y| GrayImage::from_raw(width, height, y));
-            return (gray.expect("as many bytes as the size says").into(), profile);
+            return (gray.expect("there are as many bytes as the size requires").into(), profile);
         }
-        Space::Rgb => (0..n).flat_map(pixel).collect(),
-        Space::YCbCr => (0..n).flat_map(|i| ycbcr_to_rgb(pixel(i))).collect(),
-        Space::Cmyk | Space::Ycck => {
-            let is_ycck = jpeg.space == Space::Ycck;
+        ColorSpace::Rgb => (0..n).flat_map(pixel).collect(),
+        ColorSpace::YCbCr => (0..n).flat_map(|i| ycbcr_to_rgb(pixel(i))).collect(),
+        ColorSpace::Cmyk | ColorSpace::Ycck => {
+            let is_ycck = jpeg.color_space == ColorSpace::Ycck;
             let inks = (0..n).flat_map(|i| {
-                // Adobe turns inks into YCbCr as if they were light.
+                // Adobe computes YCbCr from C, M and Y (255 is full ink) as if from R, G and B.
                 let inverted = || ycbcr_to_rgb(pixel(i)).map(|c| 255 - c);
                 let [c, m, y] = if is_ycck { inverted() } else { pixel(i) };
                 [c, m, y, layers[3][i]]
@@ -39,17 +41,20 @@ pub(super) fn from_jpeg(
 }
 
 fn rgb_image(width: u32, height: u32, rgb: Vec<u8>) -> DynamicImage {
-    RgbImage::from_raw(width, height, rgb).expect("as many bytes as the size says").into()
+    RgbImage::from_raw(width, height, rgb)
+        .expect("there are as many bytes as the size requires")
+        .into()
 }
 
-/// JFIF's definition, in 16 bits of fraction.
+/// The conversion that JFIF 1.02 defines, in fixed point with 16 fractional bits.
 fn ycbcr_to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
     let (y, cb, cr) = (i32::from(y) << 16, i32::from(cb) - 128, i32::from(cr) - 128);
     let rgb = [y + 91_881 * cr, y - 22_554 * cb - 46_802 * cr, y + 116_130 * cb];
     rgb.map(|c| u8::try_from(((c + (1 << 15)) >> 16).clamp(0, 255)).unwrap_or_default())
 }
 
-/// From inks as Adobe writes them, 255 for none; without a profile, as ideal filters.
+/// Converts inks as Adobe stores them, 255 for none, to RGB: by `profile`, or without one as if
+/// each ink were an ideal filter.
 fn cmyk_to_rgb(inks: &[u8], profile: Option<&[u8]>) -> Vec<u8> {
     let profile = profile.and_then(|bytes| ColorProfile::new_from_slice(bytes).ok());
     if let Some(profile) = profile.filter(|profile| profile.color_space == DataColorSpace::Cmyk) {
@@ -64,8 +69,8 @@ fn cmyk_to_rgb(inks: &[u8], profile: Option<&[u8]>) -> Vec<u8> {
     rgb.map(|c| u8::try_from(c).unwrap_or(u8::MAX)).collect()
 }
 
-/// The picture in sRGB. A profile that cannot be read, or is of another kind of picture, counts as
-/// none: colours slightly off are better than no thumbnail.
+/// Converts the picture to sRGB. A profile that is invalid, or made for another kind of picture, is
+/// ignored: slightly wrong colours are better than no thumbnail.
 pub(super) fn to_srgb(image: DynamicImage, profile: Option<&[u8]>) -> DynamicImage {
     let profile = profile.and_then(|bytes| ColorProfile::new_from_slice(bytes).ok());
     match profile.and_then(|profile| converted(&image, &profile)) {
@@ -94,7 +99,8 @@ fn converted(image: &DynamicImage, profile: &ColorProfile) -> Option<DynamicImag
     }
 }
 
-/// `n_bytes` is what a pixel takes in `to`.
+/// Converts pixels to sRGB; `n_bytes` is the size of a pixel in layout `to`. `None` if the profile
+/// does not fit the layout.
 fn transform(
     profile: &ColorProfile,
     from: Layout,
@@ -110,7 +116,7 @@ fn transform(
     Some(converted)
 }
 
-/// The picture on white, for a format that knows no transparency.
+/// The picture on a white background, for formats without transparency.
 pub(super) fn on_white(image: &RgbaImage) -> RgbImage {
     RgbImage::from_fn(image.width(), image.height(), |x, y| {
         let [r, g, b, alpha] = image.get_pixel(x, y).0.map(u16::from);
@@ -125,7 +131,7 @@ mod tests {
     use image::Rgba;
 
     #[test]
-    fn transparency_shows_white() {
+    fn transparent_pixels_become_white() {
         let pixel = |rgba| on_white(&RgbaImage::from_pixel(1, 1, Rgba(rgba))).get_pixel(0, 0).0;
         assert_eq!(pixel([1, 2, 3, 0]), [255; 3]);
         assert_eq!(pixel([1, 2, 3, 255]), [1, 2, 3]);
@@ -143,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_useless_profile_changes_nothing() {
+    fn an_unusable_profile_changes_nothing() {
         let image = DynamicImage::from(RgbImage::from_pixel(1, 1, Rgb([1, 2, 3])));
         assert_eq!(to_srgb(image.clone(), Some(b"nonsense")), image);
         let gray = ColorProfile::new_gray_with_gamma(2.2).encode().unwrap();

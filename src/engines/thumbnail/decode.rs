@@ -1,4 +1,4 @@
-//! From a file to the pixels of its thumbnail, by the shortest way there is for its format.
+//! Decoding a file to the pixels of its thumbnail, by the cheapest method for its format.
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -9,25 +9,30 @@ use std::path::Path;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::budget::PIXELS;
-use super::jpeg::{Jpeg, Reduced};
-use super::scale::{self, Plan, Size};
-use super::{Cause, Damage, Options, color};
+use super::color;
+use super::error::Cause;
+use super::geometry::Geometry;
+use super::job::Damage;
+use super::jpeg::{Jpeg, ReducedPicture};
+use super::memory_budget::DECODED_PICTURES;
+use super::options::Options;
+use super::resize::resize_image;
+use super::size::Size;
 
-/// The most memory a decoded picture may take. Headers are believed up to here.
-const MAX_BYTES: u64 = 1 << 30;
-/// A picture of which less is there is not shown.
-const MIN_PERCENT: u8 = 25;
+/// The most memory a decoded picture may take, in bytes.
+const BYTES_MAX: u64 = 1 << 30;
+/// A picture of which less can be decoded gets no thumbnail.
+const PERCENT_MIN: u8 = 25;
 
-/// A picture on its way: already small, and what is still to be done about it.
-struct Picture {
+/// A picture of the thumbnail's size, and what has still to be applied to it.
+struct SmallPicture {
     thumb: DynamicImage,
     profile: Option<Vec<u8>>,
     orientation: Orientation,
     damage: Option<Damage>,
 }
 
-/// The thumbnail of the image in `path`, upright and in sRGB, and what is wrong with the image.
+/// The thumbnail of the image at `path`, upright and in sRGB, and the damage of the image.
 pub(super) fn thumbnail(
     path: &Path,
     options: &Options,
@@ -38,21 +43,22 @@ pub(super) fn thumbnail(
     Ok((thumb, picture.damage))
 }
 
-fn small_picture(path: &Path, options: &Options) -> Result<Picture, Cause> {
+fn small_picture(path: &Path, options: &Options) -> Result<SmallPicture, Cause> {
     if !fs::metadata(path)?.is_file() {
-        return Err(Cause::NotAFile); // opening a named pipe would wait for ever
+        return Err(Cause::NotAFile); // opening a named pipe would block
     }
     let mut file = BufReader::new(File::open(path)?);
     let mut start = Vec::new();
     file.by_ref().take(16).read_to_end(&mut start)?;
     file.rewind()?;
-    match format(&start)? {
-        ImageFormat::Jpeg => jpeg(file, options),
-        format => any(file, format, options),
+    match detect_format(&start)? {
+        ImageFormat::Jpeg => decode_jpeg(file, options),
+        format => decode_fully(file, format, options),
     }
 }
 
-fn format(start: &[u8]) -> Result<ImageFormat, Cause> {
+/// The format by the first 16 bytes of a file.
+fn detect_format(start: &[u8]) -> Result<ImageFormat, Cause> {
     match start.get(4..12) {
         Some(b"ftypheic" | b"ftypheix" | b"ftyphevc" | b"ftypmif1" | b"ftypmsf1") => {
             return Err(Cause::NotSupported("HEIC"));
@@ -67,88 +73,90 @@ fn format(start: &[u8]) -> Result<ImageFormat, Cause> {
     Ok(format)
 }
 
-/// A JPEG is read in no more detail than its thumbnail shows.
-fn jpeg(mut file: impl BufRead + Seek, options: &Options) -> Result<Picture, Cause> {
+/// Decodes a JPEG in as much detail as its thumbnail shows, if our decoder supports that.
+fn decode_jpeg(mut file: impl BufRead + Seek, options: &Options) -> Result<SmallPicture, Cause> {
     let Some(mut jpeg) = Jpeg::open(&mut file) else {
         file.rewind()?;
-        return any(file, ImageFormat::Jpeg, options);
+        return decode_fully(file, ImageFormat::Jpeg, options);
     };
-    if jpeg.percent_possible() < usize::from(MIN_PERCENT) {
+    if jpeg.max_percent_decodable() < usize::from(PERCENT_MIN) {
         return Err(Cause::Truncated);
     }
     let (orientation, profile) = (jpeg.orientation(), jpeg.profile());
-    let plan = Plan::new(jpeg.size(), orientation, options.size, options.crop);
-    let ratio = plan.ratio();
-    // Blurred beats garbage: that kind is read here even where a thumbnail could show more.
-    let is_ours = jpeg.has_enough_for(ratio) || jpeg.is_baseline_in_turn();
-    // If only a full decoder will do, first coefficients still tell whether the file is whole.
-    let reduced = jpeg.read(if is_ours { ratio } else { f64::INFINITY })?;
+    let geometry = Geometry::new(jpeg.size(), orientation, options.size, options.crop);
+    let ratio = geometry.ratio();
+    // `image` decodes the second kind wrongly: a thumbnail of ours may be blurred, but is right.
+    let use_reduced = jpeg.is_detailed_enough_for(ratio) || jpeg.is_non_interleaved_baseline();
+    // Even where a full decoder is needed, the DC coefficients show whether the file is complete.
+    let reduced = jpeg.decode(if use_reduced { ratio } else { f64::INFINITY })?;
     let damage = reduced.as_ref().map_or(Ok(None), damage_of)?;
     match reduced {
-        Some(reduced) if is_ours => {
-            let (thumb, profile) = color::from_jpeg(&reduced, &plan, profile);
-            Ok(Picture { thumb, profile, orientation, damage })
+        Some(reduced) if use_reduced => {
+            let (thumb, profile) = color::from_jpeg(&reduced, &geometry, profile);
+            Ok(SmallPicture { thumb, profile, orientation, damage })
         }
         _ => {
             file.rewind()?;
-            Ok(Picture { damage, ..any(file, ImageFormat::Jpeg, options)? })
+            Ok(SmallPicture { damage, ..decode_fully(file, ImageFormat::Jpeg, options)? })
         }
     }
 }
 
-fn damage_of(jpeg: &Reduced) -> Result<Option<Damage>, Cause> {
-    match jpeg.percent_kept {
+fn damage_of(jpeg: &ReducedPicture) -> Result<Option<Damage>, Cause> {
+    match jpeg.percent_decoded {
         100 if jpeg.has_end => Ok(None),
-        kept if kept < MIN_PERCENT => Err(Cause::Truncated),
-        percent_kept => Ok(Some(Damage { percent_kept })),
+        percent if percent < PERCENT_MIN => Err(Cause::Truncated),
+        percent_decoded => Ok(Some(Damage { percent_decoded })),
     }
 }
 
-/// Decodes the whole picture with `image`. Its decoders see whatever lies on a disk; one that
-/// panics (zune-jpeg 0.5.15 can be made to) must not end the batch.
-fn any(
+/// Decodes every pixel with the `image` crate. A decoder that panics on a malformed file, as
+/// zune-jpeg 0.5.15 can, must not end the batch.
+fn decode_fully(
     file: impl BufRead + Seek,
     format: ImageFormat,
     options: &Options,
-) -> Result<Picture, Cause> {
-    let decoded = panic::catch_unwind(AssertUnwindSafe(|| whole(file, format, options)));
+) -> Result<SmallPicture, Cause> {
+    let decoded =
+        panic::catch_unwind(AssertUnwindSafe(|| decode_with_image(file, format, options)));
     decoded.unwrap_or(Err(Cause::Panic))
 }
 
-fn whole(
+fn decode_with_image(
     file: impl BufRead + Seek,
     format: ImageFormat,
     options: &Options,
-) -> Result<Picture, Cause> {
+) -> Result<SmallPicture, Cause> {
     let mut reader = ImageReader::with_format(file, format);
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_BYTES);
+    limits.max_alloc = Some(BYTES_MAX);
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     match decoder.total_bytes() {
         0 => return Err(Cause::Empty),
-        MAX_BYTES.. => return Err(Cause::TooLarge(width, height)),
+        BYTES_MAX.. => return Err(Cause::TooLarge(width, height)),
         _ => (),
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let profile = decoder.icc_profile().unwrap_or_default();
-    let plan = Plan::new(Size { width, height }, orientation, options.size, options.crop);
+    let geometry = Geometry::new(Size { width, height }, orientation, options.size, options.crop);
 
-    let _share = PIXELS.take(decoder.total_bytes());
+    let _reservation = DECODED_PICTURES.reserve(decoder.total_bytes());
     let damage = Cell::new(None);
-    let full = DynamicImage::from_decoder(Lenient { decoder, damage: &damage })?;
-    let thumb = scale::image(full, &plan);
-    Ok(Picture { thumb, profile, orientation, damage: damage.into_inner() })
+    let full = DynamicImage::from_decoder(LenientDecoder { decoder, damage: &damage })?;
+    let thumb = resize_image(full, &geometry);
+    Ok(SmallPicture { thumb, profile, orientation, damage: damage.into_inner() })
 }
 
-/// A decoder that calls a picture done when the file ends too early but late enough.
-struct Lenient<'a, D> {
+/// A decoder that accepts a picture of which enough was decoded before the file ended or an error
+/// occurred.
+struct LenientDecoder<'a, D> {
     decoder: D,
     damage: &'a Cell<Option<Damage>>,
 }
 
-impl<D: ImageDecoder> ImageDecoder for Lenient<'_, D> {
+impl<D: ImageDecoder> ImageDecoder for LenientDecoder<'_, D> {
     fn dimensions(&self) -> (u32, u32) {
         self.decoder.dimensions()
     }
@@ -159,12 +167,11 @@ impl<D: ImageDecoder> ImageDecoder for Lenient<'_, D> {
 
     fn read_image(self, pixels: &mut [u8]) -> Result<(), ImageError> {
         self.decoder.read_image(pixels).or_else(|err| {
-            // What was not decoded is still as it was handed out: zero.
-            // From whichever end, for a BMP begins at its foot.
+            // Pixels that were not decoded are still zero. They may be at either end, for a BMP
+            // starts with its last row.
             let first = pixels.iter().position(|&byte| byte != 0).unwrap_or(pixels.len());
             let last = pixels.iter().rposition(|&byte| byte != 0).map_or(first, |last| last + 1);
-            let n_kept = last - first;
-            match kept(n_kept, pixels.len()) {
+            match damage_if_usable(last - first, pixels.len()) {
                 Some(damage) => {
                     self.damage.set(Some(damage));
                     Ok(())
@@ -179,8 +186,8 @@ impl<D: ImageDecoder> ImageDecoder for Lenient<'_, D> {
     }
 }
 
-/// The damage of a picture of which `n_kept` parts of `n` are there, if they are enough.
-fn kept(n_kept: usize, n: usize) -> Option<Damage> {
-    let percent_kept = u8::try_from(n_kept * 100 / n.max(1)).ok()?;
-    (percent_kept >= MIN_PERCENT).then_some(Damage { percent_kept })
+/// The damage of a picture of which `n_decoded` of `n` bytes were decoded, if that is enough.
+fn damage_if_usable(n_decoded: usize, n: usize) -> Option<Damage> {
+    let percent_decoded = u8::try_from(n_decoded * 100 / n.max(1)).ok()?;
+    (percent_decoded >= PERCENT_MIN).then_some(Damage { percent_decoded })
 }

@@ -1,47 +1,47 @@
-//! Which image has no thumbnail, and why.
+//! Why a thumbnail could not be made.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use image::ImageError;
 
-/// Which image has no thumbnail, and why.
+/// A thumbnail that could not be made: the path at fault, and the cause.
 #[derive(Debug)]
 pub struct Error {
-    /// The image, or the thumbnail when it is that which could not be written.
+    /// The image, or the thumbnail if that could not be written.
     pub path: PathBuf,
-    /// Why.
+    /// What went wrong.
     pub cause: Cause,
 }
 
-/// Why there is no thumbnail.
+/// Why a thumbnail could not be made.
 #[derive(Debug)]
 pub enum Cause {
     /// The file could not be read or written.
     Io(io::Error),
-    /// Not one of the formats we read.
+    /// The file is in none of the formats this crate recognizes.
     NotAnImage,
-    /// A format we know by name only.
+    /// The named format is recognized but cannot be decoded.
     NotSupported(&'static str),
-    /// Neither a file nor a folder.
+    /// The path is neither a regular file nor a folder.
     NotAFile,
-    /// An image of no pixels.
+    /// The image has no pixels.
     Empty,
-    /// More pixels than we are willing to hold.
+    /// The picture, of this width and height, would need more than 1 GiB of memory.
     TooLarge(u32, u32),
-    /// Too little of the picture is there to show it.
+    /// The file is cut off or damaged, and less than a quarter of the picture can be decoded.
     Truncated,
-    /// What the decoder says.
+    /// The decoder rejected the file.
     Decode(ImageError),
-    /// The decoder gave up in a way it must not.
+    /// The decoder panicked.
     Panic,
-    /// The thumbnail could not be put into its format, or that not into a file.
+    /// The thumbnail could not be encoded or written; the text is the cause.
     Write(String),
-    /// Another image, named here, has a thumbnail of the same name.
+    /// The thumbnail has the same path as that of another image, named here.
     SameThumbnail(PathBuf),
-    /// The thumbnail would replace an image that is to be read.
+    /// The thumbnail has the same path as one of the images.
     ReplacesSource,
-    /// The tree below a folder could not be walked.
+    /// A directory tree could not be read; the text is the cause.
     Walk(String),
 }
 
@@ -63,21 +63,21 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::Io(err) => write!(f, "{err}"),
-            Cause::NotAnImage => f.write_str("not an image in a format known here"),
+            Cause::NotAnImage => f.write_str("unknown image format"),
             Cause::NotSupported(format) => write!(f, "{format} is not supported"),
             Cause::NotAFile => f.write_str("neither a file nor a folder"),
-            Cause::Empty => f.write_str("an image without pixels"),
+            Cause::Empty => f.write_str("the image has no pixels"),
             Cause::TooLarge(width, height) => {
-                write!(f, "{width} x {height} pixels are more than fit into memory here")
+                write!(f, "{width} x {height} pixels need too much memory")
             }
-            Cause::Truncated => f.write_str("too little of the picture is there"),
+            Cause::Truncated => f.write_str("less than a quarter of the picture can be decoded"),
             Cause::Decode(err) => write!(f, "{err}"),
-            Cause::Panic => f.write_str("its decoder failed"),
+            Cause::Panic => f.write_str("the decoder panicked"),
             Cause::Write(cause) | Cause::Walk(cause) => f.write_str(cause),
             Cause::SameThumbnail(other) => {
-                write!(f, "its thumbnail would replace that of {}", other.display())
+                write!(f, "its thumbnail would overwrite the thumbnail of {}", other.display())
             }
-            Cause::ReplacesSource => f.write_str("its thumbnail would replace an image"),
+            Cause::ReplacesSource => f.write_str("its thumbnail would overwrite an image"),
         }
     }
 }

@@ -1,32 +1,33 @@
-//! Which images are meant by the names of files and folders.
+//! Finding the images that names of files and folders stand for.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use jwalk::{Parallelism, WalkDir};
 
-use super::{Cause, Error};
+use super::error::{Cause, Error};
 
-/// Extensions that make a file in a folder an image. HEIC and AVIF are among them so that they
-/// are named as not supported instead of missed.
+/// Extensions by which files in a folder are taken for images. HEIC and AVIF are listed so that an
+/// error reports them as not supported, instead of skipping them silently.
 const EXTENSIONS: [&str; 13] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "gif", "webp", "tif", "tiff", "bmp", "heic", "heif",
     "avif",
 ];
 
-/// Threads that read folders: a disk wants more than one question at a time.
-const WALKERS: usize = 4;
+/// Threads that read directories: a disk is faster with several requests in flight.
+const WALK_THREADS: usize = 4;
 
-/// The images that `names` mean: a file means itself, a folder the images directly in it, or with
-/// `recursive` in the whole tree, in the order of their names. Thumbnails are left out, and so are
-/// hidden files and folders; a tree is followed through no symbolic link.
+/// Expands `names` to images: a file stands for itself, a folder for the images directly in it or,
+/// with `recursive`, in the whole tree, sorted by name. Thumbnails, hidden files and hidden folders
+/// are left out, and symbolic links to folders are not followed. A name that cannot be read is an
+/// error in its place.
 pub fn images(names: &[PathBuf], recursive: bool) -> Vec<Result<PathBuf, Error>> {
     names.iter().flat_map(|name| images_of(name, recursive)).collect()
 }
 
 fn images_of(name: &Path, recursive: bool) -> Vec<Result<PathBuf, Error>> {
     match fs::metadata(name) {
-        Ok(info) if info.is_dir() && recursive => below(name),
+        Ok(info) if info.is_dir() && recursive => in_tree(name),
         Ok(info) if info.is_dir() => {
             directly_in(name).unwrap_or_else(|err| vec![Err(Error::new(name, err.into()))])
         }
@@ -45,19 +46,20 @@ fn directly_in(dir: &Path) -> std::io::Result<Vec<Result<PathBuf, Error>>> {
     Ok(images.into_iter().map(Ok).collect())
 }
 
-fn below(dir: &Path) -> Vec<Result<PathBuf, Error>> {
+fn in_tree(dir: &Path) -> Vec<Result<PathBuf, Error>> {
     let walk = WalkDir::new(dir).sort(true).skip_hidden(true);
-    let walk = walk.parallelism(Parallelism::RayonNewPool(WALKERS)); // a shared pool can deadlock
-    let found = walk.into_iter().filter_map(|entry| match entry {
+    // A pool of its own, because a walk can deadlock in a shared one.
+    let walk = walk.parallelism(Parallelism::RayonNewPool(WALK_THREADS));
+    let images = walk.into_iter().filter_map(|entry| match entry {
         Ok(entry) => {
             let path = entry.path();
-            let unread = entry.read_children.as_ref().and_then(|children| children.error());
-            let unread = unread.map(|err| Err(walk_error(&path, err)));
-            unread.or_else(|| (is_image(&path) && path.is_file()).then_some(Ok(path)))
+            let failure = entry.read_children.as_ref().and_then(|children| children.error());
+            let failure = failure.map(|err| Err(walk_error(&path, err)));
+            failure.or_else(|| (is_image(&path) && path.is_file()).then_some(Ok(path)))
         }
         Err(err) => Some(Err(walk_error(dir, &err))),
     });
-    found.collect()
+    images.collect()
 }
 
 fn walk_error(dir: &Path, err: &jwalk::Error) -> Error {
@@ -78,7 +80,7 @@ fn is_image(path: &Path) -> bool {
         && !is_thumbnail(path)
 }
 
-/// Whether the name is that of a thumbnail: `x.thumb.jpg`, or `x.thumb`.
+/// Whether the name is one that thumbnails have by default: `x.thumb.jpg` or `x.thumb`.
 fn is_thumbnail(path: &Path) -> bool {
     let is_thumb = |path: &Path| path.extension().is_some_and(|extension| extension == "thumb");
     is_thumb(path) || path.file_stem().is_some_and(|stem| is_thumb(Path::new(stem)))
@@ -89,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thumbnails_are_known_by_name() {
+    fn thumbnails_are_recognized_by_name() {
         for name in ["a.thumb.jpg", "d/a.thumb.JPEG", "a.thumb", "a.b.thumb.png"] {
             assert!(is_thumbnail(Path::new(name)), "{name}");
         }
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn images_are_known_by_extension() {
+    fn images_are_recognized_by_extension() {
         for name in ["a.jpg", "a.JPEG", "d/a.b.Png", "a.heic"] {
             assert!(is_image(Path::new(name)), "{name}");
         }

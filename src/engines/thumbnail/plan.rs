@@ -1,4 +1,4 @@
-//! The names of thumbnails, and which of them would meet.
+//! Planning: the path of each thumbnail, and which of them would collide.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -7,12 +7,13 @@ use std::str::FromStr;
 
 use image::ImageFormat;
 
-use super::{Cause, Error, Job};
+use super::error::{Cause, Error};
+use super::job::Job;
 
-/// Extensions that a JPEG keeps.
+/// Extensions of JPEG files; a thumbnail in this format keeps that of its image.
 const JPEG: [&str; 4] = ["jpg", "jpeg", "jpe", "jfif"];
 
-/// How the name of a thumbnail comes from that of its image.
+/// A pattern that turns the path of an image into the path of its thumbnail.
 #[derive(Clone, Debug)]
 pub struct Template(Vec<Part>);
 
@@ -35,32 +36,36 @@ impl Default for Template {
 impl FromStr for Template {
     type Err = String;
 
-    /// Text with `{dir}`, `{stem}` and `{ext}`, the second at least.
+    /// Parses text that may contain `{dir}` and `{ext}`, and has to contain `{stem}`.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').ok_or("a { without its }")?;
+            let (name, after) = after.split_once('}').ok_or("{ without }")?;
             parts.push(Part::Text(before.to_owned()));
             parts.push(match name {
                 "dir" => Part::Dir,
                 "stem" => Part::Stem,
                 "ext" => Part::Extension,
-                _ => return Err(format!("no {{{name}}} there: use {{dir}}, {{stem}}, {{ext}}")),
+                _ => {
+                    return Err(format!(
+                        "unknown placeholder {{{name}}}: use {{dir}}, {{stem}} or {{ext}}"
+                    ));
+                }
             });
             rest = after;
         }
         parts.push(Part::Text(rest.to_owned()));
         parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
         if !parts.iter().any(|part| matches!(part, Part::Stem)) {
-            return Err("{stem} has to be in it, or all thumbnails would have one name".to_owned());
+            return Err("it needs {stem}, or all thumbnails would have the same name".to_owned());
         }
         Ok(Template(parts))
     }
 }
 
 impl Template {
-    /// The thumbnail's name: an image without extension has a thumbnail without.
+    /// The path of the thumbnail of `image`; an image without extension gets one without.
     fn apply(&self, image: &Path, format: ImageFormat) -> PathBuf {
         let dir = image.parent().unwrap_or(Path::new(""));
         let mut name = OsString::new();
@@ -77,14 +82,14 @@ impl Template {
                     None => name = without_dot(&name),
                 },
             }
-            // An image of the current folder must not move to the root.
+            // An empty {dir} must not turn a relative path into an absolute one.
             skip_slash = matches!(part, Part::Dir) && dir.as_os_str().is_empty();
         }
         PathBuf::from(name)
     }
 }
 
-/// `x.thumb.` becomes `x.thumb`.
+/// Turns `x.thumb.` into `x.thumb`.
 fn without_dot(name: &OsString) -> OsString {
     let path = Path::new(name);
     let has_dot = path.extension().is_some_and(OsStr::is_empty);
@@ -92,16 +97,17 @@ fn without_dot(name: &OsString) -> OsString {
 }
 
 fn extension(image: &Path, format: ImageFormat) -> Option<OsString> {
-    let own = image.extension()?;
-    let is_jpeg = JPEG.iter().any(|known| own.eq_ignore_ascii_case(known));
+    let extension = image.extension()?;
+    let is_jpeg = JPEG.iter().any(|known| extension.eq_ignore_ascii_case(known));
     Some(match format {
         ImageFormat::Png => "png".into(),
-        _ if is_jpeg => own.to_owned(),
+        _ if is_jpeg => extension.to_owned(),
         _ => "jpg".into(),
     })
 }
 
-/// `dir/x.jpg` becomes `dir/x.thumb.jpg`, `dir/x.png` `dir/x.thumb.png`, and `dir/x` `dir/x.thumb`.
+/// The path of a thumbnail beside its image: `dir/x.thumb.jpg` for `dir/x.jpg`, and `dir/x.thumb`
+/// for `dir/x`.
 pub(super) fn beside(image: &Path) -> PathBuf {
     let mut name = image.file_stem().unwrap_or_default().to_owned();
     name.push(".thumb");
@@ -112,32 +118,32 @@ pub(super) fn beside(image: &Path) -> PathBuf {
     image.with_file_name(name)
 }
 
-/// A job for each image, or an error where two thumbnails would have one name or one would replace
-/// an image.
+/// Makes a job for each image, or an error where two thumbnails would have the same path or one
+/// would overwrite an image. Errors in `images` are passed on in their places.
 pub fn jobs(
     images: Vec<Result<PathBuf, Error>>,
     template: &Template,
     format: ImageFormat,
 ) -> Vec<Result<Job, Error>> {
-    let sources: HashSet<PathBuf> = images.iter().flatten().map(|path| plain(path)).collect();
-    let mut taken: HashMap<PathBuf, PathBuf> = HashMap::new();
+    let sources: HashSet<PathBuf> = images.iter().flatten().map(|path| normalized(path)).collect();
+    let mut planned: HashMap<PathBuf, PathBuf> = HashMap::new();
     let mut job = |source: PathBuf| {
         let thumb = template.apply(&source, format);
-        let key = plain(&thumb);
+        let key = normalized(&thumb);
         if sources.contains(&key) {
             return Err(Error::new(&source, Cause::ReplacesSource));
         }
-        if let Some(other) = taken.get(&key) {
+        if let Some(other) = planned.get(&key) {
             return Err(Error::new(&source, Cause::SameThumbnail(other.clone())));
         }
-        taken.insert(key, source.clone());
+        planned.insert(key, source.clone());
         Ok(Job { source, thumb, format })
     };
     images.into_iter().map(|image| image.and_then(&mut job)).collect()
 }
 
-/// The same name for `a`, `./a` and `.//a`.
-fn plain(path: &Path) -> PathBuf {
+/// The same path for `a`, `./a` and `.//a`.
+fn normalized(path: &Path) -> PathBuf {
     path.components().filter(|part| *part != Component::CurDir).collect()
 }
 
@@ -146,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_thumbnails() {
+    fn templates_give_the_names_of_thumbnails() {
         let check = |template: &str, image: &str, expected: &str| {
             let template = template.parse::<Template>().unwrap();
             let thumb = template.apply(Path::new(image), ImageFormat::Jpeg);
@@ -165,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_what_the_help_says() {
+    fn the_default_template_is_as_documented() {
         let template = Template::default();
         assert_eq!(
             template.apply(Path::new("d/x.png"), ImageFormat::Png),
@@ -175,21 +181,21 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_templates_are_refused() {
         for text in ["", "x", "{dir}/x.jpg", "{stem", "{name}", "{stem}{}"] {
             assert!(text.parse::<Template>().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn names_that_meet_are_found() {
+    fn colliding_names_are_refused() {
         let images = ["a.jpg", "a.png", "./a.jpg", "b.thumb.jpg", "b.jpg"];
         let images = images.iter().map(|name| Ok(PathBuf::from(name))).collect();
         let jobs = jobs(images, &Template::default(), ImageFormat::Jpeg);
         let is_ok: Vec<bool> = jobs.iter().map(Result::is_ok).collect();
         assert_eq!(is_ok, [true, false, false, true, false]);
-        let says = |i: usize| jobs[i].as_ref().unwrap_err().to_string();
-        assert_eq!(says(1), "a.png: its thumbnail would replace that of a.jpg");
-        assert_eq!(says(4), "b.jpg: its thumbnail would replace an image");
+        let error = |i: usize| jobs[i].as_ref().unwrap_err().to_string();
+        assert_eq!(error(1), "a.png: its thumbnail would overwrite the thumbnail of a.jpg");
+        assert_eq!(error(4), "b.jpg: its thumbnail would overwrite an image");
     }
 }

@@ -1,4 +1,4 @@
-//! Thumbnails as files, whole or not at all.
+//! Encoding thumbnails and writing them to files.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -7,10 +7,11 @@ use std::{borrow::Cow, fs};
 use image::{DynamicImage, ImageFormat};
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder};
 
-use super::{Cause, color};
+use super::color;
+use super::error::Cause;
 use crate::fs::atomic;
 
-/// The bytes of the file. No metadata of the source is in it.
+/// The bytes of the file, without any metadata of the source.
 pub(super) fn encode(
     image: &DynamicImage,
     format: ImageFormat,
@@ -28,8 +29,9 @@ fn jpeg(image: &DynamicImage, quality: u8) -> Result<Vec<u8>, Cause> {
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, quality);
     encoder.set_optimized_huffman_tables(true);
-    // With tables of its own for each component the encoder leaves MCUs, and what `image` makes of
-    // a baseline file without them is garbage (zune-jpeg 0.5.15). Progressive files it reads well.
+    // With optimized Huffman tables the encoder writes a scan per component, and `image` decodes
+    // baseline files that are not interleaved wrongly (zune-jpeg 0.5.15); progressive ones it
+    // decodes correctly.
     encoder.set_progressive_scans(2);
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     let (pixels, kind) = match image {
@@ -44,7 +46,7 @@ fn jpeg(image: &DynamicImage, quality: u8) -> Result<Vec<u8>, Cause> {
     Ok(file)
 }
 
-/// Writes the file whole or not at all; its folder is made if need be.
+/// Writes the file atomically, and creates its folder if that does not exist.
 pub(super) fn write(bytes: &[u8], path: &Path) -> Result<(), Cause> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !dir.is_dir() {
@@ -52,6 +54,6 @@ pub(super) fn write(bytes: &[u8], path: &Path) -> Result<(), Cause> {
     }
     atomic::write(path, bytes).map_err(|err| {
         let (text, subject) = (err.to_string(), format!("{}: ", path.display()));
-        Cause::Write(text.strip_prefix(&subject).unwrap_or(&text).to_owned()) // named by our error
+        Cause::Write(text.strip_prefix(&subject).unwrap_or(&text).to_owned()) // our error names it
     })
 }

@@ -1,10 +1,11 @@
-//! A directory that no path leads out of: not by `..`, not by a link, not by one swapped in while
-//! we look.
+//! File access confined to one directory: no path leads out of it, not by `..`, not by a symbolic
+//! link, not by a link that replaces a directory while the path is being resolved.
 //!
-//! Every path is resolved by the kernel, beneath the root's descriptor; what is done to a name is
-//! done relative to its directory's. No path is ever compared with a prefix.
+//! The kernel resolves every path beneath the root's descriptor (openat2(2), `RESOLVE_BENEATH`), and
+//! every name is acted on relative to its directory's descriptor. No path is ever compared with a
+//! prefix.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,10 +13,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod,
-    fstat, ftruncate, futimens, mkdirat, openat, readlinkat, renameat, statat, unlinkat,
+    AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, fstat, ftruncate,
+    futimens, mkdirat, openat, renameat, unlinkat,
 };
 
+mod info;
+mod open_dir;
 mod upload;
 
 #[cfg(target_os = "linux")]
@@ -25,76 +28,28 @@ mod beneath;
 #[path = "portable.rs"]
 mod beneath;
 
+pub use info::{Info, Kind};
+pub use open_dir::OpenDir;
 pub use upload::Upload;
 
-/// Neither a FIFO without a writer nor a device may hold up who opens it.
+use info::{FILE_MODE, not_regular};
+
+/// NONBLOCK: opening a FIFO without a writer, or a device, must not block.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 const WRITE: OFlags = OFlags::WRONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
-/// What new files may be before the umask has its say.
-const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
+/// Permission bits of new directories, before the umask is applied.
 const DIR_MODE: Mode = Mode::from_raw_mode(0o777);
 
-/// A directory and everything in it. Paths are relative to it; links may lead anywhere within.
+/// A directory tree that no operation leaves. Paths are relative to its root; symbolic links are
+/// followed as long as they stay within.
 #[derive(Debug)]
 pub struct Jail {
     root: OwnedFd,
 }
 
-/// What a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Dir,
-    /// A symbolic link.
-    Link,
-    /// A FIFO, a socket or a device.
-    Other,
-}
-
-/// What is known about a file.
-#[derive(Clone, Copy, Debug)]
-pub struct Info {
-    /// File, directory or something else.
-    pub kind: Kind,
-    /// Size in bytes.
-    pub len: u64,
-    /// When it was last written, in seconds since 1970.
-    pub modified: i64,
-    /// Permission bits.
-    pub mode: u32,
-    /// Names it has.
-    pub n_links: u64,
-}
-
-impl Info {
-    #[allow(
-        clippy::cast_sign_loss,
-        clippy::unnecessary_cast,
-        clippy::useless_conversion,
-        reason = "these fields have other types elsewhere"
-    )]
-    fn of(stat: &Stat) -> Self {
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Kind::File,
-            FileType::Directory => Kind::Dir,
-            FileType::Symlink => Kind::Link,
-            _ => Kind::Other,
-        };
-        Info {
-            kind,
-            len: stat.st_size as u64,
-            modified: stat.st_mtime as i64,
-            mode: u32::from(stat.st_mode) & 0o7777,
-            n_links: stat.st_nlink as u64,
-        }
-    }
-}
-
 impl Jail {
-    /// The jail whose root is `dir`.
+    /// Opens `dir` as the root of a jail.
     ///
     /// # Errors
     /// When `dir` cannot be opened as a directory.
@@ -106,15 +61,15 @@ impl Jail {
     /// Opens a regular file for reading.
     ///
     /// # Errors
-    /// When `path` leads out, or to something else than a regular file.
+    /// When `path` leads out of the jail, or is not a regular file.
     pub fn read(&self, path: &Path) -> io::Result<File> {
         regular(self.open(path, READ)?)
     }
 
-    /// Opens a regular file to write to it from `offset` on; what was there is cut off.
+    /// Opens a regular file for writing at `offset`, in bytes, and truncates it there.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and when the file is shorter than `offset`.
+    /// Those of [`read`](Self::read), and when the file is shorter than `offset`.
     pub fn write_from(&self, path: &Path, offset: u64) -> io::Result<File> {
         let file = regular(self.open(path, WRITE)?)?;
         if file.metadata()?.len() < offset {
@@ -125,89 +80,89 @@ impl Jail {
         Ok(file)
     }
 
-    /// Opens a regular file to write at its end, or a new one.
+    /// Opens a regular file for appending, and creates it if there is none.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// Those of [`read`](Self::read).
     pub fn append(&self, path: &Path) -> io::Result<File> {
         let flags = WRITE | OFlags::APPEND | OFlags::CREATE;
         regular(beneath::open(&self.root, path, flags, FILE_MODE)?)
     }
 
-    /// Starts a file that will be at `path` when it is whole.
+    /// Starts writing a file that appears at `path` when it is committed.
     ///
     /// # Errors
-    /// When there is no such directory, or something at `path` that no file may replace.
+    /// When the directory does not exist, or a directory, FIFO, socket or device is at `path`.
     pub fn upload(&self, path: &Path) -> io::Result<Upload> {
-        let (dir, name) = self.place(path)?;
+        let (dir, name) = self.parent(path)?;
         Upload::new(dir, name)
     }
 
-    /// What is at `path`, following links.
+    /// The metadata of `path`; symbolic links are followed.
     ///
     /// # Errors
-    /// When nothing is, or it is outside.
+    /// When `path` does not exist, or leads out of the jail.
     pub fn info(&self, path: &Path) -> io::Result<Info> {
-        Ok(Info::of(&fstat(self.open(path, beneath::LOOK)?)?))
+        Ok(Info::of(&fstat(self.open(path, beneath::PATH_ONLY)?)?))
     }
 
     /// Opens a directory to list it.
     ///
     /// # Errors
-    /// When `path` leads out, or to no directory.
-    pub fn folder(&self, path: &Path) -> io::Result<Folder> {
-        Ok(Folder { dir: self.open(path, DIRECTORY)? })
+    /// When `path` leads out of the jail, or is not a directory.
+    pub fn open_dir(&self, path: &Path) -> io::Result<OpenDir> {
+        Ok(OpenDir { dir: self.open(path, DIRECTORY)? })
     }
 
-    /// Opens the directory that `path` is in, and gives its name there.
+    /// Opens the parent directory of `path`. Returns the last name of `path` too.
     ///
     /// # Errors
-    /// When there is no such directory, or `path` is the root.
-    pub fn folder_of<'p>(&self, path: &'p Path) -> io::Result<(Folder, &'p OsStr)> {
-        let (dir, name) = self.place(path)?;
-        Ok((Folder { dir }, name))
+    /// When the parent does not exist, or `path` is the root.
+    pub fn open_parent<'p>(&self, path: &'p Path) -> io::Result<(OpenDir, &'p OsStr)> {
+        let (dir, name) = self.parent(path)?;
+        Ok((OpenDir { dir }, name))
     }
 
-    /// Removes a file, or whatever is no directory.
+    /// Removes a file, a symbolic link or anything else but a directory.
     ///
     /// # Errors
-    /// What the system says.
+    /// Those of unlinkat(2).
     pub fn remove_file(&self, path: &Path) -> io::Result<()> {
-        let (dir, name) = self.place(path)?;
+        let (dir, name) = self.parent(path)?;
         Ok(unlinkat(dir, name, AtFlags::empty())?)
     }
 
     /// Removes an empty directory.
     ///
     /// # Errors
-    /// What the system says.
+    /// Those of unlinkat(2).
     pub fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        let (dir, name) = self.place(path)?;
+        let (dir, name) = self.parent(path)?;
         Ok(unlinkat(dir, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// Makes a directory.
+    /// Creates a directory.
     ///
     /// # Errors
-    /// What the system says.
+    /// Those of mkdirat(2).
     pub fn create_dir(&self, path: &Path) -> io::Result<()> {
-        let (dir, name) = self.place(path)?;
+        let (dir, name) = self.parent(path)?;
         Ok(mkdirat(dir, name, DIR_MODE)?)
     }
 
-    /// Gives `from` the name `to`.
+    /// Renames `from` to `to`, replacing a file there.
     ///
     /// # Errors
-    /// What the system says.
+    /// Those of renameat(2).
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let ((old_dir, old), (new_dir, new)) = (self.place(from)?, self.place(to)?);
+        let ((old_dir, old), (new_dir, new)) = (self.parent(from)?, self.parent(to)?);
         Ok(renameat(old_dir, old, new_dir, new)?)
     }
 
-    /// Sets when a file or directory was last written, in seconds since 1970.
+    /// Sets the modification time of a file or directory, in seconds since 1970.
     ///
     /// # Errors
-    /// When it cannot be opened, or is not ours.
+    /// When it cannot be opened, or belongs to another user.
     pub fn set_modified(&self, path: &Path, seconds: i64) -> io::Result<()> {
         let fd = self.file_or_dir(path)?;
         let keep = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
@@ -216,10 +171,10 @@ impl Jail {
         Ok(futimens(fd, &times)?)
     }
 
-    /// Sets the permission bits of a file or directory, without set-uid and its kin.
+    /// Sets the permission bits of a file or directory; set-uid and its like are ignored.
     ///
     /// # Errors
-    /// When it cannot be opened, or is not ours.
+    /// When it cannot be opened, or belongs to another user.
     pub fn set_mode(&self, path: &Path, mode: u32) -> io::Result<()> {
         let fd = self.file_or_dir(path)?;
         Ok(fchmod(fd, Mode::from_bits_truncate((mode & 0o777) as _))?)
@@ -233,12 +188,12 @@ impl Jail {
         }
     }
 
-    /// The directory that `path` is in, and its name there.
-    fn place<'p>(&self, path: &'p Path) -> io::Result<(OwnedFd, &'p OsStr)> {
+    /// The parent directory of `path`, and the last name of `path`.
+    fn parent<'p>(&self, path: &'p Path) -> io::Result<(OwnedFd, &'p OsStr)> {
         let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
-        Ok((self.open(parent, beneath::LOOK | OFlags::DIRECTORY)?, name))
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let dir = dir.unwrap_or(Path::new("."));
+        Ok((self.open(dir, beneath::PATH_ONLY | OFlags::DIRECTORY)?, name))
     }
 
     fn open(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
@@ -246,53 +201,7 @@ impl Jail {
     }
 }
 
-/// An open directory.
-#[derive(Debug)]
-pub struct Folder {
-    dir: OwnedFd,
-}
-
-impl Folder {
-    /// Its names, sorted, at most `n_max` of them; and whether these are all.
-    ///
-    /// # Errors
-    /// What reading the directory reports.
-    pub fn names(&self, n_max: usize) -> io::Result<(Vec<CString>, bool)> {
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&self.dir)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            if matches!(name.to_bytes(), b"." | b"..") {
-                continue;
-            }
-            if names.len() == n_max {
-                names.sort_unstable();
-                return Ok((names, false));
-            }
-            names.push(name.to_owned());
-        }
-        names.sort_unstable();
-        Ok((names, true))
-    }
-
-    /// What is under a name here; a link is a link.
-    ///
-    /// # Errors
-    /// When it has gone.
-    pub fn info(&self, name: &OsStr) -> io::Result<Info> {
-        Ok(Info::of(&statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
-    }
-
-    /// Where a link says it leads.
-    ///
-    /// # Errors
-    /// When it is none.
-    pub fn target(&self, name: &OsStr) -> io::Result<CString> {
-        Ok(readlinkat(&self.dir, name, Vec::new())?)
-    }
-}
-
-/// Opened without waiting for a FIFO's other end; if it is a file indeed, reads may wait again.
+/// The descriptor as a file, if it is a regular one.
 fn regular(fd: OwnedFd) -> io::Result<File> {
     match Info::of(&fstat(fd.as_fd())?).kind {
         Kind::File => Ok(fd.into()),
@@ -301,15 +210,11 @@ fn regular(fd: OwnedFd) -> io::Result<File> {
     }
 }
 
-fn not_regular() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
-}
-
-/// As a path below the root, from the bytes of one that starts with a slash.
+/// The bytes of an absolute path as a path relative to the root: `/a` is `a`, `/` is `.`.
 #[must_use]
-pub fn below(path: &[u8]) -> &Path {
-    let below = path.strip_prefix(b"/").unwrap_or(path);
-    Path::new(OsStr::from_bytes(if below.is_empty() { b"." } else { below }))
+pub fn relative(path: &[u8]) -> &Path {
+    let names = path.strip_prefix(b"/").unwrap_or(path);
+    Path::new(OsStr::from_bytes(if names.is_empty() { b"." } else { names }))
 }
 
 #[cfg(test)]
@@ -338,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leads_out() {
+    fn no_path_leads_out() {
         let (dir, jail) = jail();
         let root = dir.path().join("root");
         symlink(dir.path(), root.join("out")).unwrap();
@@ -373,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_opens_under_a_swap() {
+    fn opens_while_a_directory_is_swapped_for_a_link() {
         let (dir, jail) = jail();
         let root = dir.path().join("root");
         let (real, link, name) = (root.join("real"), root.join("link"), root.join("swapped"));

@@ -1,4 +1,5 @@
-//! Where the kernel has no such call, cap-std resolves a path name by name.
+//! Opening a path beneath a directory where the kernel has no openat2(2): cap-std resolves it name
+//! by name.
 
 use std::fs::File;
 use std::io;
@@ -8,8 +9,8 @@ use std::path::Path;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{Mode, OFlags};
 
-/// Opening a device may do something here; only links, files and directories are looked at so.
-pub(super) const LOOK: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK);
+/// Flags for reading metadata only. Without `O_PATH`, opening a device may have side effects.
+pub(super) const PATH_ONLY: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK);
 
 pub(super) fn open(root: &OwnedFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
     let root = Dir::from_std_file(File::from(root.try_clone()?));
@@ -17,7 +18,7 @@ pub(super) fn open(root: &OwnedFd, path: &Path, flags: OFlags, mode: Mode) -> io
     let mut options = OpenOptions::new();
     options.read(!is_writing).write(is_writing).append(flags.contains(OFlags::APPEND));
     options.create(flags.contains(OFlags::CREATE)).mode(mode.bits().into());
-    // Dir::open_dir may give a descriptor that cannot be listed.
+    // Dir::open_dir may return a descriptor that cannot be listed.
     let custom = OFlags::NONBLOCK | OFlags::NOCTTY | flags & OFlags::DIRECTORY;
     options.custom_flags(custom.bits().cast_signed());
     Ok(root.open_with(path, &options)?.into_std().into())

@@ -1,4 +1,4 @@
-//! A file that appears under its name when it is whole.
+//! Uploads that appear under their name only once they are complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -9,14 +9,16 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, Mode, OFlags, fchmod, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
-use super::{FILE_MODE, Info, Kind, not_regular};
+use super::info::{FILE_MODE, Info, Kind, not_regular};
 
-/// Names tried for the temporary file.
+/// How many random names to try for the temporary file.
 const TRIES: usize = 100;
 
-/// A file being written in the directory it is meant for: without a name, where the system can do
-/// that, or under one of its own. Dropped before [`commit`](Self::commit), it leaves nothing;
-/// without a name not even when this process is killed.
+/// A file being written in its final directory: without a name where the system supports that
+/// (`O_TMPFILE`), else under a temporary one.
+///
+/// Dropping it before [`commit`](Self::commit) removes it. An unnamed file disappears even when the
+/// process is killed.
 #[derive(Debug)]
 pub struct Upload {
     dir: OwnedFd,
@@ -40,7 +42,7 @@ impl Upload {
         }
         let (file, temporary) = match unnamed {
             Some(file) => (file, None),
-            None => named(&dir).map(|(file, name)| (file, Some(name)))?,
+            None => create_named(&dir).map(|(file, name)| (file, Some(name)))?,
         };
         let upload = Upload { dir, file, temporary, name: name.to_owned() };
         if let Some(old) = old.filter(|old| old.kind == Kind::File) {
@@ -49,19 +51,19 @@ impl Upload {
         Ok(upload)
     }
 
-    /// Where to write.
+    /// The file to write to.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Puts the file under its name, in place of what was there.
+    /// Gives the file its name, replacing the old file in one step.
     ///
     /// # Errors
-    /// What the system says; then nothing has changed.
+    /// Those of linkat(2) and renameat(2); then the old file is unchanged.
     pub fn commit(mut self) -> io::Result<()> {
         if self.temporary.is_none() {
             let link = |name: &OsStr| unnamed::link(&self.file, &self.dir, name);
-            self.temporary = Some(under_new_name(link)?.1); // a link replaces nothing; renaming does
+            self.temporary = Some(with_random_name(link)?.1); // linkat(2) cannot replace a file, renameat(2) can
         }
         if let Some(temporary) = &self.temporary {
             renameat(&self.dir, temporary, &self.dir, &self.name)?;
@@ -74,32 +76,32 @@ impl Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
-            _ = unlinkat(&self.dir, temporary, AtFlags::empty()); // nobody is left to tell
+            _ = unlinkat(&self.dir, temporary, AtFlags::empty()); // nobody is left to report it to
         }
     }
 }
 
-fn named(dir: &OwnedFd) -> io::Result<(File, OsString)> {
+fn create_named(dir: &OwnedFd) -> io::Result<(File, OsString)> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    under_new_name(|name| Ok(openat(dir, name, flags, FILE_MODE)?.into()))
+    with_random_name(|name| Ok(openat(dir, name, flags, FILE_MODE)?.into()))
 }
 
-/// Does it under a name that nothing has. Returns the name too.
-fn under_new_name<T>(
-    mut act: impl FnMut(&OsStr) -> rustix::io::Result<T>,
+/// Calls `create` with random names until one is free. Returns that name too.
+fn with_random_name<T>(
+    mut create: impl FnMut(&OsStr) -> rustix::io::Result<T>,
 ) -> io::Result<(T, OsString)> {
     for _ in 0..TRIES {
         let random = RandomState::new().build_hasher().finish();
         let name = OsString::from(format!(".ftpd-{random:016x}.part"));
-        match act(&name) {
+        match create(&name) {
             Err(Errno::EXIST) => {}
-            done => return Ok((done?, name)),
+            created => return Ok((created?, name)),
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Files without a name, which Linux has on most of its file systems.
+/// Files without a name (`O_TMPFILE`), which most file systems of Linux support.
 #[cfg(target_os = "linux")]
 mod unnamed {
     use std::ffi::OsStr;
@@ -108,10 +110,12 @@ mod unnamed {
 
     use rustix::fs::{AtFlags, CWD, OFlags, linkat, openat, statat};
 
-    /// `None` where there are none, or they could not be named later, without /proc.
+    use crate::fs::jail::info::FILE_MODE;
+
+    /// `None` where they are not supported, or cannot be named later because /proc is missing.
     pub(super) fn open(dir: &OwnedFd) -> Option<File> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-        let file = File::from(openat(dir, ".", flags, super::FILE_MODE).ok()?);
+        let file = File::from(openat(dir, ".", flags, FILE_MODE).ok()?);
         statat(CWD, path(&file), AtFlags::empty()).is_ok().then_some(file)
     }
 
@@ -146,19 +150,20 @@ mod tests {
     use std::io::Write;
     use std::path::Path;
 
-    /// Names in `dir`, and what the file holds.
+    /// The number of names in `dir`, and the contents of `file`.
     fn state(dir: &Path) -> (usize, String) {
         (fs::read_dir(dir).unwrap().count(), fs::read_to_string(dir.join("file")).unwrap())
     }
 
     #[test]
-    fn it_is_whole_or_nothing_with_a_name_and_without() {
+    fn an_upload_is_complete_or_absent_named_or_not() {
         let dir = tempfile::tempdir().unwrap();
         let here = || OwnedFd::from(File::open(dir.path()).unwrap());
-        let ways: [fn(&OwnedFd) -> Option<File>; 2] = [unnamed::open, |_| None];
-        for way in ways {
+        let openers: [fn(&OwnedFd) -> Option<File>; 2] = [unnamed::open, |_| None];
+        for open_unnamed in openers {
             let begin = |text: &str| {
-                let upload = Upload::over(here(), OsStr::new("file"), way(&here())).unwrap();
+                let upload =
+                    Upload::over(here(), OsStr::new("file"), open_unnamed(&here())).unwrap();
                 upload.file().write_all(text.as_bytes()).unwrap();
                 upload
             };

@@ -1,10 +1,10 @@
-//! Character references in attribute values, as browsers decode them.
+//! Character references in attribute values (HTML standard, 13.2.5.72 to 13.2.5.80).
 
 use std::borrow::Cow;
 
 use markup5ever::data::{C1_REPLACEMENTS, NAMED_ENTITIES};
 
-/// `text` with its character references decoded.
+/// `text` with its character references decoded as browsers do it in an attribute value.
 #[must_use]
 pub fn decode(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find('&') else { return Cow::Borrowed(text) };
@@ -24,7 +24,7 @@ pub fn decode(text: &str) -> Cow<'_, str> {
     Cow::Owned(decoded + rest)
 }
 
-/// What the reference at the start of `text` stands for, and what follows it.
+/// The characters that the reference at the start of `text` stands for, and the text after it.
 fn reference(text: &str) -> Option<([Option<char>; 2], &str)> {
     let name = &text[1..];
     if let Some(number) = name.strip_prefix('#') {
@@ -35,7 +35,7 @@ fn reference(text: &str) -> Option<([Option<char>; 2], &str)> {
     if is_terminated && let Some(chars) = named(&name[..=end]) {
         return Some((chars, &name[end + 1..]));
     }
-    // Old names need no semicolon; but in `?a=b&copy=c` it would be wrong to see one.
+    // Some names need no semicolon, but `&copy` in `?a=b&copy=c` is no reference.
     let goes_on =
         |at: usize| name[at..].starts_with(|c: char| c == '=' || c.is_ascii_alphanumeric());
     let longest = (1..=end).rev().find(|&at| named(&name[..at]).is_some())?;
@@ -45,7 +45,7 @@ fn reference(text: &str) -> Option<([Option<char>; 2], &str)> {
 fn named(name: &str) -> Option<[Option<char>; 2]> {
     let &(first, second) = NAMED_ENTITIES.get(name)?;
     let char = |code| char::from_u32(code).filter(|&c| c != '\0');
-    char(first).map(|first| [Some(first), char(second)]) // a first of 0 is a name's beginning
+    char(first).map(|first| [Some(first), char(second)]) // 0 stands for the beginning of a longer name
 }
 
 fn numeric(text: &str) -> Option<(char, &str)> {
@@ -57,13 +57,13 @@ fn numeric(text: &str) -> Option<(char, &str)> {
     if end == 0 {
         return None;
     }
-    let code = u32::from_str_radix(&digits[..end], radix).unwrap_or(u32::MAX); // too large for any
+    let code = u32::from_str_radix(&digits[..end], radix).unwrap_or(u32::MAX); // too large
     let after = digits[end..].strip_prefix(';').unwrap_or(&digits[end..]);
-    Some((meant(code), after))
+    Some((character(code), after))
 }
 
-/// The character of a number, with the corrections the standard prescribes.
-fn meant(code: u32) -> char {
+/// The character of a number, with the corrections that the standard prescribes.
+fn character(code: u32) -> char {
     let windows_1252 = code.checked_sub(0x80).and_then(|n| C1_REPLACEMENTS.get(n as usize));
     let code = windows_1252.copied().flatten().map_or(code, u32::from);
     char::from_u32(code).filter(|&c| c != '\0').unwrap_or(char::REPLACEMENT_CHARACTER)
@@ -75,7 +75,7 @@ mod tests {
     use proptest::prelude::*;
     use scraper::Html;
 
-    /// What a whole parser makes of it.
+    /// What scraper decodes `text` to.
     fn oracle(text: &str) -> String {
         let tree = Html::parse_fragment(&format!("<p title=\"{text}\">"));
         let selector = scraper::Selector::parse("p").unwrap();
@@ -101,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn as_scraper_does(text in "(&|&amp|&lt|&copy|&not|in|&#x?|[0-9]{1,3}|;|=|[a-z ]|\u{e4}){0,12}") {
+        fn decodes_like_scraper(text in "(&|&amp|&lt|&copy|&not|in|&#x?|[0-9]{1,3}|;|=|[a-z ]|\u{e4}){0,12}") {
             prop_assert_eq!(decode(&text), oracle(&text));
         }
     }

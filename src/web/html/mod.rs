@@ -1,6 +1,22 @@
-//! The links of a page while it streams by, with `lol_html`.
+//! Finds and rewrites the links of an HTML page while it streams through `lol_html`.
 //!
-//! No tree is built: a page nested a million deep costs what any other page of its size costs.
+//! No tree is built, so time depends on the size of a page and not on how deep it is nested.
+//!
+//! ```
+//! use threadbare::web::html::{Item, Scanner, Wants};
+//!
+//! let mut links = Vec::new();
+//! let mut scanner = Scanner::new(Wants::default(), |item| {
+//!     if let Item::Link(url, ..) = item {
+//!         links.push(url.to_owned());
+//!     }
+//! });
+//! scanner.write(b"<p>See <a href='/a?b&am")?; // pieces may end anywhere
+//! scanner.write(b"p;c'>this</a> and <a href=d>that</a>.")?;
+//! scanner.end()?;
+//! assert_eq!(links, ["/a?b&c", "d"]);
+//! # Ok::<(), threadbare::web::html::TooDeep>(())
+//! ```
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -16,88 +32,72 @@ use lol_html::{
 use crate::web::css;
 
 pub mod entities;
+mod items;
 mod values;
 
-/// What the parser may hold of one page: the tags left open and one tag in pieces.
+pub use items::{Category, Item, Wants};
+
+/// Memory that the parser may use for one page, in bytes: for open elements and a partial tag.
 const MEMORY_MAX: usize = 4 << 20;
 
-/// What a link leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// Another page.
-    Page,
-    /// What a page is shown with: an image, a script, a style sheet.
-    Asset,
-}
-
-/// What is found in a page, in its order. Character references are decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Item<'a> {
-    /// A link as the page spells it; the flag says that it is marked as not to be followed.
-    Link(&'a str, Kind, bool),
-    /// What relative links are relative to; only the first counts.
-    Base(&'a str),
-    /// A target of fragments.
-    Id(&'a str),
-    /// Orders to crawlers: `noindex, nofollow`.
-    Robots(&'a str),
-}
-
-/// What to look for beside pages.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wants {
-    /// Links to assets.
-    pub assets: bool,
-    /// Targets of fragments.
-    pub ids: bool,
-}
-
-/// Where URLs are in an attribute's value.
+/// What the value of an attribute is.
 #[derive(Clone, Copy)]
-enum Place {
-    Url(Kind),
+enum ValueKind {
+    /// A URL.
+    Url(Category),
+    /// A list of URLs with descriptors.
     Srcset,
+    /// A style sheet.
     Style,
+    /// A URL whose category depends on the attribute `rel`.
     LinkRel,
+    /// Text that `http-equiv` or `name` gives a meaning.
     Meta,
+    /// The URL of `<base>`.
     Base,
+    /// An id or anchor name.
     Id,
 }
 
-/// Selector, attribute, and what the attribute holds. That an element has the attribute is not asked
-/// of the selector: a tag's name is compared faster, and selectors cost each page.
-const PAGES: [(&str, &str, Place); 5] = [
-    ("a, area", "href", Place::Url(Kind::Page)),
-    ("iframe, frame", "src", Place::Url(Kind::Page)),
-    ("link", "href", Place::LinkRel),
-    ("meta", "content", Place::Meta),
-    ("base", "href", Place::Base),
+/// Selector, attribute, and what the attribute holds. The selectors do not test for the attribute:
+/// comparing the name of an element is faster, and every selector costs time on every page.
+const PAGES: [(&str, &str, ValueKind); 5] = [
+    ("a, area", "href", ValueKind::Url(Category::Page)),
+    ("iframe, frame", "src", ValueKind::Url(Category::Page)),
+    ("link", "href", ValueKind::LinkRel),
+    ("meta", "content", ValueKind::Meta),
+    ("base", "href", ValueKind::Base),
 ];
 
-const ASSETS: [(&str, &str, Place); 6] = [
-    ("img, source, script, input, video, audio, track, embed", "src", Place::Url(Kind::Asset)),
-    ("img, source", "srcset", Place::Srcset),
-    ("video", "poster", Place::Url(Kind::Asset)),
-    ("object", "data", Place::Url(Kind::Asset)),
-    ("body", "background", Place::Url(Kind::Asset)),
-    ("[style]", "style", Place::Style),
+const ASSETS: [(&str, &str, ValueKind); 6] = [
+    (
+        "img, source, script, input, video, audio, track, embed",
+        "src",
+        ValueKind::Url(Category::Asset),
+    ),
+    ("img, source", "srcset", ValueKind::Srcset),
+    ("video", "poster", ValueKind::Url(Category::Asset)),
+    ("object", "data", ValueKind::Url(Category::Asset)),
+    ("body", "background", ValueKind::Url(Category::Asset)),
+    ("[style]", "style", ValueKind::Style),
 ];
 
-const IDS: [(&str, &str, Place); 2] = [("[id]", "id", Place::Id), ("a", "name", Place::Id)];
+const IDS: [(&str, &str, ValueKind); 2] =
+    [("[id]", "id", ValueKind::Id), ("a", "name", ValueKind::Id)];
 
-/// Selectors parsed once; a page's rewriter borrows them.
-static SELECTORS: LazyLock<Vec<(Selector, &str, Place)>> = LazyLock::new(|| {
+/// The selectors, parsed once; the rewriter of each page borrows them.
+static SELECTORS: LazyLock<Vec<(Selector, &str, ValueKind)>> = LazyLock::new(|| {
     let all = PAGES.iter().chain(&IDS).chain(&ASSETS);
-    all.map(|&(css, attribute, place)| (selector(css), attribute, place)).collect()
+    all.map(|&(css, attribute, kind)| (selector(css), attribute, kind)).collect()
 });
 static NOSCRIPT: LazyLock<Selector> = LazyLock::new(|| selector("noscript"));
 static STYLE: LazyLock<Selector> = LazyLock::new(|| selector("style"));
 
 fn selector(css: &str) -> Selector {
-    css.parse().expect("a constant of ours that parses")
+    css.parse().expect("a constant that parses")
 }
 
-/// The page asks for more memory than any honest page does.
+/// The page is nested so deeply, or has so large a tag, that parsing it takes too much memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooDeep;
 
@@ -109,47 +109,49 @@ impl fmt::Display for TooDeep {
 
 impl std::error::Error for TooDeep {}
 
-/// Whoever is told what is found. What it returns for a link is put in its place.
+/// Called with every item. What it returns for a link replaces the link.
 type Visitor<'v> = Rc<RefCell<dyn FnMut(Item<'_>) -> Option<String> + 'v>>;
 
-/// Takes a page in pieces.
+/// Parses a page that arrives in pieces, and reports its items.
 pub struct Scanner<'v>(HtmlRewriter<'v, fn(&[u8])>);
 
 impl<'v> Scanner<'v> {
-    /// A scanner that tells `found` what it finds.
-    pub fn new(wants: Wants, mut found: impl FnMut(Item<'_>) + 'v) -> Self {
+    /// A scanner that calls `report` with every item that `wants` asks for.
+    pub fn new(wants: Wants, mut report: impl FnMut(Item<'_>) + 'v) -> Self {
         let visitor: Visitor<'v> = Rc::new(RefCell::new(move |item: Item<'_>| {
-            // What a <link> leads to is known only once its rel is read.
-            if wants.assets || !matches!(item, Item::Link(_, Kind::Asset, _)) {
-                found(item);
+            // The category of a <link> is known only once its rel was read.
+            if wants.assets || !matches!(item, Item::Link(_, Category::Asset, _)) {
+                report(item);
             }
             None
         }));
         Scanner(HtmlRewriter::new(settings(wants, &visitor, true), |_| ()))
     }
 
-    /// The next piece of the page, in UTF-8.
+    /// Parses the next piece of the page, which is in UTF-8.
     ///
     /// # Errors
-    /// When the page asks for too much memory; what was found so far stands.
+    /// When the page takes too much memory. Items reported before that are valid.
     pub fn write(&mut self, piece: &[u8]) -> Result<(), TooDeep> {
         self.0.write(piece).map_err(|_| TooDeep)
     }
 
-    /// The end of the page.
+    /// Ends the page.
     ///
     /// # Errors
-    /// As [`write`](Self::write).
+    /// When the page takes too much memory.
     pub fn end(self) -> Result<(), TooDeep> {
         self.0.end().map_err(|_| TooDeep)
     }
 }
 
-/// The page with the text of its links changed to what `change` returns for them, and without its
-/// base where `change` returns anything for that.
+/// Replaces the links of a page by what `change` returns for them.
+///
+/// Links for which it returns `None` stay as they are. If it returns text for a [`Item::Base`], the
+/// base is removed.
 ///
 /// # Errors
-/// When the page asks for too much memory.
+/// When the page takes too much memory.
 pub fn rewrite(
     page: &str,
     change: impl FnMut(Item<'_>) -> Option<String>,
@@ -175,28 +177,29 @@ fn rewritten(
 fn settings<'v>(wants: Wants, visitor: &Visitor<'v>, noscript: bool) -> Settings<'v, 'static> {
     let memory = MemorySettings::new().with_max_allowed_memory_usage(MEMORY_MAX);
     let mut settings = Settings::new().with_strict(false).with_memory_settings(memory);
-    for (selector, attribute, place) in &*SELECTORS {
-        let wanted = match place {
-            Place::Url(Kind::Asset) | Place::Srcset | Place::Style => wants.assets,
-            Place::Id => wants.ids,
+    for (selector, attribute, kind) in &*SELECTORS {
+        let wanted = match kind {
+            ValueKind::Url(Category::Asset) | ValueKind::Srcset | ValueKind::Style => wants.assets,
+            ValueKind::Id => wants.ids,
             _ => true,
         };
         if wanted {
             let visitor = Rc::clone(visitor);
             let handlers =
                 ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
-                    visit(element, attribute, *place, &visitor)
+                    visit(element, attribute, *kind, &visitor)
                 });
             settings = settings.append_element_content_handler((Cow::Borrowed(selector), handlers));
         }
     }
     if wants.assets {
         let visitor = Rc::clone(visitor);
-        let handlers = text_handlers(move |text| Ok(replaced(text, Place::Style, None, &visitor)));
+        let handlers =
+            text_handlers(move |text| Ok(replaced(text, ValueKind::Style, None, &visitor)));
         settings = settings.append_element_content_handler((Cow::Borrowed(&STYLE), handlers));
     }
     if noscript {
-        // To the parser, which thinks that scripts run, it is text; to us, who run none, markup.
+        // The parser takes it for text, as if scripts were run. We run none, so it is markup.
         let visitor = Rc::clone(visitor);
         let handlers = text_handlers(move |text| rewritten(text, wants, &visitor, false).map(Some));
         settings = settings.append_element_content_handler((Cow::Borrowed(&NOSCRIPT), handlers));
@@ -222,23 +225,24 @@ fn text_handlers<'v>(
     })
 }
 
+/// Reports the attribute of an element, and changes it if the visitor says so.
 fn visit(
     element: &mut Element<'_, '_>,
     attribute: &str,
-    place: Place,
+    kind: ValueKind,
     visitor: &Visitor<'_>,
 ) -> HandlerResult {
     let Some(raw) = element.get_attribute(attribute) else { return Ok(()) };
     let value = entities::decode(&raw);
-    match place {
-        Place::Id => _ = visitor.borrow_mut()(Item::Id(&value)),
-        Place::Base => {
+    match kind {
+        ValueKind::Id => _ = visitor.borrow_mut()(Item::Id(&value)),
+        ValueKind::Base => {
             if visitor.borrow_mut()(Item::Base(&value)).is_some() {
                 element.remove_attribute(attribute);
             }
         }
         _ => {
-            if let Some(changed) = replaced(&value, place, Some(element), visitor) {
+            if let Some(changed) = replaced(&value, kind, Some(element), visitor) {
                 element.set_attribute(attribute, &changed.replace('&', "&amp;"))?;
             }
         }
@@ -246,22 +250,22 @@ fn visit(
     Ok(())
 }
 
-/// The value with what the visitor returned for the URLs in it, if it returned anything.
+/// The value with its links replaced; `None` if the visitor changed nothing.
 fn replaced(
     value: &str,
-    place: Place,
+    kind: ValueKind,
     element: Option<&Element<'_, '_>>,
     visitor: &Visitor<'_>,
 ) -> Option<String> {
     let other = |name| element.and_then(|element| element.get_attribute(name)).unwrap_or_default();
     let all = 0..value.len();
-    let (urls, kind) = match place {
-        Place::Url(kind) => (vec![all], kind),
-        Place::Srcset => (values::srcset(value), Kind::Asset),
-        Place::Style => (css::urls(value), Kind::Asset),
-        Place::LinkRel => (vec![all], values::link_kind(&other("rel"))?),
+    let (urls, category) = match kind {
+        ValueKind::Url(category) => (vec![all], category),
+        ValueKind::Srcset => (values::srcset(value), Category::Asset),
+        ValueKind::Style => (css::urls(value), Category::Asset),
+        ValueKind::LinkRel => (vec![all], values::link_category(&other("rel"))?),
         _ if other("http-equiv").eq_ignore_ascii_case("refresh") => {
-            (vec![values::refresh(value)?], Kind::Page)
+            (vec![values::refresh(value)?], Category::Page)
         }
         _ => {
             if other("name").eq_ignore_ascii_case("robots") {
@@ -270,16 +274,17 @@ fn replaced(
             return None;
         }
     };
-    let nofollow = kind == Kind::Page && values::has_word(&other("rel"), "nofollow");
-    let (mut changed, mut done) = (String::new(), 0);
+    let nofollow = category == Category::Page && values::has_word(&other("rel"), "nofollow");
+    let (mut changed, mut n_copied) = (String::new(), 0);
     for url in urls {
-        if let Some(new) = visitor.borrow_mut()(Item::Link(&value[url.clone()], kind, nofollow)) {
-            changed += &value[done..url.start];
+        let link = Item::Link(&value[url.clone()], category, nofollow);
+        if let Some(new) = visitor.borrow_mut()(link) {
+            changed += &value[n_copied..url.start];
             changed += &new;
-            done = url.end;
+            n_copied = url.end;
         }
     }
-    (done > 0 || !changed.is_empty()).then(|| changed + &value[done..])
+    (n_copied > 0 || !changed.is_empty()).then(|| changed + &value[n_copied..])
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
-//! Attribute values that hold more than a URL: srcset, refresh, rel.
+//! Attribute values that are more than one URL: srcset, refresh, rel.
 
 use std::ops::Range;
 
-use super::Kind;
+use super::items::Category;
 
-/// Whether `word` is among the words of `text`, in either case.
+/// Whether `word` is among the words of `text`, in upper or lower case.
 pub(super) fn has_word(text: &str, word: &str) -> bool {
     text.split_ascii_whitespace().any(|w| w.eq_ignore_ascii_case(word))
 }
 
-/// What a `<link>` with that rel leads to, if it is worth a request.
-pub(super) fn link_kind(rel: &str) -> Option<Kind> {
+/// The category of a `<link>` with that rel; `None` if its URL is not worth a request.
+pub(super) fn link_category(rel: &str) -> Option<Category> {
     const ASSETS: [&str; 7] = [
         "stylesheet",
         "icon",
@@ -23,13 +23,13 @@ pub(super) fn link_kind(rel: &str) -> Option<Kind> {
     const HINTS: [&str; 4] = ["dns-prefetch", "preconnect", "pingback", "edituri"];
     let is_one_of = |words: &[&str]| words.iter().any(|word| has_word(rel, word));
     match () {
-        () if is_one_of(&ASSETS) => Some(Kind::Asset),
+        () if is_one_of(&ASSETS) => Some(Category::Asset),
         () if is_one_of(&HINTS) => None,
-        () => Some(Kind::Page),
+        () => Some(Category::Page),
     }
 }
 
-/// Where the URLs of a srcset are.
+/// The ranges of the URLs in a srcset.
 pub(super) fn srcset(value: &str) -> Vec<Range<usize>> {
     let is_gap = |c: char| c.is_ascii_whitespace() || c == ',';
     let mut urls = Vec::new();
@@ -39,13 +39,13 @@ pub(super) fn srcset(value: &str) -> Vec<Range<usize>> {
         let end = end.map_or(value.len(), |n| start + n);
         let url = value[start..end].trim_end_matches(',');
         urls.push(start..start + url.len());
-        // A comma that clings to the URL ends the candidate; else its descriptors follow.
+        // A comma directly after the URL ends the candidate; otherwise its descriptors follow.
         at = if url.len() < end - start { end } else { descriptors_end(value, end) };
     }
     urls
 }
 
-/// Where the comma after the descriptors is; one in parentheses does not count.
+/// The position of the comma after the descriptors; one inside parentheses does not count.
 fn descriptors_end(value: &str, from: usize) -> usize {
     let mut depth = 0_usize;
     let is_end = |(_, c): &(usize, char)| {
@@ -59,12 +59,12 @@ fn descriptors_end(value: &str, from: usize) -> usize {
     value[from..].char_indices().find(is_end).map_or(value.len(), |(n, _)| from + n)
 }
 
-/// Where the URL is in the content of a refresh: `5; url='x'`.
+/// The range of the URL in the content of a refresh, as in `5; url='x'`.
 pub(super) fn refresh(value: &str) -> Option<Range<usize>> {
     let rest = value.trim_start();
     let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     if rest.len() == value.trim_start().len() {
-        return None; // no time, no refresh
+        return None; // without a time this is no refresh
     }
     let separator = |c: char| c == ';' || c == ',' || c.is_ascii_whitespace();
     let url = rest.trim_start_matches(separator);
@@ -81,7 +81,7 @@ pub(super) fn refresh(value: &str) -> Option<Range<usize>> {
     (!url.is_empty()).then(|| start..start + url.len())
 }
 
-/// What follows `url =`.
+/// The text after `url =`, if `text` begins with that.
 fn after_name(text: &str) -> Option<&str> {
     let name = text.get(..3).filter(|name| name.eq_ignore_ascii_case("url"))?;
     text[name.len()..].trim_start().strip_prefix('=').map(str::trim_start)
@@ -95,8 +95,8 @@ mod tests {
     #[test]
     fn srcsets() {
         let check = |value: &str, expected: &[&str]| {
-            let found: Vec<&str> = srcset(value).into_iter().map(|url| &value[url]).collect();
-            assert_eq!(found, expected, "{value}");
+            let urls: Vec<&str> = srcset(value).into_iter().map(|url| &value[url]).collect();
+            assert_eq!(urls, expected, "{value}");
         };
         check("a.png", &["a.png"]);
         check("a.png 1x, b.png 2x", &["a.png", "b.png"]);
@@ -123,17 +123,21 @@ mod tests {
 
     #[test]
     fn rels() {
-        assert_eq!(link_kind("alternate StyleSheet"), Some(Kind::Asset));
-        assert_eq!(link_kind("next"), Some(Kind::Page));
-        assert_eq!(link_kind("preconnect"), None);
+        assert_eq!(link_category("alternate StyleSheet"), Some(Category::Asset));
+        assert_eq!(link_category("next"), Some(Category::Page));
+        assert_eq!(link_category("preconnect"), None);
         assert!(has_word("noopener NoFollow", "nofollow") && !has_word("nofollowing", "nofollow"));
     }
 
     proptest! {
         #[test]
-        fn any_value_is_answered(value in "[0-9;, url='\"()x\u{e4}]{0,20}") {
-            _ = refresh(&value).map(|url| value[url].len());
-            _ = srcset(&value).into_iter().map(|url| value[url].len()).sum::<usize>();
+        fn urls_are_apart_and_without_spaces(value in "[0-9;, url='\"()x\u{e4}]{0,20}") {
+            let urls = srcset(&value);
+            prop_assert!(urls.windows(2).all(|pair| pair[0].end <= pair[1].start), "{urls:?}");
+            for url in urls {
+                prop_assert!(!value[url.clone()].is_empty() && !value[url].contains(' '));
+            }
+            prop_assert!(refresh(&value).is_none_or(|url| !value[url].is_empty()));
         }
     }
 }

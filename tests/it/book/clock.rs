@@ -4,7 +4,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 
 use socket2::SockRef;
 
-use crate::clocks::{assert_full_is_said_and_passes, assert_ticks, hear_a_line_each, seconds};
+use crate::clocks::{assert_refuses_above_limit, assert_ticks, read_a_line_each, seconds};
 use crate::support::{Client, Process, Server, command, eventually, run};
 
 #[test]
@@ -97,7 +97,7 @@ fn after_200_clients_threads_and_descriptors_are_back() {
 
 #[test]
 fn above_its_cap_a_server_says_so_and_goes_on_when_there_is_room() {
-    assert_full_is_said_and_passes("clock2");
+    assert_refuses_above_limit("clock2");
 }
 
 #[test]
@@ -111,14 +111,14 @@ fn out_of_descriptors_a_server_rests_and_goes_on_when_there_is_room() {
     let server = Server::of(command);
     let n_free = 64 - server.process.n_files();
     let mut clients: Vec<Client> = (0..n_free + 5).map(|_| server.connect()).collect();
-    hear_a_line_each(&mut clients[..n_free]);
+    read_a_line_each(&mut clients[..n_free]);
     eventually("it has said so", || server.process.stderr_so_far().contains("accept: "));
     let (cpu, start) = (server.process.cpu(), std::time::Instant::now());
     clients[0].line(); // the next second has come
     let (cpu, wall) = (server.process.cpu().saturating_sub(cpu), start.elapsed());
     assert!(cpu * 2 < wall.max(std::time::Duration::from_millis(200)), "busy: {cpu:?} of {wall:?}");
     clients.drain(..10);
-    hear_a_line_each(&mut clients);
+    read_a_line_each(&mut clients);
     let warnings = server.process.stderr_so_far();
     assert_eq!(warnings.matches("Too many open files").count(), 1, "{warnings}");
 }

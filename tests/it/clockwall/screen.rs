@@ -1,6 +1,6 @@
-//! As much of a terminal as a table needs.
+//! The part of a terminal emulator that the table of clockwall needs.
 
-/// What is shown after all that was written.
+/// The contents of the screen, each character with whether it is dim.
 #[derive(Debug, Default)]
 pub(super) struct Screen {
     rows: Vec<Vec<(char, bool)>>,
@@ -12,8 +12,8 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Panics at anything it does not know: then the table uses more than was thought.
-    pub(super) fn of(text: &str) -> Self {
+    /// The screen after `text` was written. Panics at a control sequence that it does not know.
+    pub(super) fn parse(text: &str) -> Self {
         let mut screen = Screen::default();
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
@@ -42,8 +42,8 @@ impl Screen {
         self.column += 1;
     }
 
-    fn control(&mut self, parameters: &str, what: &str) {
-        match (parameters, what) {
+    fn control(&mut self, parameters: &str, command: &str) {
+        match (parameters, command) {
             ("[?25", on) => self.is_cursor_hidden = on == "l",
             ("[?7", on) => self.is_wrap_off = on == "l",
             ("[2", "m") => self.is_dim = true,

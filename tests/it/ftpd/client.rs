@@ -1,4 +1,4 @@
-//! A small FTP client that trusts nothing.
+//! A small FTP client that checks the format of every reply.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,51 +9,51 @@ use socket2::{Domain, Socket, Type};
 use crate::support::DEADLINE;
 
 pub(super) struct Ftp {
-    input: BufReader<Wire>,
+    input: BufReader<ControlStream>,
 }
 
-/// A control connection, in clear or not.
-pub(super) enum Wire {
-    Clear(TcpStream),
+/// A control connection, with or without TLS.
+pub(super) enum ControlStream {
+    Plain(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
-impl From<TcpStream> for Wire {
+impl From<TcpStream> for ControlStream {
     fn from(stream: TcpStream) -> Self {
-        Wire::Clear(stream)
+        ControlStream::Plain(stream)
     }
 }
 
-impl Wire {
+impl ControlStream {
     fn stream(&self) -> &TcpStream {
         match self {
-            Wire::Clear(stream) => stream,
-            Wire::Tls(tls) => &tls.sock,
+            ControlStream::Plain(stream) => stream,
+            ControlStream::Tls(tls) => &tls.sock,
         }
     }
 }
 
-impl Read for Wire {
+impl Read for ControlStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
-            Wire::Clear(stream) => stream.read(buf),
-            Wire::Tls(tls) => tls.read(buf),
+            ControlStream::Plain(stream) => stream.read(buf),
+            ControlStream::Tls(tls) => tls.read(buf),
         }
     }
 }
 
-impl Write for Wire {
+impl Write for ControlStream {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match self {
-            Wire::Clear(stream) => stream.write(buf),
-            Wire::Tls(tls) => tls.write(buf),
+            ControlStream::Plain(stream) => stream.write(buf),
+            ControlStream::Tls(tls) => tls.write(buf),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Wire::Clear(stream) => stream.flush(),
-            Wire::Tls(tls) => tls.flush(),
+            ControlStream::Plain(stream) => stream.flush(),
+            ControlStream::Tls(tls) => tls.flush(),
         }
     }
 }
@@ -61,39 +61,40 @@ impl Write for Wire {
 impl Ftp {
     /// A client that has been greeted.
     pub(super) fn connect(server: SocketAddr) -> Self {
-        let mut ftp = Ftp::of(TcpStream::connect(server).unwrap());
+        let mut ftp = Ftp::new(TcpStream::connect(server).unwrap());
         let (code, text) = ftp.reply();
         assert_eq!(code, 220, "{text}");
         ftp
     }
 
-    pub(super) fn of(wire: impl Into<Wire>) -> Self {
-        let wire = wire.into();
-        wire.stream().set_read_timeout(Some(DEADLINE)).unwrap();
-        wire.stream().set_nodelay(true).unwrap();
-        Ftp { input: BufReader::new(wire) }
+    /// A client of which the greeting, if any, is unread.
+    pub(super) fn new(control: impl Into<ControlStream>) -> Self {
+        let control = control.into();
+        control.stream().set_read_timeout(Some(DEADLINE)).unwrap();
+        control.stream().set_nodelay(true).unwrap();
+        Ftp { input: BufReader::new(control) }
     }
 
     pub(super) fn stream(&self) -> &TcpStream {
         self.input.get_ref().stream()
     }
 
-    /// The bare connection, of which nothing is unread.
+    /// The connection without its buffer, which must be empty.
     pub(super) fn into_stream(self) -> TcpStream {
         assert!(self.input.buffer().is_empty());
         self.stream().try_clone().unwrap()
     }
 
     pub(super) fn login(&mut self, name: &str, password: &str) {
-        self.says(&format!("USER {name}"), 331);
-        self.says(&format!("PASS {password}"), 230);
+        self.command(&format!("USER {name}"), 331);
+        self.command(&format!("PASS {password}"), 230);
     }
 
     pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.input.get_mut().write_all(bytes.as_ref()).unwrap();
     }
 
-    /// The next reply, all of it; `None` at the end.
+    /// The code and text of the next reply; `None` at the end of the connection.
     pub(super) fn try_reply(&mut self) -> Option<(u16, String)> {
         let mut text = String::new();
         let mut first = None;
@@ -101,7 +102,7 @@ impl Ftp {
             let start = text.len();
             let mut line = Vec::new();
             if self.input.read_until(b'\n', &mut line).ok()? == 0 {
-                assert!(text.is_empty(), "half a reply: {text}");
+                assert!(text.is_empty(), "incomplete reply: {text}");
                 return None;
             }
             text += str::from_utf8(&line).expect("replies are UTF-8");
@@ -116,46 +117,47 @@ impl Ftp {
     }
 
     pub(super) fn reply(&mut self) -> (u16, String) {
-        self.try_reply().expect("the server hung up")
+        self.try_reply().expect("the server closed the connection")
     }
 
-    /// Sends a line and asserts the code of the reply; returns the reply's text.
-    pub(super) fn says(&mut self, line: &str, code: u16) -> String {
+    /// Sends a command and asserts the code of its reply. Returns the text of the reply.
+    pub(super) fn command(&mut self, line: &str, code: u16) -> String {
         self.send(format!("{line}\r\n"));
-        self.hears(code, line)
+        self.expect_reply(code, line)
     }
 
-    pub(super) fn hears(&mut self, code: u16, line: &str) -> String {
-        let (heard, text) = self.reply();
-        assert_eq!(heard, code, "{line:?} got {text}");
+    /// Asserts the code of the next reply, which is one to `line`. Returns its text.
+    pub(super) fn expect_reply(&mut self, code: u16, line: &str) -> String {
+        let (received, text) = self.reply();
+        assert_eq!(received, code, "{line:?} got {text}");
         text
     }
 
-    /// The address that PASV tells.
+    /// The address that PASV announces.
     pub(super) fn pasv(&mut self) -> SocketAddr {
-        let text = self.says("PASV", 227);
+        let text = self.command("PASV", 227);
         let list = text.split(['(', ')']).nth(1).expect(&text);
         let n: Vec<u8> = list.split(',').map(|n| n.parse().unwrap()).collect();
         let port = u16::from_be_bytes([n[4], n[5]]);
         SocketAddr::from(([n[0], n[1], n[2], n[3]], port))
     }
 
-    /// A data connection by EPSV.
+    /// Opens a data connection with EPSV.
     pub(super) fn data(&mut self) -> TcpStream {
-        let text = self.says("EPSV", 229);
+        let text = self.command("EPSV", 229);
         let port = text.split('|').nth(3).expect(&text).parse().unwrap();
         let data = TcpStream::connect((self.stream().peer_addr().unwrap().ip(), port)).unwrap();
         data.set_read_timeout(Some(DEADLINE)).unwrap();
         data
     }
 
-    /// What a command sends over its data connection.
+    /// Runs a download or listing command. Returns the bytes of the data connection.
     pub(super) fn get(&mut self, line: &str) -> Vec<u8> {
         let mut data = self.data();
-        self.says(line, 150);
+        self.command(line, 150);
         let mut bytes = Vec::new();
         data.read_to_end(&mut bytes).unwrap();
-        self.hears(226, line);
+        self.expect_reply(226, line);
         bytes
     }
 
@@ -163,22 +165,24 @@ impl Ftp {
         String::from_utf8(self.get(line)).unwrap()
     }
 
-    /// Sends bytes over a data connection; asserts the last reply's code.
+    /// Runs an upload command with these bytes, and asserts the code of its last reply. Returns the
+    /// text of its first.
     pub(super) fn put(&mut self, line: &str, bytes: &[u8], code: u16) -> String {
         let mut data = self.data();
-        let first = self.says(line, 150);
-        _ = data.write_all(bytes); // refused half-way, perhaps
+        let first = self.command(line, 150);
+        _ = data.write_all(bytes); // the server may refuse them half-way
         drop(data);
-        self.hears(code, line);
+        self.expect_reply(code, line);
         first
     }
 }
 
-/// A connection from another address of this machine.
+/// A connection from another address of this machine (127.0.0.2). Reads have a deadline.
 pub(super) fn stranger(to: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let from: SocketAddr = "127.0.0.2:0".parse().unwrap();
     socket.bind(&from.into()).unwrap();
     socket.connect(&to.into()).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
     TcpStream::from(socket)
 }

@@ -1,4 +1,5 @@
-//! Every limit has a flag, every refusal a reply.
+//! The limits, each with its flag and the reply to a client that exceeds it; and that no path leads
+//! out of the served directory.
 
 use std::fs;
 use std::io::Write;
@@ -12,84 +13,84 @@ use crossbeam::channel::{RecvTimeoutError, bounded};
 use super::{Ftp, Site};
 use crate::support::eventually;
 
-/// What a client hears that is turned away.
+/// The reply to a client that is refused.
 fn refusal(site: &Site) -> String {
-    let mut ftp = Ftp::of(std::net::TcpStream::connect(site.server.addr).unwrap());
+    let mut ftp = Ftp::new(std::net::TcpStream::connect(site.server.addr).unwrap());
     let (code, text) = ftp.reply();
     assert_eq!((code, ftp.try_reply()), (421, None));
     text
 }
 
 #[test]
-fn so_many_sessions_in_all_and_from_one_address() {
+fn sessions_are_limited_in_all_and_per_address() {
     let site = Site::new(&["-sessions", "2"]);
     let (first, _second) = (site.connect(), site.connect());
-    assert!(refusal(&site).contains("Too many sessions;"));
+    assert!(refusal(&site).contains("Too many connected users"));
     drop(first);
-    eventually("there is room again", || {
+    eventually("a session has ended", || {
         let stream = std::net::TcpStream::connect(site.server.addr).unwrap();
-        Ftp::of(stream).reply().0 == 220
+        Ftp::new(stream).reply().0 == 220
     });
     let site = Site::new(&["-per-address", "1"]);
     let _only = site.connect();
-    assert!(refusal(&site).contains("from your address"));
+    assert!(refusal(&site).contains("from your IP address"));
 }
 
 #[test]
 fn long_lines_are_refused_and_the_session_goes_on() {
     let site = Site::new(&["-line-max", "100"]);
     let mut ftp = site.login();
-    ftp.says(&"x".repeat(101), 500);
-    ftp.says(&format!("CWD {}", "x".repeat(1 << 20)), 500);
-    ftp.says(&format!("CWD {}", "/".repeat(90)), 250);
+    ftp.command(&"x".repeat(101), 500);
+    ftp.command(&format!("CWD {}", "x".repeat(1 << 20)), 500);
+    ftp.command(&format!("CWD {}", "/".repeat(90)), 250);
     let site = Site::new(&[]);
-    site.login().says(&format!("CWD {}", "x/".repeat(3000)), 553);
+    site.login().command(&format!("CWD {}", "x/".repeat(3000)), 553);
 }
 
 #[test]
-fn silence_ends_a_session_but_not_a_transfer() {
+fn the_idle_timeout_closes_sessions_without_commands() {
     let site = Site::new(&["-idle", "300ms"]);
     let mut ftp = site.connect();
-    ftp.hears(421, "silence");
+    ftp.expect_reply(421, "the idle timeout");
     assert_eq!(ftp.try_reply(), None);
-    // A byte now and then is no command.
+    // Bytes that never become a line are not a command.
     let mut ftp = site.connect();
     let mut writer = ftp.stream().try_clone().unwrap();
-    let (over, is_over) = bounded::<()>(0);
+    let (done_tx, done) = bounded::<()>(0);
     thread::scope(|scope| {
         scope.spawn(move || {
             let pace = Duration::from_millis(20);
-            while is_over.recv_timeout(pace) == Err(RecvTimeoutError::Timeout) {
-                _ = writer.write_all(b"x"); // the server has hung up, or will
+            while done.recv_timeout(pace) == Err(RecvTimeoutError::Timeout) {
+                _ = writer.write_all(b"x"); // the server may have closed the connection
             }
         });
-        let _over = over; // ends the writer, whatever is heard
-        ftp.hears(421, "no command");
+        let _done_tx = done_tx; // its drop ends the writer, even if the assertion fails
+        ftp.expect_reply(421, "no command");
     });
 }
 
 #[test]
-fn a_data_connection_must_come_and_move() {
+fn data_connections_must_open_and_make_progress() {
     let site = Site::new(&["-data-timeout", "200ms", "-idle", "300ms"]);
     let file = fs::File::create(site.path("large")).unwrap();
     file.set_len(64 << 20).unwrap();
     let mut ftp = site.login();
-    ftp.says("EPSV", 229);
-    ftp.says("RETR file", 150);
-    assert!(ftp.hears(425, "nobody came").contains("nobody came in time"));
+    ftp.command("EPSV", 229);
+    ftp.command("RETR file", 150);
+    assert!(ftp.expect_reply(425, "not opened").contains("timed out"));
     let data = ftp.data();
-    ftp.says("RETR large", 150);
-    assert!(ftp.hears(426, "stalled").contains("stood still"));
+    ftp.command("RETR large", 150);
+    assert!(ftp.expect_reply(426, "stalled").contains("timed out"));
     drop(data);
     let data = ftp.data();
-    ftp.says("STOR new", 150);
-    assert!(ftp.hears(426, "stalled").contains("stood still"));
+    ftp.command("STOR new", 150);
+    assert!(ftp.expect_reply(426, "stalled").contains("timed out"));
     drop(data);
     assert!(!site.path("new").exists());
 }
 
 #[test]
-fn a_listing_ends_somewhere() {
+fn listings_are_limited() {
     let site = Site::new(&["-list-max", "3"]);
     for nth in 0..5 {
         fs::write(site.path(&format!("n{nth}")), "").unwrap();
@@ -100,11 +101,11 @@ fn a_listing_ends_somewhere() {
     fs::create_dir_all(site.path(&"d/".repeat(50))).unwrap();
     symlink("..", site.path("d/loop")).unwrap();
     let tree = site.login().text("NLST -R");
-    assert_eq!(tree.lines().filter(|line| line.ends_with(':')).count(), 33); // sub, and 32 deep
+    assert_eq!(tree.lines().filter(|line| line.ends_with(':')).count(), 33); // sub, and 32 levels
 }
 
 #[test]
-fn nothing_is_left_of_a_thousand_sessions() {
+fn a_thousand_sessions_leave_no_files_and_threads_behind() {
     let site = Site::new(&[]);
     let n_files = site.server.process.n_files();
     thread::scope(|scope| {
@@ -115,14 +116,14 @@ fn nothing_is_left_of_a_thousand_sessions() {
                     if nth % 10 == 0 {
                         ftp.login("anonymous", "x");
                         assert_eq!(ftp.text("NLST"), "file\r\nsub\r\n");
-                        ftp.says("QUIT", 221);
+                        ftp.command("QUIT", 221);
                     }
                 }
             });
         }
     });
     eventually("all files are closed", || site.server.process.n_files() < n_files + 10);
-    // The first thread and the one that waits for signals; the pool's rest a while before they end.
+    // The main thread and the one that waits for signals; those of the pool stay parked for a while.
     eventually("all threads have ended", || site.server.process.n_threads() == 2);
 }
 
@@ -137,18 +138,18 @@ fn no_path_leads_out_of_the_directory() {
         ["etc/passwd", "passwd", "../../../../etc/passwd", "/etc/passwd", "etc/../etc/passwd"]
     {
         drop(ftp.data());
-        ftp.says(&format!("RETR {path}"), 550);
-        ftp.says(&format!("SIZE {path}"), 550);
-        ftp.says(&format!("MLST {path}"), 550);
+        ftp.command(&format!("RETR {path}"), 550);
+        ftp.command(&format!("SIZE {path}"), 550);
+        ftp.command(&format!("MLST {path}"), 550);
     }
-    ftp.says("CWD etc", 550);
-    ftp.says("CWD ../../..", 250);
-    assert!(ftp.says("PWD", 257).starts_with("257 \"/\" "));
+    ftp.command("CWD etc", 550);
+    ftp.command("CWD ../../..", 250);
+    assert!(ftp.command("PWD", 257).starts_with("257 \"/\" "));
     drop(ftp.data());
-    ftp.says("STOR etc/ftpd-was-here", 553);
-    ftp.says("MKD etc/ftpd-was-here", 550);
-    ftp.says("RNFR file", 350);
-    ftp.says("RNTO etc/ftpd-was-here", 550);
+    ftp.command("STOR etc/ftpd-was-here", 553);
+    ftp.command("MKD etc/ftpd-was-here", 550);
+    ftp.command("RNFR file", 350);
+    ftp.command("RNTO etc/ftpd-was-here", 550);
     assert_eq!(ftp.get("RETR inside/inner"), b"inner");
     ftp.put("STOR passwd", b"a file now, the link is gone", 226);
     assert!(site.path("passwd").symlink_metadata().unwrap().is_file());
@@ -184,7 +185,7 @@ fn a_directory_swapped_for_a_link_while_clients_read() {
                 let mut text = String::new();
                 std::io::Read::read_to_string(&mut data, &mut text).unwrap();
                 assert_eq!(text, "inside");
-                ftp.hears(226, "RETR");
+                ftp.expect_reply(226, "RETR");
             }
         }
         is_over.store(true, Ordering::Relaxed);

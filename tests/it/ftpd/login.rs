@@ -1,4 +1,4 @@
-//! Who may come in, and do what.
+//! Accounts, their rights, and failed logins.
 
 use std::{fs, thread};
 
@@ -6,7 +6,7 @@ use super::{Ftp, Site};
 use crate::support::{Server, command, outcome, run, run_with};
 
 #[test]
-fn anonymous_may_only_read_unless_more_is_said() {
+fn anonymous_users_can_only_read_by_default() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), "text").unwrap();
     let path = dir.path().to_str().unwrap();
@@ -14,7 +14,7 @@ fn anonymous_may_only_read_unless_more_is_said() {
         let server = Server::start("ftpd", &[&[path], args].concat());
         let mut ftp = Ftp::connect(([127, 0, 0, 1], server.addr.port()).into());
         ftp.login("ftp", "me@");
-        ftp.says("TYPE I", 200);
+        ftp.command("TYPE I", 200);
         assert_eq!(ftp.get("RETR file"), b"text");
         ftp.send("MKD d\r\n");
         let is_made = ftp.reply().0 == 257;
@@ -27,11 +27,11 @@ fn anonymous_may_only_read_unless_more_is_said() {
                 "SITE CHMOD 600 file",
                 "MFMT 20010203040506 file",
             ] {
-                ftp.says(line, 550);
+                ftp.command(line, 550);
             }
             for line in ["STOR x", "APPE x", "STOU"] {
                 drop(ftp.data());
-                ftp.says(line, 550);
+                ftp.command(line, 550);
             }
         }
         is_made
@@ -53,12 +53,12 @@ fn users_and_their_rights() {
     let made = run_with("ftpd", &["-hash-password"], b"secret\n");
     let hash = made.stdout.trim();
     assert!(made.code() == 0 && hash.starts_with("$argon2id$"), "{made:?}");
-    let users = file("users", &format!("# who\nann:{hash}\nbob:{hash}:ro\n"));
+    let users = file("users", &format!("# a comment\nann:{hash}\nbob:{hash}:ro\n"));
     let password = file("password", "pass:word\n");
     let site = Site::new(&["-users", &users, "-user", "eve", "-password-file", &password]);
     let rights = |name: &str, password: &str| {
         let mut ftp = site.connect();
-        ftp.says(&format!("USER {name}"), 331);
+        ftp.command(&format!("USER {name}"), 331);
         ftp.send(format!("PASS {password}\r\n"));
         if ftp.reply().0 != 230 {
             return None;
@@ -74,7 +74,7 @@ fn users_and_their_rights() {
 }
 
 #[test]
-fn guessing_takes_time_and_ends() {
+fn failed_logins_are_delayed_and_limited() {
     let dir = tempfile::tempdir().unwrap();
     let password = dir.path().join("password");
     fs::write(&password, "secret").unwrap();
@@ -83,38 +83,38 @@ fn guessing_takes_time_and_ends() {
     let site = Site::new(&args);
     let mut ftp = site.connect();
     let started = std::time::Instant::now();
-    ftp.says("USER ann", 331);
-    ftp.says("PASS wrong", 530);
+    ftp.command("USER ann", 331);
+    ftp.command("PASS wrong", 530);
     assert!(started.elapsed().as_millis() >= 200);
-    ftp.says("PASS secret", 503);
-    ftp.says("USER nobody", 331);
-    ftp.says("PASS wrong", 421);
+    ftp.command("PASS secret", 503);
+    ftp.command("USER nobody", 331);
+    ftp.command("PASS wrong", 421);
     assert_eq!(ftp.try_reply(), None);
     let both = Site::new(&[&args[..], &["-anonymous"]].concat());
     assert_eq!(both.login().get("RETR sub/inner"), b"inner");
 }
 
-/// A check of a password takes 19 MiB; those who guess all at once must not take them all at once.
+/// Verifying a password takes 19 MiB, so the number of verifications at the same time is bounded.
 #[test]
-fn passwords_are_checked_one_after_the_other() {
+fn concurrent_password_verifications_are_limited() {
     let dir = tempfile::tempdir().unwrap();
     let password = dir.path().join("password");
     fs::write(&password, "secret").unwrap();
     let args = ["-user", "ann", "-password-file", password.to_str().unwrap(), "-login-delay", "0"];
-    let peak = |n_at_once: &str| {
-        let site = Site::new(&[&args[..], &["-hashing", n_at_once]].concat());
+    let peak = |verifications_max: &str| {
+        let site = Site::new(&[&args[..], &["-hashing", verifications_max]].concat());
         thread::scope(|scope| {
             for nth in 0..32 {
                 let mut ftp = site.connect();
                 scope.spawn(move || {
-                    ftp.says(if nth % 2 == 0 { "USER ann" } else { "USER nobody" }, 331);
-                    ftp.says("PASS wrong", 530);
+                    ftp.command(if nth % 2 == 0 { "USER ann" } else { "USER nobody" }, 331);
+                    ftp.command("PASS wrong", 530);
                 });
             }
         });
         site.server.process.peak_memory()
     };
-    // 19 MiB were used to hash what was in the file, 19 MiB each check uses again.
+    // Hashing the password of the file took 19 MiB; each verification takes 19 MiB too.
     let (one, all) = (peak("1"), peak("32"));
     assert!(one < 60 << 20 && all > 2 * one, "{one} for one at a time, {all} for all");
 }
@@ -148,7 +148,7 @@ fn wrong_usage_is_one_line() {
     let bad = failed(&[path, "-users", users]);
     assert_eq!(
         bad,
-        format!("ftpd: {users}: line 1: ann: not a hash that ftpd --hash-password makes\n")
+        format!("ftpd: {users}: line 1: ann: not a hash made by ftpd --hash-password\n")
     );
     assert!(failed(&[path, "-tls", users, users]).starts_with(&format!("ftpd: {users}: ")));
 }

@@ -1,23 +1,23 @@
-//! Each command, and what it answers.
+//! Every command and its replies.
 
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 
-use super::{Ftp, Site};
+use super::{Ftp, Site, skipped};
 
 #[test]
 #[allow(clippy::too_many_lines, reason = "a table")]
-fn codes_by_state() {
+fn commands_reply_with_the_code_of_their_state() {
     let site = Site::new(&[]);
     let mut ftp = site.connect();
     let check = |ftp: &mut Ftp, lines: &[(&str, u16)]| {
         for (line, code) in lines {
-            ftp.says(line, *code);
+            ftp.command(line, *code);
         }
     };
-    let closed = [
+    let needs_login = [
         "CWD /",
         "CDUP",
         "PWD",
@@ -37,8 +37,8 @@ fn codes_by_state() {
         "SITE HELP",
         "REST 1",
     ];
-    for line in closed {
-        ftp.says(line, 530);
+    for line in needs_login {
+        ftp.command(line, 530);
     }
     check(
         &mut ftp,
@@ -121,17 +121,17 @@ fn codes_by_state() {
 }
 
 #[test]
-fn files_there_and_back() {
+fn files_are_transferred_unchanged() {
     let site = Site::new(&[]);
     let mut ftp = site.login();
     assert_eq!(ftp.get("RETR file"), b"one\ntwo\n");
     let bytes: Vec<u8> = (0..3_000_000u32).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
     ftp.put("STOR new", &bytes, 226);
     assert!(site.read("new") == bytes && ftp.get("RETR new") == bytes);
-    ftp.says("REST 2999990", 350);
+    ftp.command("REST 2999990", 350);
     assert_eq!(ftp.get("RETR new"), &bytes[2_999_990..]);
-    assert_eq!(ftp.get("RETR new").len(), 3_000_000, "REST holds once");
-    ftp.says("REST 10", 350);
+    assert_eq!(ftp.get("RETR new").len(), 3_000_000, "REST is valid for one transfer");
+    ftp.command("REST 10", 350);
     ftp.put("STOR new", b"tail", 226);
     assert_eq!(site.read("new"), [&bytes[..10], b"tail"].concat());
     ftp.put("APPE new", b"+", 226);
@@ -142,19 +142,19 @@ fn files_there_and_back() {
     assert_eq!(site.read(name), b"unique");
     ftp.put("STOR empty", b"", 226);
     assert_eq!(ftp.get("RETR empty"), b"");
-    assert_eq!(ftp.says("SIZE new", 213), "213 15");
+    assert_eq!(ftp.command("SIZE new", 213), "213 15");
 }
 
 #[test]
-fn text_has_its_own_line_ends_on_both_sides() {
+fn ascii_mode_converts_line_ends() {
     let site = Site::new(&[]);
     let mut ftp = site.login();
-    ftp.says("TYPE A", 200);
+    ftp.command("TYPE A", 200);
     assert_eq!(ftp.get("RETR file"), b"one\r\ntwo\r\n");
     ftp.put("STOR text", b"a\r\nb\rc\r\n\r", 226);
     assert_eq!(site.read("text"), b"a\nb\rc\n\r");
-    ftp.says("SIZE file", 550);
-    ftp.says("REST 1", 504);
+    ftp.command("SIZE file", 550);
+    ftp.command("REST 1", 504);
     let long = "line\n".repeat(200_000);
     fs::write(site.path("long"), &long).unwrap();
     assert!(ftp.text("RETR long") == long.replace('\n', "\r\n"));
@@ -163,7 +163,7 @@ fn text_has_its_own_line_ends_on_both_sides() {
 }
 
 #[test]
-fn listings() {
+fn listings_in_all_formats() {
     let site = Site::new(&[]);
     fs::write(site.path(".hidden"), "").unwrap();
     let mut ftp = site.login();
@@ -179,17 +179,17 @@ fn listings() {
     let facts = ftp.text("MLSD");
     assert_eq!(facts.lines().count(), 3);
     assert!(facts.lines().any(|line| line.starts_with("type=file;size=8;modify=2")), "{facts}");
-    ftp.says("OPTS MLST size;", 200);
+    ftp.command("OPTS MLST size;", 200);
     assert!(ftp.text("MLSD").contains("size=8; file\r\n"));
-    assert!(ftp.says("MLST file", 250).contains("\r\n size=8; /file\r\n"));
+    assert!(ftp.command("MLST file", 250).contains("\r\n size=8; /file\r\n"));
     drop(ftp.data());
-    ftp.says("MLSD file", 501);
+    ftp.command("MLSD file", 501);
     drop(ftp.data());
-    ftp.says("LIST none", 550);
+    ftp.command("LIST none", 550);
 }
 
 #[test]
-fn names_with_everything_a_name_can_have() {
+fn file_names_may_contain_any_printable_character() {
     let site = Site::new(&[]);
     let mut ftp = site.login();
     for name in ["a b", " lead", "trail ", "quo\"te", "grüße", "-x", "a;b=c", "*", "100%"] {
@@ -197,44 +197,44 @@ fn names_with_everything_a_name_can_have() {
         assert_eq!(site.read(name), name.as_bytes());
         assert_eq!(ftp.get(&format!("RETR {name}")), name.as_bytes());
         assert!(ftp.text("MLSD").contains(&format!("; {name}\r\n")));
-        ftp.says(&format!("DELE {name}"), 250);
+        ftp.command(&format!("DELE {name}"), 250);
     }
-    let made = ftp.says("MKD d\"q\"", 257);
+    let made = ftp.command("MKD d\"q\"", 257);
     assert!(made.starts_with("257 \"/d\"\"q\"\"\" "), "{made}");
-    ftp.says("CWD d\"q\"", 250);
-    assert!(ftp.says("PWD", 257).starts_with("257 \"/d\"\"q\"\"\" "));
+    ftp.command("CWD d\"q\"", 250);
+    assert!(ftp.command("PWD", 257).starts_with("257 \"/d\"\"q\"\"\" "));
     ftp.send(b"MKD iac\xff\xff\r\n");
-    ftp.hears(257, "MKD iac");
+    ftp.expect_reply(257, "MKD iac");
     assert!(site.path("d\"q\"/iac").is_dir());
 }
 
 #[test]
-fn directories_names_times_and_modes() {
+fn directories_renames_times_and_modes() {
     let site = Site::new(&[]);
     let mut ftp = site.login();
-    ftp.says("MKD new", 257);
-    ftp.says("MKD new", 550);
-    ftp.says("RNFR new", 350);
-    ftp.says("RNTO other", 250);
-    ftp.says("RMD new", 550);
-    ftp.says("RMD other", 250);
-    ftp.says("RMD sub", 550);
-    ftp.says("RMD /", 550);
-    ftp.says("DELE sub", 550);
-    ftp.says("MFMT 20010203040506 file", 213);
-    assert_eq!(ftp.says("MDTM file", 213), "213 20010203040506");
+    ftp.command("MKD new", 257);
+    ftp.command("MKD new", 550);
+    ftp.command("RNFR new", 350);
+    ftp.command("RNTO other", 250);
+    ftp.command("RMD new", 550);
+    ftp.command("RMD other", 250);
+    ftp.command("RMD sub", 550);
+    ftp.command("RMD /", 550);
+    ftp.command("DELE sub", 550);
+    ftp.command("MFMT 20010203040506 file", 213);
+    assert_eq!(ftp.command("MDTM file", 213), "213 20010203040506");
     assert!(ftp.text("LIST file").contains(" Feb  3  2001 file"));
-    ftp.says("MFMT 2001 file", 501);
-    ftp.says("SITE CHMOD 600 file", 200);
+    ftp.command("MFMT 2001 file", 501);
+    ftp.command("SITE CHMOD 600 file", 200);
     assert_eq!(fs::metadata(site.path("file")).unwrap().permissions().mode() & 0o777, 0o600);
     ftp.put("STOR file", b"new", 226);
     assert_eq!(fs::metadata(site.path("file")).unwrap().permissions().mode() & 0o777, 0o600);
-    ftp.says("DELE file", 250);
+    ftp.command("DELE file", 250);
     assert!(!site.path("file").exists());
 }
 
 #[test]
-fn pieces_of_any_size_get_the_same_replies() {
+fn replies_do_not_depend_on_how_the_bytes_arrive() {
     let site = Site::new(&[]);
     let script = "USER anonymous\r\nPASS x\r\nTYPE I\r\nNONSENSE\r\nMKD d\r\nRMD d\r\nPWD\r\n\
                   CWD /sub\r\nSIZE inner\r\nFEAT\r\nQUIT\r\n";
@@ -255,34 +255,34 @@ fn pieces_of_any_size_get_the_same_replies() {
 }
 
 #[test]
-fn commands_behind_a_transfer_wait_for_it() {
+fn commands_during_a_transfer_wait_for_its_end() {
     let site = Site::new(&[]);
     let mut ftp = site.login();
     let mut data = ftp.data();
     ftp.send("STOR new\r\nSIZE new\r\nRNFR new\r\nRNTO newer\r\nQUIT\r\n");
-    ftp.hears(150, "STOR");
+    ftp.expect_reply(150, "STOR");
     data.write_all(b"12345").unwrap();
     drop(data);
     for code in [226, 213, 350, 250, 221] {
-        ftp.hears(code, "pipelined");
+        ftp.expect_reply(code, "pipelined");
     }
     assert_eq!(site.read("newer"), b"12345");
 }
 
 #[test]
-fn the_server_calls_back() {
+fn active_mode_connects_to_the_client_only() {
     let site = Site::new(&[]);
     let mut ftp = site.login();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let [high, low] = port.to_be_bytes();
     for line in [format!("PORT 127,0,0,1,{high},{low}"), format!("EPRT |1|127.0.0.1|{port}|")] {
-        ftp.says(&line, 200);
-        ftp.says("RETR sub/inner", 150);
+        ftp.command(&line, 200);
+        ftp.command("RETR sub/inner", 150);
         let mut text = String::new();
         listener.accept().unwrap().0.read_to_string(&mut text).unwrap();
         assert_eq!(text, "inner");
-        ftp.hears(226, &line);
+        ftp.expect_reply(226, &line);
     }
     for line in [
         "PORT 127,0,0,2,100,0",
@@ -290,34 +290,34 @@ fn the_server_calls_back() {
         "EPRT |1|10.0.0.1|2000|",
         "EPRT |2|::1|2000|",
     ] {
-        ftp.says(line, 504);
+        ftp.command(line, 504);
     }
-    ftp.says("EPSV ALL", 200);
-    ftp.says("PASV", 501);
-    ftp.says("PORT 127,0,0,1,100,0", 501);
+    ftp.command("EPSV ALL", 200);
+    ftp.command("PASV", 501);
+    ftp.command("PORT 127,0,0,1,100,0", 501);
     assert_eq!(ftp.get("RETR sub/inner"), b"inner");
 }
 
 #[test]
 fn ipv6() {
     if TcpListener::bind("[::1]:0").is_err() {
-        return; // this machine has none
+        return skipped("ipv6", "this machine has no IPv6");
     }
     let site = Site::new(&["-bind", "::1"]);
     let mut ftp = site.login();
     assert_eq!(ftp.get("RETR sub/inner"), b"inner");
-    ftp.says("PASV", 425);
-    ftp.says("EPSV 1", 522);
+    ftp.command("PASV", 425);
+    ftp.command("EPSV 1", 522);
     let listener = TcpListener::bind("[::1]:0").unwrap();
-    ftp.says(&format!("EPRT |2|::1|{}|", listener.local_addr().unwrap().port()), 200);
-    ftp.says("RETR sub/inner", 150);
+    ftp.command(&format!("EPRT |2|::1|{}|", listener.local_addr().unwrap().port()), 200);
+    ftp.command("RETR sub/inner", 150);
     drop(listener.accept().unwrap());
     assert!(matches!(ftp.reply().0, 226 | 426));
 }
 
 #[test]
 fn passive_ports_and_the_public_address() {
-    // A port that was free a moment ago; what else may take it is told apart by its code.
+    // A port that was free a moment ago.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let range = format!("{free}-{free}");
     let site = Site::new(&["-passive-ports", &range, "-public-address", "192.0.2.7"]);
@@ -325,10 +325,10 @@ fn passive_ports_and_the_public_address() {
     let addr = ftp.pasv();
     assert_eq!(addr.to_string(), format!("192.0.2.7:{free}"));
     let mut other = site.login();
-    other.says("EPSV", 425);
+    other.command("EPSV", 425);
     let data = TcpStream::connect(("127.0.0.1", free)).unwrap();
-    ftp.says("NLST sub", 150);
-    ftp.hears(226, "NLST");
+    ftp.command("NLST sub", 150);
+    ftp.expect_reply(226, "NLST");
     drop(data);
-    other.says("EPSV", 229);
+    other.command("EPSV", 229);
 }

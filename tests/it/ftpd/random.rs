@@ -1,4 +1,4 @@
-//! Nonsense of all kinds: never a panic, never a session without last words.
+//! Random input: the server never panics, and every session ends with a last reply.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,11 +12,10 @@ fn runner(cases: u32) -> TestRunner {
     TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
 }
 
-/// Sends `bytes`, says that this was all, and reads replies to the end. The last must be one that
-/// ends a session.
-fn last_words(site: &Site, bytes: &[u8]) -> u16 {
-    let mut ftp = Ftp::of(TcpStream::connect(site.server.addr).unwrap());
-    _ = ftp.stream().write_all(bytes); // it may have had enough before that
+/// Sends `bytes`, ends the write half, and reads all replies. Returns the code of the last one.
+fn last_code(site: &Site, bytes: &[u8]) -> u16 {
+    let mut ftp = Ftp::new(TcpStream::connect(site.server.addr).unwrap());
+    _ = ftp.stream().write_all(bytes); // the server may have closed the connection
     _ = ftp.stream().shutdown(std::net::Shutdown::Write);
     let mut last = 0;
     while let Some((code, text)) = ftp.try_reply() {
@@ -28,7 +27,7 @@ fn last_words(site: &Site, bytes: &[u8]) -> u16 {
     last
 }
 
-/// Comes to the data port, sends a little, reads what comes, goes.
+/// Connects to the data port, sends and receives a few bytes, and closes.
 fn use_data(port: &str) {
     if let Ok(mut data) = TcpStream::connect(("127.0.0.1", port.parse().unwrap())) {
         _ = data.write_all(b"data\n");
@@ -46,11 +45,11 @@ fn random_bytes() {
         0..400,
     );
     let run = runner(150).run(&bytes, |bytes| {
-        prop_assert!(matches!(last_words(&site, &bytes), 221 | 421));
+        prop_assert!(matches!(last_code(&site, &bytes), 221 | 421));
         Ok(())
     });
     run.unwrap();
-    calm_end(&mut site);
+    assert_alive_and_stop(&mut site);
 }
 
 #[test]
@@ -129,16 +128,16 @@ fn random_commands() {
             script.extend([verb, arg, "\r\n"]);
         }
         let bytes: Vec<u8> = script.chars().map(|c| u32::from(c).to_le_bytes()[0]).collect();
-        prop_assert!(matches!(last_words(&site, &bytes), 221 | 421));
+        prop_assert!(matches!(last_code(&site, &bytes), 221 | 421));
         Ok(())
     });
     run.unwrap();
-    calm_end(&mut site);
+    assert_alive_and_stop(&mut site);
 }
 
-/// The server still serves, has not panicked, and ends as it should.
-fn calm_end(site: &mut Site) {
-    site.connect().says("NOOP", 200);
+/// Asserts that the server still serves, has not panicked, and shuts down cleanly.
+fn assert_alive_and_stop(site: &mut Site) {
+    site.connect().command("NOOP", 200);
     site.server.process.signal(rustix::process::Signal::TERM);
     let ended = site.server.process.wait();
     assert_eq!(ended.code(), 0);

@@ -1,77 +1,81 @@
-//! Scans: the entropy-coded data, of which a small picture needs the start of each block.
+//! Scans (T.81, Annexes F and G): decoding the DC and the lowest AC coefficients of each block.
 
 use std::io::{Read, Seek};
 use std::ops::Range;
 
-use super::bits::Bits;
-use super::huffman::{Codes, Skipper, advance, run_and_size};
-use super::input::Input;
-use super::segments::{Component, Cursor, Frame, Tables};
+use super::bit_reader::BitReader;
+use super::cursor::Cursor;
+use super::huffman::{AcDecoder, HuffmanTable, advance, run_and_size};
+use super::segments::{Component, Frame, Tables};
+use super::window::FileWindow;
 
-/// The coefficients that are kept of one component.
+/// The coefficients of one component that are kept.
 pub(super) struct Plane {
-    /// Blocks across and down, as many as whole MCUs have.
+    /// Number of blocks per row and per column, padded to whole MCUs.
     pub(super) across: usize,
     pub(super) down: usize,
-    /// Blocks across and down of a scan of this component alone.
-    own: (usize, usize),
+    /// Number of blocks per row and per column in a scan of this component alone (not interleaved).
+    unpadded: (usize, usize),
     pub(super) dc: Vec<i16>,
-    /// Horizontal, vertical and both, next to DC; empty if only DC is kept.
+    /// The horizontal, vertical and diagonal neighbour of each DC coefficient; empty if only DC
+    /// coefficients are kept.
     pub(super) ac: Vec<[i16; 3]>,
-    /// Its first quantization entries, once a scan of it has begun.
+    /// The first entries of its quantization table, once a scan of it has begun.
     pub(super) quantization: Option<[u16; 5]>,
-    /// Bits of its DC coefficients that are still to come; `None` before its first scan.
+    /// Low bits of its DC coefficients that are still missing; `None` before its first scan.
     pub(super) low_bits: Option<u8>,
 }
 
-/// What a start of scan says.
+/// A scan header (SOS).
 pub(super) struct Scan {
-    /// Component, DC table, AC table.
+    /// Indexes of the component, its DC table and its AC table.
     components: Vec<(usize, usize, usize)>,
-    /// Whether DC coefficients are in it.
+    /// Whether the scan contains DC coefficients.
     pub(super) has_dc: bool,
-    /// Successive approximation: bits known before, and bits left after.
+    /// Successive approximation: the bit positions Ah and Al.
     high: u8,
     low: u8,
 }
 
-/// Blocks that were there, and blocks that should have been.
+/// Numbers of blocks: decoded, and expected by the size of the picture.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Count {
-    pub(super) read: usize,
+pub(super) struct BlockCount {
+    pub(super) decoded: usize,
     pub(super) expected: usize,
 }
 
 impl Plane {
+    /// One empty plane per component.
     pub(super) fn all(frame: &Frame, keeps_ac: impl Fn(&Component) -> bool) -> Vec<Plane> {
-        let (h_most, v_most) = frame.most();
+        let (h_max, v_max) = frame.max_factors();
         let (width, height) = (usize::from(frame.width), usize::from(frame.height));
-        let mcus = |side: usize, most: u8| side.div_ceil(8 * usize::from(most));
+        let mcus = |side: usize, factor: u8| side.div_ceil(8 * usize::from(factor));
         let planes = frame.components.iter().map(|component| {
             let (h, v) = (usize::from(component.h), usize::from(component.v));
-            let (across, down) = (mcus(width, h_most) * h, mcus(height, v_most) * v);
-            let own = (
-                (width * h).div_ceil(8 * usize::from(h_most)),
-                (height * v).div_ceil(8 * usize::from(v_most)),
+            let (across, down) = (mcus(width, h_max) * h, mcus(height, v_max) * v);
+            let unpadded = (
+                (width * h).div_ceil(8 * usize::from(h_max)),
+                (height * v).div_ceil(8 * usize::from(v_max)),
             );
             let ac = if keeps_ac(component) { vec![[0; 3]; across * down] } else { Vec::new() };
             let dc = vec![0; across * down];
-            Plane { across, down, own, dc, ac, quantization: None, low_bits: None }
+            Plane { across, down, unpadded, dc, ac, quantization: None, low_bits: None }
         });
         planes.collect()
     }
 }
 
-/// A coefficient next to DC is this part of the difference between the halves of a block.
+/// Scale of a DCT coefficient: a DC coefficient is eight times the mean of its block.
 const EIGHTH: f32 = 0.125;
 
 impl Plane {
-    /// Whether its scans have said all there is to know.
-    pub(super) fn is_done(&self, frame: &Frame) -> bool {
+    /// Whether no further scan can contain DC coefficients of this component.
+    pub(super) fn is_complete(&self, frame: &Frame) -> bool {
         self.low_bits.is_some_and(|bits| bits == 0 || !frame.is_progressive)
     }
 
-    /// One sample a block, or two by two, in rows of `width`.
+    /// Computes `height` rows of `width` samples: one per block, or two by two if AC coefficients
+    /// were kept.
     pub(super) fn samples(&self, width: usize, height: usize) -> Vec<u8> {
         let [q_dc, q_x, q_y, _, q_both] = self.quantization.unwrap_or([1; 5]).map(f32::from);
         let scaled = |coefficient: i16, q: f32| f32::from(coefficient) * q * EIGHTH;
@@ -97,13 +101,15 @@ impl Plane {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+/// A sample value from one that is centred on zero.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
 fn level(centred: f32) -> u8 {
     (centred + 128.5) as u8
 }
 
 impl Scan {
-    pub(super) fn read(segment: &[u8], frame: &Frame) -> Option<Self> {
+    /// Parses a scan header; `None` if it is invalid.
+    pub(super) fn parse(segment: &[u8], frame: &Frame) -> Option<Self> {
         let mut segment = Cursor(segment);
         let n = segment.byte()?;
         let mut components = Vec::new();
@@ -113,151 +119,159 @@ impl Scan {
             components.push((component, usize::from(tables >> 4), usize::from(tables & 15)));
         }
         let (first, _last, bits) = (segment.byte()?, segment.byte()?, segment.byte()?);
-        let is_sound = (1..=4).contains(&n) && bits & 15 < 14;
+        let is_valid = (1..=4).contains(&n) && bits & 15 < 14;
         let has_dc = first == 0;
-        is_sound.then_some(Scan { components, has_dc, high: bits >> 4, low: bits & 15 })
+        is_valid.then_some(Scan { components, has_dc, high: bits >> 4, low: bits & 15 })
     }
 
-    /// Reads the scan ahead into `planes` and counts blocks; `None` if it makes no sense.
+    /// Decodes the scan at the position of `file` into `planes`; `None` if the header contradicts
+    /// the tables or an earlier scan.
     pub(super) fn decode<R: Read + Seek>(
         &self,
-        input: &mut Input<R>,
+        file: &mut FileWindow<R>,
         tables: &Tables,
         frame: &Frame,
         planes: &mut [Plane],
-    ) -> Option<Count> {
+    ) -> Option<BlockCount> {
         for &(c, ..) in &self.components {
             if !frame.is_progressive && planes[c].low_bits.is_some() {
-                return None; // a second time
+                return None; // this component had its scan already
             }
-            let table = usize::from(frame.components[c].table);
+            let table = usize::from(frame.components[c].quantization_table);
             planes[c].quantization = planes[c].quantization.or(tables.quantization[table]);
             planes[c].low_bits = Some(self.low);
         }
-        let mut parts = Vec::new();
+        let mut components = Vec::new();
         for &(c, dc, ac) in &self.components {
-            let codes = Code::of(self, frame, tables, dc, ac)?;
+            let coding = Coding::new(self, frame, tables, dc, ac)?;
             let component = &frame.components[c];
             let (h, v) = match self.components.len() {
-                1 => (1, 1), // alone, a component is not grouped
+                1 => (1, 1), // in a scan of its own a component is not interleaved
                 _ => (usize::from(component.h), usize::from(component.v)),
             };
-            parts.push(Part { component: c, h, v, code: codes, last_dc: 0 });
+            components.push(ScanComponent { plane: c, h, v, coding, last_dc: 0 });
         }
         let first = &planes[self.components[0].0];
-        let (across, down) = match parts[..] {
-            [_] => first.own,
-            [ref part, ..] => (first.across / part.h, first.down / part.v),
+        let (across, down) = match components[..] {
+            [_] => first.unpadded,
+            [ref component, ..] => (first.across / component.h, first.down / component.v),
             [] => return None,
         };
-        let blocks_per_mcu: usize = parts.iter().map(|part| part.h * part.v).sum();
-        let mut mcus = Mcus { parts, across, n: across * down, low: self.low };
+        let blocks_per_mcu: usize =
+            components.iter().map(|component| component.h * component.v).sum();
+        let n_mcus = across * down;
+        let mut decoder = ScanDecoder { components, across, n_mcus, low: self.low };
         let interval = match usize::from(tables.restart_interval) {
-            0 => mcus.n,
+            0 => n_mcus,
             interval => interval,
         };
-        let n_read = mcus.decode(input, interval, planes);
-        Some(Count { read: n_read * blocks_per_mcu, expected: mcus.n * blocks_per_mcu })
+        let n_decoded = decoder.decode(file, interval, planes);
+        Some(BlockCount { decoded: n_decoded * blocks_per_mcu, expected: n_mcus * blocks_per_mcu })
     }
 }
 
-/// How the start of a block is coded.
-enum Code<'a> {
-    /// Baseline: DC, and AC coefficients up to the end of the block.
-    Whole(&'a Codes, Skipper<'a>),
-    /// The first DC scan of a progressive file.
-    First(&'a Codes),
-    /// One more bit for each DC coefficient.
-    Refine,
+/// How the coefficients of a block are coded.
+enum Coding<'a> {
+    /// Sequential: the DC coefficient, then all AC coefficients.
+    Sequential(&'a HuffmanTable, AcDecoder<'a>),
+    /// Progressive, first DC scan.
+    DcFirst(&'a HuffmanTable),
+    /// Progressive, DC refinement: one more bit per coefficient.
+    DcRefine,
 }
 
-impl<'a> Code<'a> {
-    fn of(scan: &Scan, frame: &Frame, tables: &'a Tables, dc: usize, ac: usize) -> Option<Self> {
+impl<'a> Coding<'a> {
+    fn new(scan: &Scan, frame: &Frame, tables: &'a Tables, dc: usize, ac: usize) -> Option<Self> {
         if frame.is_progressive && scan.high > 0 {
-            return Some(Code::Refine);
+            return Some(Coding::DcRefine);
         }
         let dc = tables.dc.get(dc)?.as_ref()?;
         if frame.is_progressive {
-            return Some(Code::First(dc));
+            return Some(Coding::DcFirst(dc));
         }
-        Some(Code::Whole(dc, tables.ac.get(ac)?.as_ref()?.skipper()))
+        Some(Coding::Sequential(dc, tables.ac.get(ac)?.as_ref()?.ac_decoder()))
     }
 }
 
-/// A component's share of each MCU.
-struct Part<'a> {
-    component: usize,
+/// The blocks that a component has in each MCU, and how they are coded.
+struct ScanComponent<'a> {
+    /// Index of the component's plane.
+    plane: usize,
     h: usize,
     v: usize,
-    code: Code<'a>,
+    coding: Coding<'a>,
+    /// The DC coefficient of the block before: coefficients are coded as differences.
     last_dc: i16,
 }
 
-/// More than an MCU takes: ten blocks of 64 codes of 16 bits with 15 more, each byte stuffed.
+/// More than an MCU takes in bytes: ten blocks of 64 codes of 16 bits with 15 extra bits, every
+/// byte stuffed.
 const MCU_BYTES: usize = 1 << 13;
 
-/// The MCUs of a scan.
-struct Mcus<'a> {
-    parts: Vec<Part<'a>>,
+/// Decodes the MCUs of a scan.
+struct ScanDecoder<'a> {
+    components: Vec<ScanComponent<'a>>,
+    /// MCUs per row.
     across: usize,
-    n: usize,
+    n_mcus: usize,
+    /// The bit position Al of successive approximation.
     low: u8,
 }
 
-impl Mcus<'_> {
-    /// Decodes from restart to restart, and says how many MCUs were there. After a fault it goes
-    /// on at the next restart there is.
+impl ScanDecoder<'_> {
+    /// Decodes one restart interval after the other and returns the number of MCUs decoded. After
+    /// an error it continues at the next restart marker.
     fn decode<R: Read + Seek>(
         &mut self,
-        input: &mut Input<R>,
+        file: &mut FileWindow<R>,
         interval: usize,
         planes: &mut [Plane],
     ) -> usize {
-        let (mut start, mut n_read) = (0, 0);
-        let mut number = 0; // of the restart marker that comes next
-        while start < self.n {
-            let end = (start + interval).min(self.n);
-            n_read += self.decode_interval(input, start..end, planes);
-            if end == self.n {
+        let (mut start, mut n_decoded) = (0, 0);
+        let mut number = 0; // of the restart marker expected next, modulo 8
+        while start < self.n_mcus {
+            let end = (start + interval).min(self.n_mcus);
+            n_decoded += self.decode_interval(file, start..end, planes);
+            if end == self.n_mcus {
                 break;
             }
-            // Another marker is left to the one who reads segments.
-            let Some(marker @ 0xD0..=0xD7) = input.find_marker() else { break };
-            input.advance(2);
-            // Numbers that are missing are intervals that are missing.
+            // Any other marker ends the scan.
+            let Some(marker @ 0xD0..=0xD7) = file.find_marker() else { break };
+            file.advance(2);
+            // A gap in the numbers means that intervals are missing.
             let n_missing = usize::from(marker.wrapping_sub(number) & 7);
             start = end + n_missing * interval;
             number = marker.wrapping_add(1) & 7;
         }
-        n_read
+        n_decoded
     }
 
-    /// How many of the MCUs were there.
+    /// Decodes a restart interval and returns the number of MCUs decoded.
     fn decode_interval<R: Read + Seek>(
         &mut self,
-        input: &mut Input<R>,
+        file: &mut FileWindow<R>,
         mcus: Range<usize>,
         planes: &mut [Plane],
     ) -> usize {
-        let mut bits = Bits::new(input.ahead(MCU_BYTES));
-        for part in &mut self.parts {
-            part.last_dc = 0;
+        let mut bits = BitReader::new(file.peek(MCU_BYTES));
+        for component in &mut self.components {
+            component.last_dc = 0;
         }
         let start = mcus.start;
         let (mut x, mut y) = (start % self.across, start / self.across);
-        let mut n_read = mcus.len();
+        let mut n_decoded = mcus.len();
         for mcu in mcus {
-            if bits.n_ahead() < MCU_BYTES {
-                let (n_bytes, paused) = (bits.position(), bits.paused());
-                input.advance(n_bytes);
-                bits = paused.on(input.ahead(MCU_BYTES));
+            if bits.n_bytes_left() < MCU_BYTES {
+                let (n_bytes, detached) = (bits.position(), bits.detached());
+                file.advance(n_bytes);
+                bits = detached.with_data(file.peek(MCU_BYTES));
             }
             let low = self.low;
-            let is_sound = self.parts.iter_mut().all(|part| {
-                part.decode(&mut bits, &mut planes[part.component], x, y, low).is_some()
+            let is_valid = self.components.iter_mut().all(|component| {
+                component.decode(&mut bits, &mut planes[component.plane], x, y, low).is_some()
             });
-            if !is_sound || bits.is_overrun() {
-                n_read = mcu - start;
+            if !is_valid || bits.is_overrun() {
+                n_decoded = mcu - start;
                 break;
             }
             x += 1;
@@ -266,17 +280,17 @@ impl Mcus<'_> {
             }
         }
         let n_bytes = bits.position();
-        input.advance(n_bytes);
-        n_read
+        file.advance(n_bytes);
+        n_decoded
     }
 }
 
-impl Part<'_> {
+impl ScanComponent<'_> {
     /// Decodes this component's blocks of the MCU in column `x` and row `y`.
     #[inline]
     fn decode(
         &mut self,
-        bits: &mut Bits<'_>,
+        bits: &mut BitReader<'_>,
         plane: &mut Plane,
         x: usize,
         y: usize,
@@ -285,20 +299,20 @@ impl Part<'_> {
         for row in 0..self.v {
             let first = (y * self.v + row) * plane.across + x * self.h;
             for at in first..first + self.h {
-                match self.code {
-                    Code::Whole(dc, ac) if plane.ac.is_empty() => {
+                match self.coding {
+                    Coding::Sequential(dc, ac) if plane.ac.is_empty() => {
                         plane.dc[at] = next_dc(dc, bits, &mut self.last_dc)?;
-                        ac.to_end_of_block(bits, 1)?;
+                        ac.skip_to_end_of_block(bits, 1)?;
                     }
-                    Code::Whole(dc, ac) => {
+                    Coding::Sequential(dc, ac) => {
                         plane.dc[at] = next_dc(dc, bits, &mut self.last_dc)?;
                         low_frequencies(ac, bits, &mut plane.ac[at])?;
                     }
-                    Code::First(dc) => {
+                    Coding::DcFirst(dc) => {
                         let value = next_dc(dc, bits, &mut self.last_dc)?;
                         plane.dc[at] = value.wrapping_shl(u32::from(low));
                     }
-                    Code::Refine => plane.dc[at] |= bits.bit() << low,
+                    Coding::DcRefine => plane.dc[at] |= bits.bit() << low,
                 }
             }
         }
@@ -306,10 +320,11 @@ impl Part<'_> {
     }
 }
 
+/// Decodes a DC coefficient: the difference to the `last` one, which is updated.
 #[inline]
-fn next_dc(codes: &Codes, bits: &mut Bits<'_>, last: &mut i16) -> Option<i16> {
+fn next_dc(table: &HuffmanTable, bits: &mut BitReader<'_>, last: &mut i16) -> Option<i16> {
     bits.refill();
-    let size = u32::from(codes.symbol(bits)?);
+    let size = u32::from(table.symbol(bits)?);
     if size > 15 {
         return None;
     }
@@ -317,12 +332,12 @@ fn next_dc(codes: &Codes, bits: &mut Bits<'_>, last: &mut i16) -> Option<i16> {
     Some(*last)
 }
 
-/// Reads the three coefficients next to DC and skips the others.
-fn low_frequencies(ac: Skipper<'_>, bits: &mut Bits<'_>, kept: &mut [i16; 3]) -> Option<()> {
+/// Decodes the three AC coefficients next to the DC coefficient and skips the others.
+fn low_frequencies(ac: AcDecoder<'_>, bits: &mut BitReader<'_>, kept: &mut [i16; 3]) -> Option<()> {
     let mut k = 1;
     while k <= 4 {
         bits.refill();
-        let (run, size) = run_and_size(ac.codes.symbol(bits)?);
+        let (run, size) = run_and_size(ac.table.symbol(bits)?);
         let Some(n) = advance(run, size) else { return Some(()) };
         let value = bits.number(size);
         k += n;
@@ -333,5 +348,5 @@ fn low_frequencies(ac: Skipper<'_>, bits: &mut Bits<'_>, kept: &mut [i16; 3]) ->
             _ => (),
         }
     }
-    ac.to_end_of_block(bits, k)
+    ac.skip_to_end_of_block(bits, k)
 }

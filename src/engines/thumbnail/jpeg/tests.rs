@@ -1,4 +1,4 @@
-//! The decoder against `image`, on random pictures, encoders' settings and damage.
+//! The decoder compared with `image`, for random pictures, encoder settings and damage.
 
 use std::io::Cursor;
 
@@ -8,9 +8,10 @@ use memchr::memmem;
 use proptest::prelude::*;
 
 use super::*;
-use crate::engines::thumbnail::{color, scale};
+use crate::engines::thumbnail::color;
+use crate::engines::thumbnail::resize::resize_image;
 
-/// What an encoder can be asked for.
+/// The settings of an encoder.
 #[derive(Clone, Copy, Debug)]
 struct Settings {
     quality: u8,
@@ -61,7 +62,7 @@ const PLAIN: Settings = Settings {
     kind: ColorType::Rgb,
 };
 
-/// Waves of given lengths, without the sharp edges where ways of resizing differ.
+/// A picture of waves: sharp edges would show differences between resizing algorithms instead.
 fn picture((width, height): (u32, u32), waves: [u8; 3]) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let wave = |n: u8, at: u32| (f64::from(at) * f64::from(n) / 3_000.0).sin() * 55.0;
@@ -78,7 +79,7 @@ fn encode(image: &RgbImage, settings: Settings) -> Vec<u8> {
     let mut encoder = Encoder::new(&mut file, settings.quality);
     encoder.set_sampling_factor(settings.sampling);
     encoder.set_progressive(settings.is_progressive);
-    // The encoder's statistics take no account of restarts: with both it panics.
+    // The encoder panics when both optimized tables and restart markers are asked for.
     encoder.set_optimized_huffman_tables(settings.is_optimized && settings.restart.is_none());
     if let Some(interval) = settings.restart {
         encoder.set_restart_interval(interval);
@@ -94,45 +95,45 @@ fn open(file: &[u8]) -> Option<Jpeg<Cursor<&[u8]>>> {
     Jpeg::open(Cursor::new(file))
 }
 
-/// Ours.
-fn reduced(file: &[u8], plan: &Plan) -> RgbImage {
-    let reduced = open(file).unwrap().read(plan.ratio()).unwrap().unwrap();
-    assert_eq!((reduced.percent_kept, reduced.has_end), (100, true));
-    color::from_jpeg(&reduced, plan, None).0.into_rgb8()
+/// The thumbnail by our decoder.
+fn reduced(file: &[u8], geometry: &Geometry) -> RgbImage {
+    let reduced = open(file).unwrap().decode(geometry.ratio()).unwrap().unwrap();
+    assert_eq!((reduced.percent_decoded, reduced.has_end), (100, true));
+    color::from_jpeg(&reduced, geometry, None).0.into_rgb8()
 }
 
-/// By way of every pixel.
-fn in_full(file: &[u8], plan: &Plan) -> RgbImage {
+/// The thumbnail by way of a full decode.
+fn full(file: &[u8], geometry: &Geometry) -> RgbImage {
     let full = image::load_from_memory_with_format(file, ImageFormat::Jpeg).unwrap();
-    scale::image(full, plan).into_rgb8()
+    resize_image(full, geometry).into_rgb8()
 }
 
-fn plan(file: &[u8], side: u32, crop: bool) -> Plan {
+fn geometry(file: &[u8], side: u32, crop: bool) -> Geometry {
     let jpeg = open(file).unwrap();
-    Plan::new(jpeg.size(), jpeg.orientation(), Size::square(side), crop)
+    Geometry::new(jpeg.size(), jpeg.orientation(), Size::square(side), crop)
 }
 
-/// The mean and the largest difference.
+/// The mean and the largest difference of two pictures.
 fn difference(a: &RgbImage, b: &RgbImage) -> (f64, u8) {
     assert_eq!(a.dimensions(), b.dimensions());
     let differences = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| a.abs_diff(*b));
-    let (sum, most) = differences.fold((0, 0), |(s, m), d| (s + u64::from(d), d.max(m)));
-    (sum as f64 / a.as_raw().len() as f64, most)
+    let (sum, max) = differences.fold((0, 0), |(s, m), d| (s + u64::from(d), d.max(m)));
+    (sum as f64 / a.as_raw().len() as f64, max)
 }
 
 #[track_caller]
-fn assert_alike(ours: &RgbImage, theirs: &RgbImage, what: &str) {
-    let (mean, most) = difference(ours, theirs);
-    assert!(mean < 6.0 && most <= 40, "{what}: {mean:.2} in the mean, {most} at most");
+fn assert_similar(ours: &RgbImage, theirs: &RgbImage, name: &str) {
+    let (mean, max) = difference(ours, theirs);
+    assert!(mean < 6.0 && max <= 40, "{name}: mean difference {mean:.2}, maximum {max}");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
-    /// The tolerance the thumbnailer states, for thumbnails of 8 pixels and more in both directions:
-    /// below, the edge is most of the picture, and where a sample's middle is begins to matter.
+    /// For thumbnails of at least 8 x 8 pixels: smaller ones consist mostly of edges, where the
+    /// exact positions of the samples matter.
     #[test]
-    fn like_a_full_decode(
+    fn the_result_is_similar_to_a_full_decode(
         size in (64u32..500, 64u32..500),
         waves in any::<[u8; 3]>(),
         settings in settings(),
@@ -140,22 +141,23 @@ proptest! {
     ) {
         let picture = picture(size, waves);
         let file = encode(&picture, settings);
-        // The same coefficients in the form that `image` reads right with all samplings.
+        // The same coefficients in a form that `image` decodes correctly with every sampling.
         let readable = Settings { is_progressive: true, is_optimized: false, ..settings };
         let readable = encode(&picture, readable);
         for times in [4, 5, 8, 9, 13, 16] {
-            let plan = plan(&file, (size.0.min(size.1) / times).max(1), crop);
-            let is_large = plan.size.width.min(plan.size.height) >= 8;
-            if is_large && open(&file).unwrap().has_enough_for(plan.ratio()) {
-                let (ours, theirs) = (reduced(&file, &plan), in_full(&readable, &plan));
-                assert_alike(&ours, &theirs, &format!("{size:?} {settings:?} {}", plan.ratio()));
+            let geometry = geometry(&file, (size.0.min(size.1) / times).max(1), crop);
+            let is_large = geometry.size.width.min(geometry.size.height) >= 8;
+            if is_large && open(&file).unwrap().is_detailed_enough_for(geometry.ratio()) {
+                let (ours, theirs) = (reduced(&file, &geometry), full(&readable, &geometry));
+                let case = format!("{size:?} {settings:?} {}", geometry.ratio());
+                assert_similar(&ours, &theirs, &case);
             }
         }
     }
 
-    /// No damage leads to a panic, and what is made of it has the right size.
+    /// Damage never causes a panic, and a thumbnail that is made has the right size.
     #[test]
-    fn damaged_files_end_well(
+    fn damaged_files_are_handled(
         size in (9u32..200, 9u32..200),
         settings in settings(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
@@ -169,33 +171,52 @@ proptest! {
         if let Some(length) = length {
             file.truncate(length.index(file.len()));
         }
-        survives(&file);
+        check_damaged(&file);
+    }
+
+    /// Valid headers followed by random entropy-coded data: some blocks are decoded, and the result
+    /// has the right size.
+    #[test]
+    fn random_entropy_coded_data_is_handled(
+        settings in settings(),
+        bytes in prop::collection::vec(any::<u8>(), 100..300),
+    ) {
+        let file = encode(&picture((60, 40), [9, 99, 199]), settings);
+        let scan = memmem::find(&file, b"\xFF\xDA").unwrap();
+        let header_length = usize::from(u16::from_be_bytes([file[scan + 2], file[scan + 3]]));
+        let file = [&file[..scan + 2 + header_length], &bytes].concat();
+        prop_assert!(open(&file).is_some(), "the headers are still valid");
+        check_damaged(&file);
     }
 
     #[test]
-    fn any_bytes_end_well(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        survives(&[&[0xFF, 0xD8][..], &bytes].concat());
+    fn random_bytes_are_no_picture(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let jpeg = open(&[&[0xFF, 0xD8][..], &bytes].concat()).is_some();
+        prop_assert_eq!(jpeg, false, "a frame header and a scan header by chance");
     }
 }
 
-fn survives(file: &[u8]) {
+/// Decodes a damaged file at several sizes; checks the size of each result and that no more than
+/// all of the picture is said to be decoded.
+fn check_damaged(file: &[u8]) {
     for ratio in [4.0, 8.0, 16.0] {
-        let Some(jpeg) = open(file).filter(|jpeg| jpeg.percent_possible() >= 1) else {
+        let Some(jpeg) = open(file).filter(|jpeg| jpeg.max_percent_decodable() >= 1) else {
             return;
         };
         let size = jpeg.size();
-        let plan = Plan::new(size, jpeg.orientation(), Size::square(16), false);
-        if let Some(reduced) = jpeg.read(ratio).unwrap() {
-            assert!(reduced.percent_kept <= 100);
-            let (image, _) = color::from_jpeg(&reduced, &plan, None);
-            assert_eq!((image.width(), image.height()), (plan.size.width, plan.size.height));
+        let geometry = Geometry::new(size, jpeg.orientation(), Size::square(16), false);
+        if let Some(reduced) = jpeg.decode(ratio).unwrap() {
+            assert!(reduced.percent_decoded <= 100);
+            let (image, _) = color::from_jpeg(&reduced, &geometry, None);
+            let Size { width, height } = geometry.size;
+            assert_eq!((image.width(), image.height()), (width, height));
         }
     }
 }
 
-/// A changing byte here and there, at every place in turn: 2,000 files.
+/// One flipped bit per file, at places spread over the whole file: 2,000 files.
 #[test]
-fn two_thousand_mutated_files_end_well() {
+fn two_thousand_files_with_a_flipped_bit_are_handled() {
     let image = picture((90, 70), [50, 150, 250]);
     let mut n = 0u32;
     for is_progressive in [false, true] {
@@ -204,7 +225,7 @@ fn two_thousand_mutated_files_end_well() {
         for (at, flip) in (0..1_000).map(|i| (i * step % file.len(), 1 << (i % 8))) {
             let mut file = file.clone();
             file[at] ^= flip;
-            survives(&file);
+            check_damaged(&file);
             n += 1;
         }
     }
@@ -212,54 +233,57 @@ fn two_thousand_mutated_files_end_well() {
 }
 
 #[test]
-fn inks_are_as_image_reads_them() {
+fn cmyk_and_ycck_look_as_image_decodes_them() {
     let pixels: Vec<u8> = (0..96 * 96u32)
         .flat_map(|i| [i % 96 * 2, i / 96 * 2, 90, i % 96].map(|c| u8::try_from(c).unwrap()))
         .collect();
     for kind in [ColorType::Cmyk, ColorType::CmykAsYcck] {
         let mut file = Vec::new();
         Encoder::new(&mut file, 95).encode(&pixels, 96, 96, kind).unwrap();
-        let plan = plan(&file, 12, false);
-        let ours = reduced(&file, &plan);
-        assert_alike(&ours, &in_full(&file, &plan), &format!("{kind:?}"));
+        let geometry = geometry(&file, 12, false);
+        let ours = reduced(&file, &geometry);
+        assert_similar(&ours, &full(&file, &geometry), &format!("{kind:?}"));
     }
 }
 
 #[test]
-fn what_is_missing_is_counted() {
+fn missing_blocks_are_counted() {
     let file = encode(&picture((256, 256), [100, 10, 50]), PLAIN);
-    let kept = |file: &[u8]| open(file).unwrap().read(f64::INFINITY).unwrap().unwrap().percent_kept;
-    assert_eq!(kept(&file), 100);
-    let half = kept(&file[..file.len() / 2]);
+    let percent = |file: &[u8]| {
+        let reduced = open(file).unwrap().decode(f64::INFINITY).unwrap().unwrap();
+        reduced.percent_decoded
+    };
+    assert_eq!(percent(&file), 100);
+    let half = percent(&file[..file.len() / 2]);
     assert!((30..60).contains(&half), "{half}");
 }
 
 #[test]
-fn a_fault_ends_at_the_next_restart() {
+fn decoding_resumes_at_the_next_restart_marker() {
     let image = picture((256, 256), [100, 10, 50]);
     let mut file = encode(&image, Settings { restart: Some(4), ..PLAIN });
     let restarts: Vec<usize> = memmem::find_iter(&file, b"\xFF\xD1").collect();
-    // Half of an interval is gone; intervals before and after it are not moved by that.
+    // Part of one interval is removed; the intervals before and after it must not shift.
     file.drain(restarts[1] + 4..restarts[1] + 40);
-    let reduced = open(&file).unwrap().read(f64::INFINITY).unwrap().unwrap();
-    assert!((95..100).contains(&reduced.percent_kept), "{}", reduced.percent_kept);
-    let plan = plan(&file, 32, false);
-    let ours = color::from_jpeg(&reduced, &plan, None).0.into_rgb8();
-    let whole = super::tests::reduced(&encode(&image, PLAIN), &plan);
+    let reduced = open(&file).unwrap().decode(f64::INFINITY).unwrap().unwrap();
+    assert!((95..100).contains(&reduced.percent_decoded), "{}", reduced.percent_decoded);
+    let geometry = geometry(&file, 32, false);
+    let ours = color::from_jpeg(&reduced, &geometry, None).0.into_rgb8();
+    let intact = super::tests::reduced(&encode(&image, PLAIN), &geometry);
     let bottom = |image: &RgbImage| image::imageops::crop_imm(image, 0, 20, 32, 12).to_image();
-    assert_alike(&bottom(&ours), &bottom(&whole), "below the fault");
+    assert_similar(&bottom(&ours), &bottom(&intact), "below the error");
 }
 
 #[test]
-fn a_lie_about_the_size_is_seen() {
+fn an_invalid_size_in_the_header_is_detected() {
     let mut file = encode(&RgbImage::new(16, 16), PLAIN);
     let frame = memmem::find(&file, b"\xFF\xC0").unwrap();
     file[frame + 5..frame + 9].copy_from_slice(&[0xFF; 4]);
-    assert_eq!(open(&file).unwrap().percent_possible(), 0);
+    assert_eq!(open(&file).unwrap().max_percent_decodable(), 0);
 }
 
 #[test]
-fn others_are_left_to_others() {
+fn unsupported_files_are_refused() {
     let mut file = encode(&RgbImage::new(16, 16), PLAIN);
     let frame = memmem::find(&file, b"\xFF\xC0").unwrap();
     for (at, byte) in [(1, 0xC9), (1, 0xC3), (4, 12)] {
@@ -271,13 +295,15 @@ fn others_are_left_to_others() {
     assert!(open(b"\x89PNG").is_none());
 }
 
-/// `image` makes garbage of them; here even a thumbnail hardly smaller has the right colours.
+/// `image` decodes them wrongly; here even a thumbnail that is hardly smaller has the right
+/// colours.
 #[test]
-fn components_in_turn_are_read() {
+fn non_interleaved_baseline_files_are_decoded() {
     let image = picture((100, 60), [90, 160, 30]);
     let file = encode(&image, Settings { is_optimized: true, ..PLAIN });
-    assert!(open(&file).unwrap().is_baseline_in_turn());
-    assert!(!open(&encode(&image, PLAIN)).unwrap().is_baseline_in_turn());
-    let plan = plan(&file, 80, false);
-    assert_alike(&reduced(&file, &plan), &scale::image(image.into(), &plan).into_rgb8(), "blurred");
+    assert!(open(&file).unwrap().is_non_interleaved_baseline());
+    assert!(!open(&encode(&image, PLAIN)).unwrap().is_non_interleaved_baseline());
+    let geometry = geometry(&file, 80, false);
+    let expected = resize_image(image.into(), &geometry).into_rgb8();
+    assert_similar(&reduced(&file, &geometry), &expected, "blurred");
 }

@@ -1,0 +1,184 @@
+//! Many client connections on one thread.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use memchr::memchr;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::{Domain, Socket, Type};
+
+/// Bytes read at once.
+const BUF_SIZE: usize = 256 << 10;
+
+/// The connections, numbered from 0 in the order in which they were added.
+pub(crate) struct Clients {
+    clients: Vec<Client>,
+    buf: Vec<u8>,
+}
+
+struct Client {
+    socket: TcpStream,
+    /// The beginning of a line whose end has not arrived yet.
+    partial: Vec<u8>,
+    unsent: Vec<u8>,
+    n_sent: usize,
+    never_reads: bool,
+    closed: Option<Instant>,
+    close_when_sent: bool,
+}
+
+/// Connects from one of the addresses 127.0.0.2, 127.0.0.3 …
+pub(crate) fn connect(addr: SocketAddr, source: u8) -> anyhow::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    let source = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2 + source), 0));
+    socket.bind(&source.into()).with_context(|| source.to_string())?;
+    socket.connect(&addr.into()).with_context(|| addr.to_string())?;
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket.into())
+}
+
+impl Clients {
+    pub(crate) fn new() -> Self {
+        Clients { clients: Vec::new(), buf: vec![0; BUF_SIZE] }
+    }
+
+    /// Adds a connection and returns its number.
+    pub(crate) fn add(&mut self, socket: TcpStream) -> io::Result<usize> {
+        socket.set_nonblocking(true)?;
+        self.clients.push(Client {
+            socket,
+            partial: Vec::new(),
+            unsent: Vec::new(),
+            n_sent: 0,
+            never_reads: false,
+            closed: None,
+            close_when_sent: false,
+        });
+        Ok(self.clients.len() - 1)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Reads no more from a connection, so that the server's buffers fill up.
+    pub(crate) fn stop_reading(&mut self, i: usize) {
+        self.clients[i].never_reads = true;
+    }
+
+    /// When the server closed the connection, if it has.
+    pub(crate) fn closed(&self, i: usize) -> Option<Instant> {
+        self.clients[i].closed
+    }
+
+    pub(crate) fn n_open(&self) -> usize {
+        self.clients.iter().filter(|client| client.closed.is_none()).count()
+    }
+
+    /// Bytes that the kernel has not accepted yet.
+    pub(crate) fn n_unsent(&self, i: usize) -> usize {
+        self.clients[i].unsent.len() - self.clients[i].n_sent
+    }
+
+    pub(crate) fn send(&mut self, i: usize, bytes: &[u8]) {
+        self.clients[i].unsent.extend_from_slice(bytes);
+        self.clients[i].flush();
+    }
+
+    /// Closes the write half once all bytes have been sent.
+    pub(crate) fn close_write(&mut self, i: usize) {
+        self.clients[i].close_when_sent = true;
+        self.clients[i].flush();
+    }
+
+    /// Waits until a connection is ready, then reads and writes without blocking. Calls `line` with
+    /// the number of the connection, each line received, and the time.
+    pub(crate) fn poll(
+        &mut self,
+        timeout: Duration,
+        mut line: impl FnMut(usize, &[u8], Instant),
+    ) -> anyhow::Result<()> {
+        for (i, is_writable) in ready(&self.clients, timeout)? {
+            let client = &mut self.clients[i];
+            if is_writable {
+                client.flush();
+            }
+            let now = Instant::now();
+            if client.never_reads {
+                client.closed.get_or_insert(now); // it waits for no other event
+            } else {
+                client.read(&mut self.buf, |text| line(i, text, now));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The connections that can be read or are closed, and whether each can be written.
+fn ready(clients: &[Client], timeout: Duration) -> anyhow::Result<Vec<(usize, bool)>> {
+    let mut indices = Vec::with_capacity(clients.len());
+    let mut fds = Vec::with_capacity(clients.len());
+    for (i, client) in clients.iter().enumerate() {
+        if client.closed.is_some() {
+            continue;
+        }
+        let mut events = if client.never_reads { PollFlags::empty() } else { PollFlags::IN };
+        if client.n_sent < client.unsent.len() {
+            events |= PollFlags::OUT;
+        }
+        indices.push(i);
+        fds.push(PollFd::new(&client.socket, events));
+    }
+    let timeout = Timespec::try_from(timeout)?;
+    match poll(&mut fds, Some(&timeout)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(err) => return Err(err.into()),
+    }
+    let events = indices.into_iter().zip(fds.iter().map(PollFd::revents));
+    let ready = events.filter(|(_, events)| !events.is_empty());
+    Ok(ready.map(|(i, events)| (i, events.contains(PollFlags::OUT))).collect())
+}
+
+impl Client {
+    fn flush(&mut self) {
+        while self.n_sent < self.unsent.len() {
+            match (&self.socket).write(&self.unsent[self.n_sent..]) {
+                Ok(n) => self.n_sent += n,
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => break, // reading reports the error
+            }
+        }
+        self.unsent.clear();
+        self.n_sent = 0;
+        if self.close_when_sent {
+            _ = self.socket.shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Reads once: if there is more, the connection is ready again at the next poll.
+    fn read(&mut self, buf: &mut [u8], mut line: impl FnMut(&[u8])) {
+        let n = match (&self.socket).read(buf) {
+            Ok(n @ 1..) => n,
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => return,
+            Ok(0) | Err(_) => {
+                self.closed = Some(Instant::now());
+                return;
+            }
+        };
+        let mut rest = &buf[..n];
+        while let Some(end) = memchr(b'\n', rest) {
+            if self.partial.is_empty() {
+                line(&rest[..end]);
+            } else {
+                self.partial.extend_from_slice(&rest[..end]);
+                line(&self.partial);
+                self.partial.clear();
+            }
+            rest = &rest[end + 1..];
+        }
+        self.partial.extend_from_slice(rest);
+    }
+}

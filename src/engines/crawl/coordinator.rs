@@ -1,0 +1,238 @@
+//! The coordinator of a crawl: it alone decides what is fetched, and when.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{self, Receiver, Sender};
+use crossbeam::select;
+
+use super::hosts::{Hosts, NextFetch, RETRY_AFTER_MAX, Refusal};
+use super::ids::PageId;
+use super::options::Options;
+use super::outcome::{Crawl, Error, Page, Summary};
+use super::pages::Pages;
+use super::spool::SavedBody;
+use super::worker::{FetchedPage, Job, JobOutcome, JobResult};
+use super::workers::Workers;
+
+/// Crawls from the URLs `starts` until nothing is left to fetch, or `done` is closed.
+///
+/// Calls `report` on this thread with the pages finished since the last call and the summary so
+/// far. When `report` returns false, the crawl ends as if `done` were closed.
+///
+/// # Errors
+/// When the machine has no room for the worker threads. A page that cannot be fetched is no error
+/// of the crawl: it is reported as a [`Page`] with an `error`.
+///
+/// # Examples
+/// A site of two pages that refer to each other, on a port of this machine:
+///
+/// ```
+/// use std::io::{BufRead, BufReader, Write};
+/// use std::net::TcpListener;
+///
+/// use threadbare::engines::crawl::{self, Options};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let start = format!("http://{}/", listener.local_addr()?);
+/// std::thread::spawn(move || {
+///     for mut client in listener.incoming().flatten() {
+///         let mut head = BufReader::new(&client).lines().map_while(Result::ok);
+///         let is_robots = head.next().is_some_and(|line| line.contains("/robots.txt"));
+///         head.take_while(|line| !line.is_empty()).for_each(drop);
+///         let status = if is_robots { "404 Not Found" } else { "200 OK" };
+///         let page = "<a href=/>first</a> <a href=/second>second</a>";
+///         let head = "Content-Type: text/html\r\nConnection: close\r\n";
+///         _ = write!(client, "HTTP/1.1 {status}\r\n{head}\r\n{page}");
+///     }
+/// });
+///
+/// let mut urls = Vec::new();
+/// let never = crossbeam::channel::never();
+/// let crawl = crawl::run(&[start.clone()], &Options::default(), &never, &mut |pages, _| {
+///     urls.extend(pages.iter().map(|page| page.url.to_string()));
+///     true
+/// })?;
+/// assert_eq!(urls, [start.clone(), start + "second"]);
+/// assert_eq!((crawl.summary.n_pages, crawl.summary.n_failed), (2, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn run(
+    starts: &[String],
+    options: &Options,
+    done: &Receiver<()>,
+    report: &mut dyn FnMut(&[Page], &Summary) -> bool,
+) -> Result<Crawl, Error> {
+    let start = Instant::now();
+    let workers = Workers::start(starts, options).map_err(Error)?;
+    let mut coordinator = Coordinator::new(options, starts);
+    let is_cancelled = !coordinator.run(&workers, done, report);
+    workers.end(is_cancelled);
+    let Coordinator { mut summary, pages, saved, .. } = coordinator;
+    summary.is_cancelled = is_cancelled;
+    summary.time = start.elapsed();
+    summary.n_waiting = 0;
+    summary.is_limited |= pages.is_limited;
+    Ok(Crawl { summary, pages, saved })
+}
+
+/// The state of a crawl.
+struct Coordinator<'a> {
+    options: &'a Options,
+    pages: Pages,
+    hosts: Hosts,
+    summary: Summary,
+    /// Jobs sent to the workers whose results have not been received.
+    n_in_flight: usize,
+    saved: Vec<(PageId, SavedBody)>,
+    /// Pages finished since the last report.
+    unreported: Vec<Page>,
+}
+
+impl<'a> Coordinator<'a> {
+    fn new(options: &'a Options, starts: &[String]) -> Self {
+        let mut coordinator = Coordinator {
+            options,
+            pages: Pages::new(options),
+            hosts: Hosts::new(options),
+            summary: Summary::default(),
+            n_in_flight: 0,
+            saved: Vec::new(),
+            unreported: Vec::new(),
+        };
+        for start in starts {
+            coordinator.pages.add_start(start);
+        }
+        coordinator
+    }
+
+    /// Returns true when nothing is left to fetch, false when the crawl was cancelled.
+    fn run(
+        &mut self,
+        workers: &Workers,
+        done: &Receiver<()>,
+        report: &mut dyn FnMut(&[Page], &Summary) -> bool,
+    ) -> bool {
+        loop {
+            self.send_jobs(&workers.jobs);
+            self.summary.n_waiting = self.hosts.n_waiting() + self.n_in_flight;
+            let goes_on = self.unreported.is_empty() || report(&self.unreported, &self.summary);
+            self.unreported.clear();
+            if !goes_on {
+                return false;
+            }
+            if self.n_in_flight == 0 && self.hosts.n_waiting() == 0 {
+                return true;
+            }
+            let delay_over = self.hosts.next_delay_end().map_or_else(channel::never, channel::at);
+            select! {
+                recv(workers.results) -> result => {
+                    self.handle(result.expect("workers live as long as their jobs"));
+                    // Results that are there already cost no further wake-up.
+                    workers.results.try_iter().for_each(|result| self.handle(result));
+                }
+                recv(delay_over) -> _ => (),
+                recv(done) -> _ => return false,
+            }
+        }
+    }
+
+    /// Sends the workers every job that may be started now, as far as their queue has room.
+    fn send_jobs(&mut self, jobs: &Sender<Job>) {
+        for id in self.pages.take_queued() {
+            self.hosts.add(id, &self.pages.get(id).url);
+        }
+        while !jobs.is_full()
+            && let Some(next) = self.hosts.next(Instant::now())
+        {
+            match self.job(next) {
+                Some(job) => {
+                    self.n_in_flight += 1;
+                    jobs.try_send(job).expect("there is room, and the workers live");
+                }
+                None => self.hosts.request_skipped(next.host),
+            }
+        }
+    }
+
+    /// The job that fetches `next`. `None` if it is a page that must not be fetched.
+    fn job(&mut self, next: NextFetch) -> Option<Job> {
+        let Some(id) = next.page else {
+            let url = self.hosts.robots_url(next.host).into();
+            return Some(Job { id: None, host: next.host, url });
+        };
+        let url = Arc::clone(&self.pages.get(id).url);
+        let Err(refusal) = self.hosts.allows(next.host, &url) else {
+            return Some(Job { id: Some(id), host: next.host, url });
+        };
+        self.refuse(id, url, refusal);
+        None
+    }
+
+    /// Records that a page must not be fetched. A start URL that is forbidden has failed.
+    fn refuse(&mut self, id: PageId, url: Arc<str>, refusal: Refusal) {
+        let (reason, is_failure) = match refusal {
+            Refusal::Forbidden => ("forbidden by robots.txt".to_owned(), self.pages.is_start(id)),
+            Refusal::Unreachable(reason) => (reason, true),
+        };
+        self.summary.n_forbidden += usize::from(!is_failure);
+        self.pages.mark_refused(id, is_failure.then(|| reason.clone()));
+        if is_failure {
+            self.summary.n_failed += 1;
+            let depth = self.pages.get(id).depth;
+            self.unreported.push(Page { url, depth, error: Some(reason), ..Page::default() });
+        }
+    }
+
+    fn handle(&mut self, result: JobResult) {
+        self.n_in_flight -= 1;
+        match result.outcome {
+            JobOutcome::Robots(robots) => {
+                let sitemaps = self.hosts.set_robots(result.host, robots);
+                for sitemap in sitemaps {
+                    self.pages.add_start(&sitemap);
+                }
+            }
+            JobOutcome::Page(fetched) => {
+                let id = result.id.expect("a page has an id");
+                if let Some(pause) = fetched.retry_after {
+                    self.hosts.pause(result.host, pause.min(RETRY_AFTER_MAX));
+                }
+                let n_attempts = self.pages.count_attempt(id);
+                if fetched.is_temporary && n_attempts <= self.options.retries {
+                    // After Retry-After the host is paused already.
+                    let is_paused = fetched.retry_after.is_some();
+                    let delay = if is_paused { Duration::ZERO } else { back_off(n_attempts) };
+                    self.hosts.add_delayed(id, result.host, delay);
+                } else {
+                    self.finish(id, *fetched);
+                }
+            }
+        }
+        self.hosts.request_finished(result.host);
+    }
+
+    fn finish(&mut self, id: PageId, fetched: FetchedPage) {
+        let mut page = Page { depth: self.pages.get(id).depth, ..fetched.page };
+        let leaves_scope = page.redirect.is_some() && fetched.links.is_empty();
+        let result =
+            self.pages.mark_done(id, page.error.clone(), fetched.links, fetched.fragment_ids);
+        if let Err(reason) = result {
+            page.error = Some(reason);
+        }
+        if self.pages.is_start(id) && page.error.is_none() && leaves_scope {
+            let to = page.redirect.as_deref().unwrap_or_default();
+            page.error = Some(format!("redirects to {to}, which is out of scope"));
+        }
+        self.saved.extend(fetched.saved.map(|saved| (id, saved)));
+        self.summary.n_bytes += page.n_bytes;
+        self.summary.n_failed += usize::from(page.error.is_some());
+        self.summary.n_pages += usize::from(page.error.is_none() && page.redirect.is_none());
+        self.unreported.push(page);
+    }
+}
+
+/// The delay before the next attempt: 0.5 s after the first, then 1 s, 2 s and so on.
+fn back_off(n_attempts: u32) -> Duration {
+    Duration::from_millis(250) * 2_u32.saturating_pow(n_attempts.min(8))
+}

@@ -1,0 +1,75 @@
+//! What to crawl, and how.
+
+use std::path::PathBuf;
+
+use regex::Regex;
+
+use crate::web::fetch;
+
+/// What to crawl, and how. The default follows links without bound on the hosts of the start URLs.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Number of worker threads, which is the maximum number of requests in flight.
+    pub n_workers: usize,
+    /// Maximum number of links between a start URL and a page; `None` for no maximum.
+    pub depth: Option<u32>,
+    /// Maximum number of URLs requested, not counting robots.txt.
+    pub pages_max: usize,
+    /// Whether images, scripts and style sheets are fetched too.
+    pub assets: bool,
+    /// Whether robots.txt (RFC 9309), `nofollow` and `X-Robots-Tag` are obeyed.
+    pub robots: bool,
+    /// Whether the pages named by the hosts' sitemaps are start URLs too.
+    pub sitemap: bool,
+    /// Maximum number of requests per second to one host.
+    pub rate: Option<f64>,
+    /// Maximum number of requests in flight to one host.
+    pub per_host: usize,
+    /// Number of further attempts after a temporary failure.
+    pub retries: u32,
+    /// Whether links and fragment targets are kept, as [`check`](super::check) needs them.
+    pub keep_links: bool,
+    /// Directory to save bodies in; `None` saves none.
+    pub spool: Option<PathBuf>,
+    /// Which links are followed.
+    pub scope: ScopeOptions,
+    /// How requests are made.
+    pub fetch: fetch::Options,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let fetch = fetch::Options::default();
+        Options {
+            n_workers: fetch.n_idle,
+            depth: None,
+            pages_max: usize::MAX,
+            assets: false,
+            robots: true,
+            sitemap: false,
+            rate: None,
+            per_host: fetch.n_idle,
+            retries: 2,
+            keep_links: false,
+            spool: None,
+            scope: ScopeOptions::default(),
+            fetch,
+        }
+    }
+}
+
+/// Which links are followed. By default those to the hosts of the start URLs.
+#[derive(Clone, Debug, Default)]
+pub struct ScopeOptions {
+    /// Whether only URLs in the folder of a start URL, or below it, are followed.
+    pub below: bool,
+    /// Further hosts: `HOST`, or `HOST:PORT` where the port is not the scheme's default.
+    pub hosts: Vec<String>,
+    /// Whether links to every host are followed.
+    pub span: bool,
+    /// If not empty, a URL has to match at least one of these.
+    pub include: Vec<Regex>,
+    /// A URL must not match any of these.
+    pub exclude: Vec<Regex>,
+}

@@ -1,0 +1,76 @@
+//! What a crawl returns: one record per page, a summary, and the links that were kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+use super::ids::PageId;
+use super::pages::Pages;
+use super::spool::SavedBody;
+
+/// The result of requesting one URL.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The URL requested.
+    pub url: Arc<str>,
+    /// Number of links between a start URL and this one when it was requested.
+    pub depth: u32,
+    /// The HTTP status, if there was a response.
+    pub status: Option<u16>,
+    /// Why the request failed, if it did.
+    pub error: Option<String>,
+    /// Target of the redirect, if the response was one.
+    pub redirect: Option<String>,
+    /// Content-Type without parameters, in lower case.
+    pub mime: String,
+    /// Bytes of the body that were read, after decompression.
+    pub n_bytes: u64,
+    /// Number of different links in scope.
+    pub n_links: usize,
+    /// Number of links that are too long to follow.
+    pub n_too_long: usize,
+    /// Time from the request to the last byte.
+    pub time: Duration,
+}
+
+/// The result of a whole crawl.
+#[derive(Debug)]
+pub struct Crawl {
+    /// The crawl in numbers.
+    pub summary: Summary,
+    pub(super) pages: Pages,
+    pub(super) saved: Vec<(PageId, SavedBody)>,
+}
+
+/// A crawl in numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Number of URLs fetched successfully, redirects excluded.
+    pub n_pages: usize,
+    /// Number of URLs that failed.
+    pub n_failed: usize,
+    /// Number of URLs forbidden by robots.txt.
+    pub n_forbidden: usize,
+    /// Bytes of bodies read, after decompression.
+    pub n_bytes: u64,
+    /// Number of URLs waiting or being fetched now.
+    pub n_waiting: usize,
+    /// Whether a limit left URLs out.
+    pub is_limited: bool,
+    /// Whether the crawl was cancelled before its end.
+    pub is_cancelled: bool,
+    /// Duration of the crawl.
+    pub time: Duration,
+}
+
+/// The worker threads of a crawl could not be started.
+#[derive(Debug)]
+pub struct Error(pub(super) io::Error);
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "workers: {}", self.0)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,245 @@
+//! The thread of one session: reads commands and executes them in order, ABOR and STAT at once.
+
+use std::collections::VecDeque;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::commands::{self, Command, Interrupt, ParseError};
+use super::input::Input;
+use super::outcome::Next;
+use super::reply::{Reply, ReplyError};
+use super::session::Session;
+use super::transfer::Transfer;
+use crate::net::is_timeout;
+
+/// Commands queued during a transfer; when the queue is full, reading pauses until its end.
+const QUEUE_MAX: usize = 64;
+/// Bytes read at once. The buffer is on the stack of a thread that is idle most of the time.
+const READ_SIZE: usize = 1024;
+
+/// A session with its input.
+pub(super) struct CommandLoop<'s, 'e> {
+    session: Session<'s, 'e>,
+    input: Input,
+    /// Commands received during a transfer.
+    queue: VecDeque<Result<Command, ParseError>>,
+    last_command: Instant,
+    is_eof: bool,
+}
+
+impl<'s, 'e> CommandLoop<'s, 'e> {
+    /// The loop of a client that has just connected.
+    pub(super) fn new(session: Session<'s, 'e>) -> Self {
+        let input = Input::new(session.server.options.line_max);
+        CommandLoop {
+            session,
+            input,
+            queue: VecDeque::new(),
+            last_command: Instant::now(),
+            is_eof: false,
+        }
+    }
+
+    /// Greets the client and executes its commands until either side ends the session.
+    pub(super) fn run(mut self) {
+        let control = Arc::clone(&self.session.control);
+        let (peer, id) = (control.peer(), control.id);
+        log::info!("{peer}: session {id} begins");
+        let started = Instant::now();
+        let greeted = control.reply(&Reply::new(220, "ftpd ready."));
+        let ended = greeted.and_then(|()| {
+            while self.step()?.is_continue() {}
+            Ok(())
+        });
+        if let Some(transfer) = control.transfer() {
+            transfer.stop();
+            transfer.wait_end();
+        }
+        control.close_tls();
+        let cause = ended.err().map_or_else(String::new, |err| format!(": {err}"));
+        log::info!("{peer}: session {id} ends after {:.1?}{cause}", started.elapsed());
+    }
+
+    /// Executes the next command, or reads more input.
+    fn step(&mut self) -> io::Result<ControlFlow<()>> {
+        let transfer = self.session.control.transfer();
+        if let Some(transfer) = transfer {
+            return self.step_during(&transfer);
+        }
+        if let Some(command) = self.queue.pop_front() {
+            return self.execute(command);
+        }
+        if self.session.server.is_shutting_down() {
+            return self.close(&Reply::new(421, "Server shutting down, closing connection."));
+        }
+        match self.input.next() {
+            Some(line) => self.execute(Command::parse(line)),
+            None if self.is_eof => self.close(&Reply::new(221, "Goodbye.")),
+            None => self.read(self.idle_left()),
+        }
+    }
+
+    /// As [`step`](Self::step) during a transfer: only interrupts are executed, all else is queued.
+    fn step_during(&mut self, transfer: &Arc<Transfer>) -> io::Result<ControlFlow<()>> {
+        let has_room = self.queue.len() < QUEUE_MAX;
+        if let Some(line) = has_room.then(|| self.input.next()).flatten() {
+            let command = Command::parse(line);
+            if let Some(interrupt) = command.as_ref().ok().and_then(Command::interrupt) {
+                return self.interrupt(interrupt, transfer);
+            }
+            self.queue.push_back(command);
+            return Ok(ControlFlow::Continue(()));
+        }
+        if self.is_eof || !has_room {
+            transfer.wait_end();
+            return Ok(ControlFlow::Continue(()));
+        }
+        if self.queue.is_empty() || self.session.control.wait_input(transfer)? {
+            return self.read(self.session.server.options.idle_timeout);
+        }
+        Ok(ControlFlow::Continue(())) // the transfer has ended
+    }
+
+    fn interrupt(
+        &mut self,
+        interrupt: Interrupt,
+        transfer: &Transfer,
+    ) -> io::Result<ControlFlow<()>> {
+        self.last_command = Instant::now();
+        if interrupt == Interrupt::Status {
+            let progress = [transfer.progress()];
+            return self.reply(&Reply::lines(211, "Transfer status:", progress, "End of status."));
+        }
+        transfer.stop();
+        transfer.wait_end(); // its reply goes first
+        self.reply(&Reply::new(226, "Abort successful."))
+    }
+
+    fn execute(&mut self, command: Result<Command, ParseError>) -> io::Result<ControlFlow<()>> {
+        self.last_command = Instant::now();
+        match commands::run(command, &mut self.session) {
+            Ok(Next::Reply(reply)) | Err(ReplyError(reply)) => self.reply(&reply),
+            Ok(Next::TransferStarted) => Ok(ControlFlow::Continue(())),
+            Ok(Next::Close(reply)) => self.close(&reply),
+            Ok(Next::StartTls(reply)) => {
+                self.session.control.reply(&reply)?;
+                self.start_tls()
+            }
+        }
+    }
+
+    /// Everything received in clear behind AUTH is discarded: an attacker may have injected it.
+    fn start_tls(&mut self) -> io::Result<ControlFlow<()>> {
+        self.input.clear();
+        self.queue.clear();
+        let Some(tls) = &self.session.server.options.tls else {
+            return Ok(ControlFlow::Break(()));
+        };
+        self.session.control.start_tls(tls).map_err(io::Error::other)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn read(&mut self, timeout: Duration) -> io::Result<ControlFlow<()>> {
+        let mut buf = [0; READ_SIZE];
+        match self.session.control.read(&mut buf, timeout) {
+            Ok(0) => self.end_input(),
+            Ok(n) => self.input.push(&buf[..n]),
+            Err(err) if is_timeout(&err) => {
+                if self.session.control.transfer().is_none() && self.idle_left().is_zero() {
+                    return self.close(&Reply::new(421, "Idle timeout, closing connection."));
+                }
+            }
+            Err(err) => return Err(err),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// A client that disconnects wants its transfer stopped, unless it has sent QUIT. At shutdown the
+    /// end of input was caused by the server itself.
+    fn end_input(&mut self) {
+        self.is_eof = true;
+        let is_quit =
+            |command: &Result<Command, _>| command.as_ref().is_ok_and(|c| c.verb.name == "QUIT");
+        if self.session.server.is_shutting_down() || self.queue.iter().any(is_quit) {
+            return;
+        }
+        if let Some(transfer) = self.session.control.transfer() {
+            transfer.stop();
+        }
+    }
+
+    /// Time left until the idle timeout.
+    fn idle_left(&self) -> Duration {
+        let idle_since = self.last_command.max(self.session.control.last_end());
+        self.session.server.options.idle_timeout.saturating_sub(idle_since.elapsed())
+    }
+
+    fn reply(&self, reply: &Reply) -> io::Result<ControlFlow<()>> {
+        self.session.control.reply(reply)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn close(&self, reply: &Reply) -> io::Result<ControlFlow<()>> {
+        self.session.control.reply(reply)?;
+        Ok(ControlFlow::Break(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::thread;
+
+    use super::*;
+    use crate::engines::ftp::options::Options;
+    use crate::engines::ftp::session::tests::with_session;
+
+    /// Sends `input`, then runs a session after `prepare`. Returns the lines of all replies.
+    fn replies(options: &Options, input: &str, prepare: impl Fn(&Session<'_, '_>)) -> Vec<String> {
+        let mut replies = Vec::new();
+        with_session(options, |mut client, session| {
+            client.write_all(input.as_bytes()).unwrap();
+            prepare(&session);
+            thread::scope(|scope| {
+                let lines = BufReader::new(client).lines().map(Result::unwrap);
+                let reader = scope.spawn(|| lines.collect());
+                CommandLoop::new(session).run();
+                replies = reader.join().unwrap();
+            });
+        });
+        replies
+    }
+
+    #[test]
+    fn commands_are_executed_in_order_until_quit() {
+        let input = "USER ftp\r\nPASS x\r\nPWD\r\nNONSENSE\r\nQUIT\r\nNOOP\r\n";
+        let codes: Vec<String> = replies(&Options::default(), input, |_| {})
+            .iter()
+            .map(|line| line[..3].to_owned())
+            .collect();
+        assert_eq!(codes, ["220", "331", "230", "257", "500", "221"]);
+    }
+
+    #[test]
+    fn the_idle_timeout_closes_the_session() {
+        let options = Options { idle_timeout: Duration::from_millis(10), ..Options::default() };
+        let expected = ["220 ftpd ready.", "421 Idle timeout, closing connection."];
+        assert_eq!(replies(&options, "NOO", |_| {}), expected);
+    }
+
+    #[test]
+    fn shutdown_closes_the_session() {
+        let shut_down = |session: &Session<'_, '_>| session.server.shut_down();
+        let expected = ["220 ftpd ready.", "421 Server shutting down, closing connection."];
+        assert_eq!(replies(&Options::default(), "", shut_down), expected);
+    }
+
+    #[test]
+    fn the_end_of_input_closes_the_session() {
+        let disconnect = |session: &Session<'_, '_>| session.control.wake_reader();
+        let expected = ["220 ftpd ready.", "221 Goodbye."];
+        assert_eq!(replies(&Options::default(), "", disconnect), expected);
+    }
+}

@@ -1,0 +1,119 @@
+//! Logging in and out (USER, PASS, REIN, QUIT), and securing the connections (AUTH, PBSZ, PROT).
+
+use super::arg::Arg;
+use crate::engines::ftp::outcome::{Next, Outcome, close, done};
+use crate::engines::ftp::reply::{Reply, ReplyError};
+use crate::engines::ftp::session::{Session, State};
+
+pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    check_tls(session)?;
+    let Ok(name) = str::from_utf8(arg.bytes()) else {
+        return Err(ReplyError::new(501, "User name is not UTF-8."));
+    };
+    if name.is_empty() {
+        return Err(ReplyError::new(501, "Missing user name."));
+    }
+    session.state.rights = None;
+    session.state.user = Some(name.to_owned());
+    if session.server.users.accepts_any_password(name) {
+        return done(331, "Anonymous login ok, any password is accepted.");
+    }
+    done(331, "Please specify the password.")
+}
+
+pub(super) fn pass(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    check_tls(session)?;
+    let Some(name) = session.state.user.clone().filter(|_| session.state.rights.is_none()) else {
+        return Err(ReplyError::new(503, "Log in with USER first."));
+    };
+    let peer = session.control.peer();
+    if let Some(rights) = session.server.users.check(&name, arg.bytes()) {
+        log::info!("{peer}: {name} logged in");
+        session.state.rights = Some(rights);
+        return done(230, "Login successful.");
+    }
+    log::warn!("{peer}: login of {name} failed");
+    session.state.user = None;
+    reject(session)
+}
+
+/// Delays the reply to a failed login, which slows guessing down; closes after too many.
+fn reject(session: &mut Session<'_, '_>) -> Outcome {
+    session.n_failed_logins += 1;
+    let options = session.server.options;
+    _ = session.server.done.recv_timeout(options.login_delay); // ends early at shutdown
+    if session.n_failed_logins >= options.login_tries_max {
+        return close(421, "Too many failed logins, closing connection.");
+    }
+    Err(ReplyError::new(530, "Login incorrect."))
+}
+
+/// Users need no account, in the sense of RFC 959.
+pub(super) fn acct(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    done(202, "ACCT command ignored.")
+}
+
+/// Resets the session but for TLS: going back to plain text would only help eavesdroppers.
+pub(super) fn rein(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    session.state = State::default();
+    done(220, "Service ready for new user.")
+}
+
+pub(super) fn quit(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    close(221, "Goodbye.")
+}
+
+fn check_tls(session: &Session<'_, '_>) -> Result<(), ReplyError> {
+    if session.requires_tls() && !session.control.is_secure() {
+        return Err(ReplyError::new(530, "TLS required, use AUTH TLS first."));
+    }
+    Ok(())
+}
+
+pub(super) fn auth(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    if session.server.options.tls.is_none() {
+        return Err(ReplyError::new(502, "TLS not available."));
+    }
+    if !["TLS", "TLS-C", "SSL"].iter().any(|name| arg.text().eq_ignore_ascii_case(name)) {
+        return Err(ReplyError::new(504, "Unknown AUTH type, only TLS is supported."));
+    }
+    if session.control.is_secure() {
+        return Err(ReplyError::new(503, "Already using TLS."));
+    }
+    session.state = State::default(); // an attacker may have logged in on the plain connection
+    Ok(Next::StartTls(Reply::new(234, "Proceed with negotiation.")))
+}
+
+/// The control connection stays encrypted (RFC 4217, 6).
+pub(super) fn ccc(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    Err(ReplyError::new(533, "CCC denied by policy."))
+}
+
+pub(super) fn pbsz(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    if !session.control.is_secure() {
+        return Err(ReplyError::new(503, "PBSZ needs a secure connection, use AUTH TLS first."));
+    }
+    session.state.has_pbsz = true;
+    done(200, "PBSZ=0")
+}
+
+pub(super) fn prot(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    if !session.state.has_pbsz {
+        return Err(ReplyError::new(503, "Use PBSZ 0 first."));
+    }
+    match arg.text().to_ascii_uppercase().as_str() {
+        "P" => {
+            session.state.is_private = true;
+            done(200, "PROT now Private.")
+        }
+        "C" if session.requires_tls() => {
+            Err(ReplyError::new(534, "PROT C denied by policy, use PROT P."))
+        }
+        "C" => {
+            session.state.is_private = false;
+            done(200, "PROT now Clear.")
+        }
+        "S" | "E" => Err(ReplyError::new(536, "PROT level not supported by TLS.")),
+        _ => Err(ReplyError::new(504, "PROT level not recognized.")),
+    }
+}

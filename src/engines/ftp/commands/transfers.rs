@@ -1,0 +1,190 @@
+//! Commands that transfer data: each opens its file and starts a job on another thread.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{Seek, SeekFrom};
+use std::mem;
+use std::sync::Arc;
+
+use super::arg::Arg;
+use super::files::{listing, now};
+use crate::engines::ftp::data::{Endpoint, Opener, Protection};
+use crate::engines::ftp::job::{Job, Sink, Work};
+use crate::engines::ftp::listing::Format;
+use crate::engines::ftp::names;
+use crate::engines::ftp::outcome::{Next, Outcome, done};
+use crate::engines::ftp::reply::{Reply, ReplyError};
+use crate::engines::ftp::session::Session;
+use crate::engines::ftp::transfer::Transfer;
+use crate::fs::jail::relative;
+
+/// The settings that hold for one transfer only.
+struct Setup {
+    endpoint: Endpoint,
+    restart: u64,
+}
+
+/// A transfer that can begin.
+struct Plan {
+    title: String,
+    /// The size of a download.
+    n_bytes: Option<u64>,
+    /// The reply that announces the transfer.
+    announcement: Reply,
+    work: Work,
+}
+
+pub(super) fn retr(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    let setup = take_setup(session)?;
+    let path = session.path(arg.bytes())?;
+    let mut file = session.server.jail.read(relative(&path))?;
+    let len = file.metadata()?.len();
+    let Some(n_bytes) = len.checked_sub(setup.restart) else {
+        return Err(ReplyError::new(554, "Restart position is beyond the end of the file."));
+    };
+    file.seek(SeekFrom::Start(setup.restart))?;
+    let is_ascii = session.state.is_ascii;
+    let mode = if is_ascii { "ASCII" } else { "BINARY" };
+    let text = format!("Opening {mode} mode data connection ({n_bytes} bytes).");
+    let plan = Plan {
+        title: title("RETR", &path),
+        n_bytes: Some(n_bytes),
+        announcement: Reply::new(150, text),
+        work: Work::Send { file, is_ascii },
+    };
+    begin(session, setup, plan)
+}
+
+/// STOR replaces the file; after REST, it overwrites the file from that offset on.
+pub(super) fn stor(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    let setup = take_setup(session)?;
+    session.check_may_write()?;
+    let path = session.new_path(arg.bytes())?;
+    let jail = session.server.jail;
+    let sink = if setup.restart == 0 {
+        jail.upload(relative(&path)).map(Sink::Whole)
+    } else {
+        jail.write_from(relative(&path), setup.restart).map(Sink::InPlace)
+    };
+    let sink = sink.map_err(|err| ReplyError::not_stored(&err))?;
+    receive(session, setup, title("STOR", &path), "Ok to send data.", sink)
+}
+
+pub(super) fn appe(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    let setup = take_setup(session)?;
+    session.check_may_write()?;
+    let path = session.new_path(arg.bytes())?;
+    let file = session.server.jail.append(relative(&path));
+    let sink = Sink::InPlace(file.map_err(|err| ReplyError::not_stored(&err))?);
+    receive(session, setup, title("APPE", &path), "Ok to send data.", sink)
+}
+
+/// STOU stores under a new name, which the first reply contains (RFC 1123, 4.1.2.9).
+pub(super) fn stou(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    let setup = take_setup(session)?;
+    session.check_may_write()?;
+    let name = format!("ftpd-{:016x}", RandomState::new().build_hasher().finish());
+    let path = session.path(name.as_bytes())?;
+    let upload = session.server.jail.upload(relative(&path));
+    let sink = Sink::Whole(upload.map_err(|err| ReplyError::not_stored(&err))?);
+    receive(session, setup, title("STOU", &path), &format!("FILE: {name}"), sink)
+}
+
+fn receive(
+    session: &mut Session<'_, '_>,
+    setup: Setup,
+    title: String,
+    announcement: &str,
+    sink: Sink,
+) -> Outcome {
+    let work = Work::Receive { sink, is_ascii: session.state.is_ascii };
+    let announcement = Reply::new(150, announcement);
+    begin(session, setup, Plan { title, n_bytes: None, announcement, work })
+}
+
+pub(super) fn list(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    send_listing(session, "LIST", arg, Format::Long { now: now() })
+}
+
+pub(super) fn nlst(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    send_listing(session, "NLST", arg, Format::Name)
+}
+
+pub(super) fn mlsd(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    let format = Format::Facts(session.state.facts, session.rights()?);
+    send_listing(session, "MLSD", arg, format)
+}
+
+fn send_listing(session: &mut Session<'_, '_>, verb: &str, arg: &Arg, format: Format) -> Outcome {
+    let setup = take_setup(session)?;
+    let listing = listing(session, arg.bytes(), format)?;
+    let target = listing.open(session.server.jail)?;
+    if matches!(format, Format::Facts(..)) && target.is_file() {
+        return Err(ReplyError::new(501, "Not a directory, use MLST."));
+    }
+    let title = title(verb, &listing.path);
+    let announcement = Reply::new(150, "Here comes the directory listing.");
+    let work = Work::List { listing, target };
+    begin(session, setup, Plan { title, n_bytes: None, announcement, work })
+}
+
+/// ABOR without a transfer: an agreed data connection is closed.
+pub(super) fn abor(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
+    session.state.endpoint = None;
+    done(226, "No transfer to abort.")
+}
+
+/// Takes endpoint and restart offset from the session: the next transfer needs new ones, even if this
+/// one is refused.
+fn take_setup(session: &mut Session<'_, '_>) -> Result<Setup, ReplyError> {
+    let restart = mem::take(&mut session.state.restart);
+    let Some(endpoint) = session.state.endpoint.take() else {
+        return Err(ReplyError::new(425, "Use EPSV, PASV, EPRT or PORT first."));
+    };
+    if session.requires_tls() && !session.state.is_private {
+        return Err(ReplyError::new(521, "Data connection must be protected, use PROT P first."));
+    }
+    if restart > 0 && session.state.is_ascii {
+        return Err(ReplyError::new(554, "REST not supported in ASCII mode, use TYPE I."));
+    }
+    Ok(Setup { endpoint, restart })
+}
+
+/// Starts the job of a transfer on another thread.
+fn begin(session: &mut Session<'_, '_>, setup: Setup, plan: Plan) -> Outcome {
+    let Plan { title, n_bytes, announcement, work } = plan;
+    let opener = opener(session, setup.endpoint, work.is_upload())?;
+    let transfer = Arc::new(Transfer::new(title, n_bytes));
+    let job = Job {
+        control: Arc::clone(&session.control),
+        transfer: Arc::clone(&transfer),
+        server: session.server,
+        announcement,
+    };
+    session.control.begin_transfer(&transfer);
+    if session.pool.run(move || job.run(opener, work)).is_err() {
+        let refusal = Reply::new(425, "Out of threads, please try again later.");
+        session.control.end_transfer(&transfer, &refusal);
+    }
+    Ok(Next::TransferStarted)
+}
+
+fn opener(
+    session: &Session<'_, '_>,
+    endpoint: Endpoint,
+    is_upload: bool,
+) -> Result<Opener, ReplyError> {
+    let (peer, local) = session.ips()?;
+    let options = session.server.options;
+    let resumable = session.control.resumable().filter(|_| session.state.is_private);
+    let tls = options.tls.as_ref().zip(resumable).map(|(tls, resumable)| Protection {
+        session: resumable.id,
+        config: tls.for_data(resumable, is_upload),
+        must_resume: tls.must_resume,
+    });
+    Ok(Opener { endpoint, peer, local, timeout: options.data_timeout, tls })
+}
+
+/// The command with the resolved path, for STAT and the log.
+fn title(verb: &str, path: &[u8]) -> String {
+    format!("{verb} {}", String::from_utf8_lossy(&names::printable(path)))
+}

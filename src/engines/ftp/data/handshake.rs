@@ -1,0 +1,125 @@
+//! The TLS handshake of a data connection, which must resume the session of its control connection.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{HandshakeKind, ServerConfig, ServerConnection};
+use socket2::Socket;
+
+use super::stream::DataStream;
+use crate::engines::ftp::reply::ReplyError;
+use crate::engines::ftp::tls::SessionId;
+use crate::net::is_timeout;
+
+/// How long to continue a handshake that the client began before the transfer was announced. A client
+/// that waits for the announcement in the middle of the handshake gets it then.
+const EARLY_HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How a data connection is protected.
+#[derive(Debug)]
+pub(crate) struct Protection {
+    pub(crate) config: ServerConfig,
+    /// The TLS session of the control connection.
+    pub(crate) session: SessionId,
+    /// Whether the data connection must resume that session.
+    pub(crate) must_resume: bool,
+}
+
+/// A handshake under way.
+#[derive(Debug)]
+pub(super) struct Handshake {
+    socket: Arc<Socket>,
+    tls: Box<ServerConnection>,
+    session: SessionId,
+    must_resume: bool,
+}
+
+impl Handshake {
+    pub(super) fn new(socket: Arc<Socket>, protection: Protection) -> io::Result<Self> {
+        let Protection { config, session, must_resume } = protection;
+        let tls = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
+        Ok(Handshake { socket, tls: Box::new(tls), session, must_resume })
+    }
+
+    /// Does what is possible of a handshake that the client has begun before the transfer is
+    /// announced.
+    ///
+    /// curl uses a ticket once, keeps only the last one, and looks for a new one when it has sent a
+    /// file. So such clients get a ticket on uploads too: without it, a second upload could not
+    /// resume the session. It arrives before the client sends its file, which may be small.
+    pub(super) fn begin_early(socket: Arc<Socket>, mut protection: Protection) -> io::Result<Self> {
+        let n_tickets = &mut protection.config.send_tls13_tickets;
+        *n_tickets = (*n_tickets).max(1);
+        let mut handshake = Handshake::new(socket, protection)?;
+        let timeout = handshake.socket.read_timeout()?;
+        handshake.socket.set_read_timeout(Some(EARLY_HANDSHAKE_TIMEOUT))?;
+        let result = handshake.run();
+        handshake.socket.set_read_timeout(timeout)?;
+        match result {
+            Err(err) if !is_timeout(&err) => Err(err),
+            _ => Ok(handshake),
+        }
+    }
+
+    /// Completes the handshake.
+    ///
+    /// # Errors
+    /// 522 when the handshake fails, or does not resume the session that it must resume.
+    pub(super) fn complete(mut self) -> Result<DataStream, ReplyError> {
+        self.run().map_err(|err| ReplyError::handshake(&err))?;
+        acknowledge(&self.socket);
+        if self.must_resume && !resumes(&self.tls, &self.session) {
+            self.tls.send_close_notify();
+            _ = self.tls.complete_io(&mut &*self.socket); // the connection is refused in any case
+            return Err(ReplyError::not_resumed());
+        }
+        Ok(DataStream::new(self.socket, Some(self.tls)))
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        while self.tls.is_handshaking() {
+            self.write_tls()?;
+            self.read_tls()?;
+        }
+        self.write_tls()
+    }
+
+    /// New tickets carry the session's id only if the client has presented one that did.
+    fn read_tls(&mut self) -> io::Result<()> {
+        if self.tls.read_tls(&mut &*self.socket)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Err(err) = self.tls.process_new_packets() {
+            _ = self.tls.write_tls(&mut &*self.socket); // the alert that tells the client why
+            return Err(io::Error::other(err));
+        }
+        if self.tls.received_resumption_data() == Some(&self.session) {
+            self.tls.set_resumption_data(&self.session);
+        }
+        Ok(())
+    }
+
+    fn write_tls(&mut self) -> io::Result<()> {
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut &*self.socket)?;
+        }
+        Ok(())
+    }
+}
+
+/// Acknowledges the end of the handshake at once. A client with Nagle's algorithm holds a small file
+/// back until then: 40 ms, where the server sends nothing that could carry the acknowledgement.
+fn acknowledge(socket: &Socket) {
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    let _ = socket.set_tcp_quickack(true); // only tunes
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    let _ = socket;
+}
+
+/// With TLS 1.2, rustls does not give the resumption data; there the configuration accepts no other
+/// session.
+fn resumes(tls: &ServerConnection, session: &SessionId) -> bool {
+    tls.handshake_kind() == Some(HandshakeKind::Resumed)
+        && tls.received_resumption_data().is_none_or(|data| data == session)
+}

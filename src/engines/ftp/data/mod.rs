@@ -1,0 +1,11 @@
+//! Data connections: agreed on with PASV, EPSV, PORT or EPRT, opened when a transfer begins.
+
+mod handshake;
+mod opener;
+mod ports;
+mod stream;
+
+pub(super) use handshake::Protection;
+pub(super) use opener::Opener;
+pub(super) use ports::{Endpoint, PassivePorts, listen};
+pub(super) use stream::DataStream;

@@ -1,0 +1,87 @@
+//! An open data connection, with or without TLS.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
+
+use rustls::ServerConnection;
+use socket2::Socket;
+
+use crate::net;
+
+/// An open data connection.
+#[derive(Debug)]
+pub(crate) struct DataStream {
+    socket: Arc<Socket>,
+    tls: Option<Box<ServerConnection>>,
+}
+
+impl DataStream {
+    pub(super) fn new(socket: Arc<Socket>, tls: Option<Box<ServerConnection>>) -> Self {
+        DataStream { socket, tls }
+    }
+
+    /// The socket, where nothing needs to be encrypted.
+    pub(crate) fn plain_socket(&self) -> Option<&Socket> {
+        self.tls.is_none().then_some(&*self.socket)
+    }
+
+    /// Ends the write half: everything was sent.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(crate) fn shut_down_write(&mut self) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            while tls.wants_write() {
+                tls.write_tls(&mut &*self.socket)?;
+            }
+        }
+        self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Checks that the connection did not break after its last byte was read. With TLS, the end was
+    /// announced by `close_notify`, and whatever the client does behind that is harmless.
+    ///
+    /// # Errors
+    /// The pending error of the socket (`SO_ERROR`).
+    pub(crate) fn check_unbroken(&self) -> io::Result<()> {
+        if self.tls.is_some() {
+            return Ok(());
+        }
+        self.socket.take_error()?.map_or(Ok(()), Err)
+    }
+
+    /// Closes the connection. With TLS the client's `close_notify` is awaited for a bounded time:
+    /// unread, it would reset the connection and destroy data on its way.
+    pub(crate) fn close(self) {
+        if self.tls.is_some() {
+            net::close_gracefully(&*self.socket);
+        }
+    }
+}
+
+impl Read for DataStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => (&*self.socket).read(buf),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut &*self.socket).read(buf),
+        }
+    }
+}
+
+impl Write for DataStream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => (&*self.socket).write(buf),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut &*self.socket).write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            None => Ok(()),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut &*self.socket).flush(),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Making one thumbnail: decode, resize, convert the colours, encode, write.
+
+use super::error::Error;
+use super::job::{Job, Thumbnail};
+use super::options::Options;
+use super::{decode, save};
+
+/// Makes one thumbnail, replacing a file of its name.
+///
+/// # Errors
+/// When the image cannot be read or the thumbnail cannot be written. An incomplete thumbnail is
+/// never left behind.
+///
+/// # Examples
+/// ```
+/// use image::{ImageFormat, RgbImage};
+/// use threadbare::engines::thumbnail::{Job, Options, Size, make};
+///
+/// let dir = tempfile::tempdir()?;
+/// let job = Job {
+///     source: dir.path().join("photo.png"),
+///     thumb: dir.path().join("small.jpg"),
+///     format: ImageFormat::Jpeg,
+/// };
+/// RgbImage::new(40, 20).save(&job.source)?;
+///
+/// let thumbnail = make(&job, &Options { size: Size::square(10), ..Options::default() })?;
+/// assert_eq!((thumbnail.width, thumbnail.height), (10, 5));
+/// assert_eq!(thumbnail.n_bytes, std::fs::metadata(&job.thumb)?.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn make(job: &Job, options: &Options) -> Result<Thumbnail, Error> {
+    let (image, damage) =
+        decode::thumbnail(&job.source, options).map_err(|cause| Error::new(&job.source, cause))?;
+    let saved = save::encode(&image, job.format, options.quality)
+        .and_then(|bytes| save::write(&bytes, &job.thumb).map(|()| bytes.len() as u64));
+    let n_bytes = saved.map_err(|cause| Error::new(&job.thumb, cause))?;
+    Ok(Thumbnail { width: image.width(), height: image.height(), n_bytes, damage })
+}

@@ -1,0 +1,62 @@
+//! Shutting down, and the log.
+
+use std::io::{Read, Write};
+
+use rustix::process::Signal;
+
+use super::Site;
+
+#[test]
+fn shutdown_closes_idle_sessions_and_lets_transfers_end() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut site = Site::new(&["-drain", "1m"]);
+        let (mut idle, mut busy) = (site.connect(), site.login());
+        let mut data = busy.data();
+        busy.command("STOR new", 150);
+        data.write_all(b"half").unwrap();
+        site.server.process.signal(signal);
+        idle.expect_reply(421, "a signal");
+        assert_eq!(idle.try_reply(), None);
+        data.write_all(b" and half").unwrap();
+        drop(data);
+        busy.expect_reply(226, "STOR");
+        busy.expect_reply(421, "a signal");
+        let ended = site.server.process.wait();
+        assert_eq!(ended.code(), 0);
+        assert!(ended.stderr.starts_with("listening on ") && ended.stderr.lines().count() == 1);
+        assert_eq!(site.read("new"), b"half and half");
+    }
+}
+
+#[test]
+fn shutdown_aborts_transfers_after_the_drain_timeout() {
+    let mut site = Site::new(&["-drain", "100ms"]);
+    let names = site.names();
+    let mut ftp = site.login();
+    let mut data = ftp.data();
+    ftp.command("STOR new", 150);
+    data.write_all(b"half").unwrap();
+    site.server.process.signal(Signal::TERM);
+    ftp.expect_reply(426, "the end");
+    ftp.expect_reply(421, "the end");
+    assert!(matches!(data.read(&mut [0]), Ok(0) | Err(_)));
+    assert_eq!(site.server.process.wait().code(), 0);
+    assert_eq!(site.names(), names);
+}
+
+#[test]
+fn the_log_has_a_line_per_session_and_transfer() {
+    let mut site = Site::new(&["--log", "info"]);
+    let mut ftp = site.login();
+    ftp.get("RETR sub/inner");
+    drop(ftp.data());
+    ftp.command("RETR bad\x1b[31m", 550);
+    ftp.command("QUIT", 221);
+    assert_eq!(ftp.try_reply(), None);
+    site.server.process.signal(Signal::TERM);
+    let log = site.server.process.wait().stderr;
+    let has = |text: &str| log.lines().any(|line| line.contains(text));
+    assert!(has("session 1 begins") && has("anonymous logged in"), "{log}");
+    assert!(has("RETR /sub/inner: 5 bytes in ") && has("session 1 ends"), "{log}");
+    assert!(!log.contains('\x1b'));
+}
