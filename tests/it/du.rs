@@ -10,6 +10,7 @@ use std::process::Command;
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use tempfile::{TempDir, tempdir};
 
+mod mounts;
 mod output;
 
 use crate::support::{as_user, command, limited, outcome, program, run};

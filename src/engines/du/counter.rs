@@ -11,7 +11,7 @@ use crossbeam::channel::{Receiver, Sender, TryRecvError};
 use super::counted::CountedFiles;
 use super::events::Event;
 use super::options::Options;
-use super::records::{HardLink, ThreadTally};
+use super::records::{HardLink, MountPoint, ThreadTally};
 use super::tree::Kind;
 use super::usage::Usage;
 use crate::fs::walk::{Entry, Error, FileId, Follow, Visitor};
@@ -24,9 +24,11 @@ pub(super) struct Shared<'a> {
     pub(super) options: &'a Options,
     pub(super) counted: &'a CountedFiles,
     /// The next node id.
-    pub(super) next_node: AtomicU32,
+    pub(super) next_node: &'a AtomicU32,
     /// Index of the root.
     pub(super) root: usize,
+    /// The mount point at which the walk starts, unless it starts at the root.
+    pub(super) start_at: Option<&'a MountPoint>,
     pub(super) events: &'a Sender<Event>,
     /// Closed to cancel.
     pub(super) done: &'a Receiver<()>,
@@ -103,6 +105,17 @@ impl<'a> Counter<'a> {
         is_recorded && counted.ids.contains(&entry.meta.file_id())
     }
 
+    /// Whether the entry is left for a walk of its own. With several roots every directory counts
+    /// once, and only a mount makes one appear twice below a root.
+    fn is_postponed(&self, entry: &Entry<'_>) -> bool {
+        let Shared { counted, start_at, .. } = self.shared;
+        counted.has_dirs
+            && entry.meta.is_dir
+            && entry.meta.is_mount_root == Some(true)
+            && entry.dir.is_some()
+            && !start_at.is_some_and(|start| start.is_entry(entry))
+    }
+
     /// Whether a file may be reached by several paths that are not hard links.
     fn tracks_visits(&self) -> bool {
         let options = self.shared.options;
@@ -115,7 +128,7 @@ impl<'a> Counter<'a> {
         !options.count_links
             && options.follow != Follow::Always
             && !entry.meta.is_dir
-            && (entry.meta.n_links > 1 || counted.root_files.contains(&entry.meta.file_id()))
+            && (entry.meta.n_links > 1 || counted.other_names.contains(&entry.meta.file_id()))
     }
 
     fn is_listed(&self, entry: &Entry<'_>) -> bool {
@@ -162,6 +175,10 @@ impl<'a> Counter<'a> {
 impl Visitor for Counter<'_> {
     fn visit_entry(&mut self, entry: &Entry<'_>) -> Option<u32> {
         if self.is_excluded(entry) || self.was_counted(entry) {
+            return None;
+        }
+        if let Some(dir) = entry.dir.filter(|_| self.is_postponed(entry)) {
+            self.tally.mount_points.push(MountPoint::new(dir, entry));
             return None;
         }
         let Shared { options, counted, .. } = self.shared;

@@ -2,7 +2,6 @@
 //! to one thread in the order of the paths.
 
 use std::ffi::OsStr;
-use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -10,24 +9,25 @@ use std::sync::Arc;
 
 use jwalk::{Parallelism, WalkDirGeneric};
 
-use super::entry::{Dir, Entry, Meta, path_in};
+use super::entry::{Dir, Entry, path_in};
 use super::error::Error;
+use super::meta::Meta;
 use super::root::Root;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, visit};
 
 /// The metadata that jwalk's threads read, stored in its entry.
 #[derive(Debug, Default)]
-struct Stat(Option<io::Result<Metadata>>);
+struct Stat(Option<io::Result<Meta>>);
 
 type JwalkEntry = jwalk::DirEntry<((), Stat)>;
 
-pub(super) fn run(root: &Root<'_>, n_threads: usize, visitor: &mut impl Visitor) {
+pub(super) fn run(root: &Root, n_threads: usize, visitor: &mut impl Visitor) {
     let mut dirs = vec![Arc::clone(&root.dir)];
-    for entry in walk_dir(root.path, n_threads) {
+    for entry in walk_dir(&root.path, n_threads) {
         match entry {
-            Ok(entry) => visit(entry, &mut dirs, visitor),
+            Ok(entry) => visit_next(entry, &mut dirs, visitor),
             Err(err) => {
-                let path = err.path().unwrap_or(root.path).to_owned();
+                let path = err.path().unwrap_or(&root.path).to_owned();
                 visitor.visit_error(Error { path, cause: err.into() });
             }
         }
@@ -45,13 +45,13 @@ fn walk_dir(root: &Path, n_threads: usize) -> WalkDirGeneric<((), Stat)> {
         .parallelism(Parallelism::RayonNewPool(n_threads))
         .process_read_dir(|_, _, (), entries| {
             for entry in entries.iter_mut().flatten() {
-                entry.client_state = Stat(Some(entry.path().symlink_metadata()));
+                entry.client_state = Stat(Some(Meta::read(&entry.path(), false)));
             }
         })
 }
 
 /// Visits an entry; `dirs` holds the directories from the root down to the one it is in.
-fn visit(jwalk_entry: JwalkEntry, dirs: &mut Vec<Arc<Dir>>, visitor: &mut impl Visitor) {
+fn visit_next(jwalk_entry: JwalkEntry, dirs: &mut Vec<Arc<Dir>>, visitor: &mut impl Visitor) {
     if let Some(err) = jwalk_entry.read_children.as_ref().and_then(|children| children.error()) {
         let code = err.io_error().and_then(io::Error::raw_os_error);
         let cause =
@@ -66,11 +66,8 @@ fn visit(jwalk_entry: JwalkEntry, dirs: &mut Vec<Arc<Dir>>, visitor: &mut impl V
     let name = OsStr::as_bytes(&jwalk_entry.file_name);
     match jwalk_entry.client_state.0 {
         Some(Ok(meta)) => {
-            let entry = Entry { dir, name, meta: Meta::from(meta) };
-            if let Some(id) = visitor.visit_entry(&entry) {
-                let dir = Dir::new(&entry, id);
-                dirs.push(dir);
-            }
+            let dir = visit(&Entry { dir, name, meta }, visitor);
+            dirs.extend(dir);
         }
         Some(Err(cause)) => visitor.visit_error(Error { path: path_in(dir, name), cause }),
         None => {}

@@ -1,8 +1,9 @@
 //! The callbacks of a walk.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use super::entry::Entry;
+use super::entry::{Dir, Entry};
 use super::error::Error;
 
 /// Receives what one thread of a walk finds.
@@ -17,4 +18,13 @@ pub trait Visitor: Send {
     /// Called after every directory, and after every batch of entries of a large one. `Break` ends
     /// the walk; a visitor that has returned it returns it from then on.
     fn after_batch(&mut self) -> ControlFlow<()>;
+}
+
+/// Passes an entry to the visitor, unless it is a directory that it is in. Returns the directory if
+/// it is to be entered.
+pub(super) fn visit(entry: &Entry<'_>, visitor: &mut impl Visitor) -> Option<Arc<Dir>> {
+    if entry.is_ancestor() {
+        return None;
+    }
+    visitor.visit_entry(entry).map(|id| Dir::new(entry, id))
 }
