@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use threadbare::engines::cake::threads::{self, Work};
 use threadbare::engines::cake::{Setting, Shop, settings, virtual_time};
 
@@ -33,7 +33,8 @@ fn sweep_buffers(c: &mut Criterion) {
     let buffers = support::either::<[usize]>(&[0, 1, 10], &[0, 1, 2, 5, 10, 20, 50, 100]);
     for &buffer in buffers {
         let shop = Shop::book().with_std_dev(0.25).with_buffers(buffer);
-        group.bench_function(buffer.to_string(), |b| b.iter(|| run_on_threads(black_box(&shop))));
+        let id = BenchmarkId::from_parameter(buffer);
+        group.bench_function(id, |b| b.iter(|| run_on_threads(black_box(&shop))));
     }
 }
 
@@ -42,7 +43,8 @@ fn sweep_icers(c: &mut Criterion) {
     let icers = support::either::<[usize]>(&[2, 4, 8], &[1, 2, 3, 4, 5, 6, 7, 8]);
     for &icers in icers {
         let shop = Shop::book().with_icing(Duration::from_millis(50)).with_icers(icers);
-        group.bench_function(icers.to_string(), |b| b.iter(|| run_on_threads(black_box(&shop))));
+        let id = BenchmarkId::from_parameter(icers);
+        group.bench_function(id, |b| b.iter(|| run_on_threads(black_box(&shop))));
     }
 }
 

@@ -1,14 +1,15 @@
-//! What an item costs on its way through a channel: `channel/{shape}/{library}/{capacity}`.
+//! The cost of sending an item through a channel: `channel/{shape}/{library}/{capacity}`.
 //!
-//! Every time is that of one item; the threads are started once a sample. std has no channel with
-//! two receivers, std and kanal have no `select!` for threads: those cells do not exist.
+//! Every time is per item; threads are started once per sample. std has no channel with several
+//! receivers, and neither std nor kanal has a `select!` for threads: those benches do not exist.
 
 use std::hint::black_box;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{AxisScale, BenchmarkId, Criterion, PlotConfiguration};
+use criterion::{criterion_group, criterion_main};
 use crossbeam::channel;
 
 mod support;
@@ -16,7 +17,7 @@ mod support;
 const CAPACITIES: [usize; 5] = [0, 1, 10, 100, 1_000];
 const BATCHES: [usize; 4] = [1, 16, 64, 256];
 
-/// Room for batches: where waking a thread is still most of what an item costs.
+/// Capacity for batches: small enough that waking a thread dominates the cost of an item.
 const BATCH_CAPACITY: usize = 10;
 
 /// Senders, and as many receivers, of the mpmc shape.
@@ -76,40 +77,52 @@ channel!(Flume, "flume", flume::bounded, flume::Sender<T>, flume::Receiver<T>);
 channel!(Kanal, "kanal", kanal::bounded, kanal::Sender<T>, kanal::Receiver<T>);
 shared!(Crossbeam Flume Kanal);
 
+/// Moves a number of items through channels of a capacity, or in batches of a size; returns the time.
+type Shape = fn(usize, u64) -> Duration;
+
 fn channels(c: &mut Criterion) {
-    measure(c, "handoff", Crossbeam::NAME, &CAPACITIES, handoff::<Crossbeam>);
-    measure(c, "handoff", Std::NAME, &CAPACITIES, handoff::<Std>);
-    measure(c, "handoff", Flume::NAME, &CAPACITIES, handoff::<Flume>);
-    measure(c, "handoff", Kanal::NAME, &CAPACITIES, handoff::<Kanal>);
-    measure(c, "pipeline", Crossbeam::NAME, &CAPACITIES, pipeline::<Crossbeam>);
-    measure(c, "pipeline", Std::NAME, &CAPACITIES, pipeline::<Std>);
-    measure(c, "pipeline", Flume::NAME, &CAPACITIES, pipeline::<Flume>);
-    measure(c, "pipeline", Kanal::NAME, &CAPACITIES, pipeline::<Kanal>);
-    measure(c, "mpmc", Crossbeam::NAME, &CAPACITIES, mpmc::<Crossbeam>);
-    measure(c, "mpmc", Flume::NAME, &CAPACITIES, mpmc::<Flume>);
-    measure(c, "mpmc", Kanal::NAME, &CAPACITIES, mpmc::<Kanal>);
-    measure(c, "select", Crossbeam::NAME, &CAPACITIES, select_crossbeam);
-    measure(c, "select", Flume::NAME, &CAPACITIES, select_flume);
-    let batches = support::either::<[usize]>(&[64], &BATCHES);
-    measure(c, "batch", Crossbeam::NAME, &BATCHES, batch::<Crossbeam>);
-    measure(c, "batch", Std::NAME, batches, batch::<Std>);
-    measure(c, "batch", Flume::NAME, batches, batch::<Flume>);
-    measure(c, "batch", Kanal::NAME, batches, batch::<Kanal>);
+    let handoffs: [(&str, Shape); 4] = [
+        (Crossbeam::NAME, handoff::<Crossbeam>),
+        (Std::NAME, handoff::<Std>),
+        (Flume::NAME, handoff::<Flume>),
+        (Kanal::NAME, handoff::<Kanal>),
+    ];
+    measure(c, "handoff", &CAPACITIES, &handoffs);
+    let pipelines: [(&str, Shape); 4] = [
+        (Crossbeam::NAME, pipeline::<Crossbeam>),
+        (Std::NAME, pipeline::<Std>),
+        (Flume::NAME, pipeline::<Flume>),
+        (Kanal::NAME, pipeline::<Kanal>),
+    ];
+    measure(c, "pipeline", &CAPACITIES, &pipelines);
+    let mpmcs: [(&str, Shape); 3] = [
+        (Crossbeam::NAME, mpmc::<Crossbeam>),
+        (Flume::NAME, mpmc::<Flume>),
+        (Kanal::NAME, mpmc::<Kanal>),
+    ];
+    measure(c, "mpmc", &CAPACITIES, &mpmcs);
+    let selects: [(&str, Shape); 2] =
+        [(Crossbeam::NAME, select_crossbeam), (Flume::NAME, select_flume)];
+    measure(c, "select", &CAPACITIES, &selects);
+    let batches: [(&str, Shape); 4] = [
+        (Crossbeam::NAME, batch::<Crossbeam>),
+        (Std::NAME, batch::<Std>),
+        (Flume::NAME, batch::<Flume>),
+        (Kanal::NAME, batch::<Kanal>),
+    ];
+    measure(c, "batch", support::either::<[usize]>(&[1, 64, 256], &BATCHES), &batches);
 }
 
-/// Runs `shape` with each of `sizes`; it is told how many items to move, and how long they took.
-fn measure(
-    c: &mut Criterion,
-    name: &str,
-    library: &str,
-    sizes: &[usize],
-    shape: fn(usize, u64) -> Duration,
-) {
+/// Measures the libraries with each of `sizes` in one group, so that the report compares them.
+fn measure(c: &mut Criterion, name: &str, sizes: &[usize], libraries: &[(&str, Shape)]) {
     let mut group = c.benchmark_group(format!("channel/{name}"));
-    group.throughput(Throughput::Elements(1));
-    for &size in sizes {
-        let id = BenchmarkId::new(library, size);
-        group.bench_function(id, |b| b.iter_custom(|n_items| shape(size, n_items)));
+    // The times span four orders of magnitude.
+    group.plot_config(PlotConfiguration::default().summary_scale(AxisScale::Logarithmic));
+    for (library, shape) in libraries {
+        for &size in sizes {
+            let id = BenchmarkId::new(*library, size);
+            group.bench_function(id, |b| b.iter_custom(|n_items| shape(size, n_items)));
+        }
     }
 }
 
@@ -126,25 +139,26 @@ fn handoff<C: Channel>(capacity: usize, n_items: u64) -> Duration {
     })
 }
 
-/// As the book's counter, squarer and printer.
+/// The book's counter, squarer and printer, as three threads.
 fn pipeline<C: Channel>(capacity: usize, n_items: u64) -> Duration {
-    let (naturals, to_square) = C::bounded(capacity);
-    let (squares, to_print) = C::bounded(capacity);
+    let (naturals_tx, naturals) = C::bounded(capacity);
+    let (squares_tx, squares) = C::bounded(capacity);
     thread::scope(|scope| {
-        scope.spawn(move || (0..n_items).for_each(|i| C::send(&naturals, i)));
+        scope.spawn(move || (0..n_items).for_each(|i| C::send(&naturals_tx, i)));
         scope.spawn(move || {
-            while let Some(i) = C::recv(&to_square) {
-                C::send(&squares, i.wrapping_mul(i));
+            while let Some(i) = C::recv(&naturals) {
+                C::send(&squares_tx, i.wrapping_mul(i));
             }
         });
         let start = Instant::now();
-        while let Some(square) = C::recv(&to_print) {
+        while let Some(square) = C::recv(&squares) {
             black_box(square);
         }
         start.elapsed()
     })
 }
 
+/// Several threads send, several receive.
 fn mpmc<C: Shared>(capacity: usize, n_items: u64) -> Duration {
     let ends = C::bounded(capacity);
     let start = Instant::now();
@@ -198,7 +212,7 @@ fn select_flume(capacity: usize, n_items: u64) -> Duration {
     })
 }
 
-/// As `handoff`, many items at a time.
+/// As `handoff`, with `size` items in each send.
 fn batch<C: Channel>(size: usize, n_items: u64) -> Duration {
     let (tx, rx) = C::bounded(BATCH_CAPACITY);
     thread::scope(|scope| {

@@ -1,9 +1,9 @@
-//! 8.6 crawl: a site in memory on this machine, and what of the time is parsing.
+//! 8.6 crawl: crawling a site in memory on this machine, and the share of parsing in it.
 //!
-//! Nearest peers: the GETs alone, over as many kept connections, and scraper for the parsing. The Go
-//! crawler is another process: `scripts/compare-crawl`. `THREADBARE_FULL=1` adds thread counts.
+//! For comparison: the GETs alone, over as many keep-alive connections, and scraper for the parsing.
+//! `scripts/compare-crawl` compares with the Go crawler. `THREADBARE_FULL=1` adds numbers of threads.
 
-#![allow(missing_docs)] // the macros of criterion write public functions
+#![allow(missing_docs)] // criterion's macros generate public functions
 
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -64,7 +64,7 @@ fn crawl_all(start: &str, n_pages: usize, n_threads: usize) {
     assert_eq!(n_lines, n_pages);
 }
 
-/// As many GETs, over as many connections, without a look at what comes.
+/// As many GETs over as many connections; the pages are discarded.
 fn get_all(site: &Site, path: &str, n_pages: usize) {
     let next = AtomicUsize::new(0);
     thread::scope(|s| {
@@ -87,7 +87,7 @@ fn get_all(site: &Site, path: &str, n_pages: usize) {
     });
 }
 
-/// The same through the client that the crawler uses.
+/// The same GETs through the HTTP client that the crawler uses.
 fn fetch_all(site: &Site, path: &str, n_pages: usize) {
     let client = fetch::Client::new(&options(N_THREADS).fetch);
     let next = AtomicUsize::new(0);
@@ -140,7 +140,7 @@ fn pages(c: &mut Criterion) {
         });
     }
     group.throughput(Throughput::Elements(2_000));
-    group.bench_function("20 ms, 2000 pages, 2 s at best", |b| {
+    group.bench_function("2000 pages after 20 ms each: at least 2 s", |b| {
         b.iter(|| crawl_all(&site.url("/bench/2000/3000/20/0"), 2_000, N_THREADS));
     });
     for &n_threads in support::either(&[][..], &[1, 2, 4, 8, 16, 32, 64]) {
@@ -168,9 +168,9 @@ fn parsing(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("Scanner", name), |b| {
             b.iter(|| {
                 let mut n_links = 0;
-                let found = |item: Item<'_>| n_links += usize::from(matches!(item, Item::Link(..)));
-                let mut scanner = Scanner::new(Wants::default(), found);
-                scanner.write(&page).and_then(|()| scanner.end()).expect("an honest page");
+                let count = |item: Item<'_>| n_links += usize::from(matches!(item, Item::Link(..)));
+                let mut scanner = Scanner::new(Wants::default(), count);
+                scanner.write(&page).and_then(|()| scanner.end()).expect("a well-formed page");
                 assert_eq!(n_links, 10);
             });
         });

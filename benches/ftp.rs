@@ -1,9 +1,9 @@
-//! 8.2 ftpd: files over loopback, beside what a bare thread a session with sendfile needs for the
-//! same commands.
+//! 8.2 ftpd: transfers over loopback, compared with a minimal server for the same commands that has
+//! one thread per session and uses sendfile.
 //!
-//! The other servers are other processes: `scripts/compare-ftp`.
+//! `scripts/compare-ftp` compares with other servers.
 
-#![allow(missing_docs)] // the macros of criterion write public functions
+#![allow(missing_docs)] // criterion's macros generate public functions
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -24,7 +24,7 @@ const SMALL: usize = 4 << 10;
 const LARGE: usize = 64 << 20;
 const N_SMALL: usize = 500;
 
-/// One session; the data connections by PASV.
+/// A client with one session; it opens data connections with PASV.
 struct Client {
     lines: BufReader<TcpStream>,
     buf: Vec<u8>,
@@ -37,7 +37,7 @@ impl Client {
         let mut client = Client { lines: BufReader::new(stream), buf: vec![0; 256 << 10] };
         client.reply();
         for line in ["USER anonymous", "PASS x", "TYPE I"] {
-            client.says(line);
+            client.command(line);
         }
         client
     }
@@ -48,34 +48,34 @@ impl Client {
         line
     }
 
-    fn says(&mut self, line: &str) -> String {
+    fn command(&mut self, line: &str) -> String {
         self.lines.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
         self.reply()
     }
 
-    fn data(&mut self) -> TcpStream {
-        let text = self.says("PASV");
+    fn open_data(&mut self) -> TcpStream {
+        let text = self.command("PASV");
         let list = text.split(['(', ')']).nth(1).unwrap();
         let n: Vec<u16> = list.split(',').map(|n| n.parse().unwrap()).collect();
         TcpStream::connect(("127.0.0.1", n[4] * 256 + n[5])).unwrap()
     }
 
     fn get(&mut self, name: &str) -> usize {
-        let mut data = self.data();
-        self.says(&format!("RETR {name}"));
+        let mut data = self.open_data();
+        self.command(&format!("RETR {name}"));
         let mut n_bytes = 0;
         while let n @ 1.. = data.read(&mut self.buf).unwrap() {
             n_bytes += n;
         }
         self.reply();
-        // No port is left waiting: thousands of them would make the search for a free one the work.
+        // Avoids TIME_WAIT: with thousands of ports in it, finding a free one would dominate.
         SockRef::from(&data).set_linger(Some(Duration::ZERO)).unwrap();
         n_bytes
     }
 
     fn put(&mut self, name: &str, bytes: &[u8]) {
-        let mut data = self.data();
-        self.says(&format!("STOR {name}"));
+        let mut data = self.open_data();
+        self.command(&format!("STOR {name}"));
         data.write_all(bytes).unwrap();
         drop(data);
         assert!(self.reply().starts_with("226"));
@@ -86,8 +86,8 @@ fn options() -> Options {
     Options { sessions_per_ip_max: 0, ..Options::default() }
 }
 
-/// What a thread a session costs at least: the same commands without a check, the same system calls.
-fn bare(listener: &TcpListener, dir: &Path) {
+/// The least that a server with one thread per session costs: the same system calls, no checks.
+fn serve_bare(listener: &TcpListener, dir: &Path) {
     while let Ok((control, _)) = listener.accept() {
         control.set_nodelay(true).unwrap();
         let dir = dir.to_owned();
@@ -103,17 +103,17 @@ fn bare_session(mut control: &TcpStream, dir: &Path) {
             let file = File::open(dir.join(name)).unwrap();
             let listener: TcpListener = port.take().unwrap();
             let (data, _) = listener.accept().unwrap();
-            control.write_all(b"150 Here it comes.\r\n").unwrap();
+            control.write_all(b"150 Opening data connection.\r\n").unwrap();
             while net::send_file(&data, &file).unwrap() > 0 {}
             drop(data);
-            control.write_all(b"226 That was all.\r\n").unwrap();
+            control.write_all(b"226 Transfer complete.\r\n").unwrap();
         } else if line == "PASV" {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let [high, low] = listener.local_addr().unwrap().port().to_be_bytes();
             port = Some(listener);
             control.write_all(format!("227 (127,0,0,1,{high},{low}).\r\n").as_bytes()).unwrap();
         } else {
-            control.write_all(b"200 Yes.\r\n").unwrap();
+            control.write_all(b"200 OK.\r\n").unwrap();
         }
     }
 }
@@ -129,7 +129,7 @@ fn files(c: &mut Criterion) {
     let bare_listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let bare_addr = bare_listener.local_addr().unwrap();
     let path = dir.path().to_owned();
-    thread::spawn(move || bare(&bare_listener, &path)); // as long as the bench
+    thread::spawn(move || serve_bare(&bare_listener, &path)); // runs until the bench ends
     thread::scope(|scope| {
         scope.spawn(|| ftp::serve(&listener, &jail, &users, &options()));
         small(c, addr, bare_addr);

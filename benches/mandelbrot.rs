@@ -19,7 +19,7 @@ fn mandelbrot(c: &mut Criterion) {
         }
     }
     let shortcuts = View { shortcuts: true, ..View::default() };
-    group.bench_function("shortcuts/1", |b| {
+    group.bench_function(BenchmarkId::new("shortcuts", 1), |b| {
         b.iter(|| draw(&shortcuts, Strategy::Sequential, 1));
     });
 }

@@ -99,7 +99,7 @@ enum Mode {
 }
 
 fn main() -> ExitCode {
-    cli::run(&[], |args: Cli| {
+    cli::run(|args: Cli| {
         let mut server = Server::start(&args.command, args.addr.as_deref(), args.pid)?;
         let addr = resolve(&server.addr)?;
         let mut report = Report::new(server.pid);

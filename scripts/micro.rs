@@ -1,10 +1,10 @@
-//! What an item costs on its way through a channel, or a job that is started; as the Go program of
-//! the same name in `scripts/go/peers/micro`, which is run beside it.
+//! The cost of sending an item through a channel, or of starting a job; the Go program of the same
+//! name in `scripts/go/peers/micro` measures the same.
 //!
 //! `micro handoff|pipeline|mpmc|select CAPACITY MILLISECONDS`, `micro batch SIZE MILLISECONDS`,
-//! `micro alive|jobs|rayon N MILLISECONDS`, `micro cake SETTING 0`. It moves more and more items until a
-//! run takes that long, and prints how many there were, the sum of what arrived, and nanoseconds
-//! an item.
+//! `micro alive|jobs|rayon N MILLISECONDS`, `micro cake SETTING 0`. The number of items doubles until
+//! a run takes MILLISECONDS; the output is that number, the sum of the items received, and
+//! nanoseconds per item.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -21,34 +21,37 @@ use threadbare::engines::cake;
 use threadbare::engines::cake::threads::{self, Work};
 use threadbare::machine::cpu;
 
-/// Room in the channel of batches, and peers on each side of mpmc.
-const BATCH_ROOM: usize = 10;
+/// Capacity of the channel of batches.
+const BATCH_CAPACITY: usize = 10;
+/// Senders, and as many receivers, of mpmc.
 const PEERS: u64 = 4;
 
-/// Prints what an item, a job or 20 cakes cost
+/// Measures the cost of an item sent, a job started or 20 cakes made
 #[derive(Parser)]
 struct Args {
+    /// Shape to measure: handoff, pipeline, mpmc, select, batch, alive, jobs, rayon or cake
     shape: String,
-    /// Capacity, size of a batch, threads or jobs; the setting of the cake shop
+    /// Capacity, batch size, or number of threads or jobs; for cake, the setting
     size: String,
+    /// Shortest run to measure
     milliseconds: u64,
 }
 
-/// What arrived and how long it took.
+/// The sum of the items received, and the time it took.
 type Run = (u64, Duration);
 
 fn main() -> ExitCode {
-    cli::run(&[], |args: Args| {
-        let long = Duration::from_millis(args.milliseconds);
+    cli::run(|args: Args| {
+        let min_time = Duration::from_millis(args.milliseconds);
         if args.shape == "cake" {
             return bake(&args.size);
         }
         let size: usize = args.size.parse().with_context(|| args.size.clone())?;
         match args.shape.as_str() {
-            "alive" => again(size, long, alive),
-            "jobs" => pooled(size, long),
-            "rayon" => in_rayon(size, long),
-            name => measure(shape(name)?, size, long),
+            "alive" => repeat(size, min_time, alive),
+            "jobs" => run_pool(size, min_time),
+            "rayon" => run_rayon(size, min_time),
+            name => measure(shape(name)?, size, min_time),
         }
     })
 }
@@ -58,37 +61,37 @@ fn shape(name: &str) -> anyhow::Result<fn(usize, u64) -> Run> {
         "handoff" => handoff,
         "pipeline" => pipeline,
         "mpmc" => mpmc,
-        "select" => selecting,
+        "select" => select_two,
         "batch" => batch,
         _ => bail!("{name}: no such shape"),
     })
 }
 
-fn measure(run: fn(usize, u64) -> Run, size: usize, long: Duration) -> anyhow::Result<()> {
+fn measure(run: fn(usize, u64) -> Run, size: usize, min_time: Duration) -> anyhow::Result<()> {
     let mut n_items = 1024;
     loop {
-        let (sum, took) = run(size, n_items);
-        if took >= long {
-            return print(n_items, sum, took);
+        let (sum, time) = run(size, n_items);
+        if time >= min_time {
+            return print(n_items, sum, time);
         }
         n_items *= 2;
     }
 }
 
-fn print(n_items: u64, sum: u64, took: Duration) -> anyhow::Result<()> {
-    let each = took.as_secs_f64() * 1e9 / n_items as f64;
-    Ok(writeln!(cli::stdout(), "{n_items} items sum {sum} {each:.3}")?)
+fn print(n_items: u64, sum: u64, time: Duration) -> anyhow::Result<()> {
+    let ns_per_item = time.as_secs_f64() * 1e9 / n_items as f64;
+    Ok(writeln!(cli::stdout(), "{n_items} items sum {sum} {ns_per_item:.3}")?)
 }
 
-fn send(out: &Sender<u64>, from: u64, to: u64) {
-    (from..to).for_each(|i| out.send(i).expect("somebody receives"));
+fn send(items_tx: &Sender<u64>, from: u64, to: u64) {
+    (from..to).for_each(|i| items_tx.send(i).expect("the receiver takes all"));
 }
 
 fn handoff(capacity: usize, n_items: u64) -> Run {
-    let (items, found) = bounded(capacity);
+    let (items_tx, items) = bounded(capacity);
     thread::scope(|s| {
-        s.spawn(move || send(&items, 0, n_items));
-        total(&found)
+        s.spawn(move || send(&items_tx, 0, n_items));
+        total(&items)
     })
 }
 
@@ -98,33 +101,38 @@ fn total(items: &Receiver<u64>) -> Run {
 }
 
 fn pipeline(capacity: usize, n_items: u64) -> Run {
-    let ((naturals, to_square), (squares, found)) = (bounded(capacity), bounded(capacity));
+    let (naturals_tx, naturals) = bounded(capacity);
+    let (squares_tx, squares) = bounded(capacity);
     thread::scope(|s| {
-        s.spawn(move || send(&naturals, 0, n_items));
+        s.spawn(move || send(&naturals_tx, 0, n_items));
         s.spawn(move || {
-            let all = to_square.into_iter();
-            all.for_each(|i: u64| squares.send(i.wrapping_mul(i)).expect("main receives"));
+            for i in naturals {
+                squares_tx.send(u64::wrapping_mul(i, i)).expect("main receives");
+            }
         });
-        total(&found)
+        total(&squares)
     })
 }
 
 fn mpmc(capacity: usize, n_items: u64) -> Run {
-    let (items, found) = bounded(capacity);
+    let (items_tx, items) = bounded(capacity);
     let start = Instant::now();
     let sum = thread::scope(|s| {
-        let receivers: Vec<_> = (0..PEERS).map(|_| s.spawn(|| total(&found).0)).collect();
+        let receivers: Vec<_> = (0..PEERS).map(|_| s.spawn(|| total(&items).0)).collect();
         for peer in 0..PEERS {
-            let items = items.clone();
-            s.spawn(move || send(&items, n_items * peer / PEERS, n_items * (peer + 1) / PEERS));
+            let items_tx = items_tx.clone();
+            s.spawn(move || send(&items_tx, n_items * peer / PEERS, n_items * (peer + 1) / PEERS));
         }
-        drop(items); // the last sender closes the channel
-        receivers.into_iter().map(|it| it.join().expect("it adds up")).fold(0, u64::wrapping_add)
+        drop(items_tx); // the last sender closes the channel
+        receivers
+            .into_iter()
+            .map(|receiver| receiver.join().expect("a receiver panicked"))
+            .fold(0, u64::wrapping_add)
     });
     (sum, start.elapsed())
 }
 
-fn selecting(capacity: usize, n_items: u64) -> Run {
+fn select_two(capacity: usize, n_items: u64) -> Run {
     let ((left_tx, left), (right_tx, right)) = (bounded(capacity), bounded(capacity));
     thread::scope(|s| {
         s.spawn(|| send(&left_tx, 0, n_items / 2));
@@ -140,31 +148,31 @@ fn selecting(capacity: usize, n_items: u64) -> Run {
 }
 
 fn batch(size: usize, n_items: u64) -> Run {
-    let (batches, found) = bounded(BATCH_ROOM);
+    let (batches_tx, batches) = bounded(BATCH_CAPACITY);
     thread::scope(|s| {
         s.spawn(move || {
             for first in (0..n_items).step_by(size) {
                 let batch: Vec<u64> = (first..n_items).take(size).collect();
-                batches.send(batch).expect("main receives");
+                batches_tx.send(batch).expect("main receives");
             }
         });
         let start = Instant::now();
-        let sum = found.iter().flatten().fold(0, u64::wrapping_add);
+        let sum = batches.iter().flatten().fold(0, u64::wrapping_add);
         (sum, start.elapsed())
     })
 }
 
-/// Runs `n` jobs again and again for that long.
-fn again(n: usize, long: Duration, run: impl Fn(usize) -> u64) -> anyhow::Result<()> {
+/// Runs `n` jobs repeatedly for at least `min_time`.
+fn repeat(n: usize, min_time: Duration, run: impl Fn(usize) -> u64) -> anyhow::Result<()> {
     let (start, mut n_items, mut sum) = (Instant::now(), 0, 0);
-    while n_items == 0 || start.elapsed() < long {
+    while n_items == 0 || start.elapsed() < min_time {
         sum += run(n);
         n_items += n as u64;
     }
     print(n_items, sum, start.elapsed())
 }
 
-/// Threads that are all alive at once, held back until the last has started.
+/// Starts `n` threads that all wait until the last of them has started.
 fn alive(n: usize) -> u64 {
     let (sum, gate) = (Arc::new(AtomicU64::new(0)), Arc::new(Barrier::new(n)));
     let threads: Vec<_> = (0..n as u64)
@@ -184,34 +192,35 @@ fn alive(n: usize) -> u64 {
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A pool of a thread a CPU, fed over one channel.
-fn pooled(n: usize, long: Duration) -> anyhow::Result<()> {
-    let (jobs, todo) = bounded::<Job>(1_000);
+/// A pool with one thread per CPU, fed over one channel.
+fn run_pool(n: usize, min_time: Duration) -> anyhow::Result<()> {
+    let (jobs_tx, jobs) = bounded::<Job>(1_000);
     thread::scope(|s| {
         for _ in 0..cpu::n_cpus() {
-            let todo = todo.clone();
-            s.spawn(move || todo.into_iter().for_each(|job| job()));
+            let jobs = jobs.clone();
+            s.spawn(move || jobs.into_iter().for_each(|job| job()));
         }
-        let jobs = jobs; // dropped at the end of the scope, which ends the pool
-        again(n, long, |n| {
-            let (sum, (done, finished)) = (Arc::new(AtomicU64::new(0)), bounded::<()>(0));
+        let jobs_tx = jobs_tx; // dropped at the end of the scope, which ends the pool
+        repeat(n, min_time, |n| {
+            let sum = Arc::new(AtomicU64::new(0));
+            let (done_tx, done) = bounded::<()>(0);
             for i in 0..n as u64 {
-                let (sum, done) = (Arc::clone(&sum), done.clone());
+                let (sum, done_tx) = (Arc::clone(&sum), done_tx.clone());
                 let job = move || {
                     sum.fetch_add(i, Ordering::Relaxed);
-                    drop(done);
+                    drop(done_tx);
                 };
-                jobs.send(Box::new(job)).expect("the pool is alive");
+                jobs_tx.send(Box::new(job)).expect("the pool is alive");
             }
-            drop(done); // the last job closes the channel
-            _ = finished.recv();
+            drop(done_tx); // the last job closes the channel
+            _ = done.recv();
             sum.load(Ordering::Relaxed)
         })
     })
 }
 
-fn in_rayon(n: usize, long: Duration) -> anyhow::Result<()> {
-    again(n, long, |n| {
+fn run_rayon(n: usize, min_time: Duration) -> anyhow::Result<()> {
+    repeat(n, min_time, |n| {
         let sum = AtomicU64::new(0);
         rayon::scope(|s| {
             for i in 0..n as u64 {
@@ -223,12 +232,12 @@ fn in_rayon(n: usize, long: Duration) -> anyhow::Result<()> {
     })
 }
 
-/// Milliseconds that 20 cakes take.
-fn bake(setting: &str) -> anyhow::Result<()> {
+/// Prints the milliseconds that 20 cakes take.
+fn bake(name: &str) -> anyhow::Result<()> {
     let settings = cake::settings(1);
-    let it = settings.iter().find(|it| it.name == setting);
-    let it = it.with_context(|| format!("{setting}: no such setting"))?;
-    let outcome = threads::run(&it.shop, Work::Sleep, None)?;
+    let setting = settings.iter().find(|setting| setting.name == name);
+    let setting = setting.with_context(|| format!("{name}: no such setting"))?;
+    let outcome = threads::run(&setting.shop, Work::Sleep, None)?;
     let ms = outcome.makespan.as_secs_f64() * 1e3;
     Ok(writeln!(cli::stdout(), "{} cakes {ms:.3}", outcome.cakes)?)
 }

@@ -58,7 +58,7 @@ struct Run {
 }
 
 fn main() -> ExitCode {
-    cli::run(&[], |args: Cli| {
+    cli::run(|args: Cli| {
         let mut runs = vec![Vec::new(); args.programs.len()];
         let mut file = tempfile::tempfile_in("/dev/shm").or_else(|_| tempfile::tempfile())?;
         for _ in 0..args.mib {

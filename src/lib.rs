@@ -13,8 +13,12 @@
 //! - [`threads`]: semaphore, thread pool, starting threads below the machine's limit.
 //! - [`text`]: Go's letter case, durations and sizes.
 //! - [`machine`]: the machine's limits, CPU clocks and load.
+//!
+//! Each tool has a Cargo feature of its name that brings its engine and the dependencies that the
+//! engine needs; the lessons share the feature `book`. All of them are on by default.
 
 pub mod cli;
+#[cfg(feature = "book")]
 pub mod demo;
 pub mod engines;
 pub mod fs;

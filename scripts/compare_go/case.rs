@@ -1,4 +1,4 @@
-//! A row of the comparison: cases, each with two sides or more that do the same work by turns.
+//! A row of the comparison: cases, in each of which two or more sides do the same work in turn.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,13 +9,13 @@ use serde::Serialize;
 use super::programs::Programs;
 use super::stats::{Figures, Ratio};
 
-/// What is compared, and what a reader should make of it.
+/// One subject of the comparison and the explanation of its result.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
-    /// Programs whose names stand for the row, or for their cases of it.
+    /// Programs whose names select the row, or their cases of it, with `--only`.
     pub(crate) programs: &'static [&'static str],
-    /// Where a difference comes from, and what closes it at what cost.
+    /// The cause of a difference, and the cost of removing it.
     pub(crate) why: &'static str,
     pub(crate) run: fn(&mut Bench<'_>) -> anyhow::Result<()>,
 }
@@ -26,16 +26,16 @@ pub(crate) struct RowResult {
     pub(crate) title: &'static str,
     pub(crate) why: &'static str,
     pub(crate) cases: Vec<Case>,
-    /// What could not be compared, and why.
+    /// What could not be compared, each with the reason.
     pub(crate) gaps: Vec<String>,
-    /// What a reader has to know about the figures.
+    /// What a reader must know to interpret the figures.
     pub(crate) notes: Vec<String>,
 }
 
-/// One input, and what each side took for it.
+/// One input, and the measurements of each side.
 #[derive(Serialize)]
 pub(crate) struct Case {
-    pub(crate) what: String,
+    pub(crate) input: String,
     pub(crate) sides: Vec<Side>,
 }
 
@@ -56,13 +56,13 @@ pub(crate) struct Metric {
     pub(crate) runs: Vec<f64>,
 }
 
-/// What one run gave: figures by unit (less is better), and the answer it came to.
+/// The figures of one run by unit (less is better), and the result it computed.
 pub(crate) struct Sample {
     pub(crate) figures: Vec<(&'static str, f64)>,
     pub(crate) answer: String,
 }
 
-/// A side before it has run.
+/// One side of a case: its label and how to run it once.
 pub(crate) struct Runner<'a> {
     label: String,
     is_ours: bool,
@@ -83,17 +83,17 @@ impl<'a> Runner<'a> {
 }
 
 impl Row {
-    pub(crate) fn is_called(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str) -> bool {
         self.name == name || self.programs.contains(&name)
     }
 }
 
-/// Where a row runs.
+/// The context a row runs in; collects its result.
 pub(crate) struct Bench<'a> {
     pub(crate) quick: bool,
     only: &'a [String],
     pub(crate) programs: &'a Programs,
-    /// For inputs; emptied by nobody, so that the next run finds them.
+    /// Directory for inputs; they are kept for the next run.
     pub(crate) work: &'a Path,
     pub(crate) result: RowResult,
     row: &'static Row,
@@ -114,7 +114,7 @@ impl<'a> Bench<'a> {
         Bench { quick, only, programs, work, result, row, stopped }
     }
 
-    /// Whatever goes wrong is a gap of this row.
+    /// Runs the row; an error becomes a gap of it.
     pub(crate) fn run(&mut self) {
         if let Err(err) = std::fs::create_dir_all(self.work)
             .map_err(Into::into)
@@ -139,30 +139,33 @@ impl<'a> Bench<'a> {
         self.result.notes.push(text.into());
     }
 
-    /// Whether the cases of this program were asked for.
+    /// Whether the cases of this program were selected with `--only`.
     pub(crate) fn wants(&self, program: &str) -> bool {
-        let named = |name: &str| self.only.iter().any(|it| it == name);
-        self.only.is_empty() || named(self.row.name) || named(program)
+        let is_selected = |name: &str| self.only.iter().any(|selected| selected == name);
+        self.only.is_empty() || is_selected(self.row.name) || is_selected(program)
     }
 
-    /// The one figure or the other, by how much time there is.
+    /// `quick` with `--quick`, else `full`.
     pub(crate) fn pick<T>(&self, full: T, quick: T) -> T {
         if self.quick { quick } else { full }
     }
 
-    /// Runs each side once to warm up and to see that all come to the same answer, then all of
-    /// them by turns, `rounds` times; with one round the first is all there is. An error is the end of the row: somebody pressed ^C.
+    /// Runs each side once to warm up and to check that all compute the same answer, then all of
+    /// them in turn, `rounds` times. With one round the first run is the only one.
+    ///
+    /// # Errors
+    /// After ^C, which ends the row.
     pub(crate) fn case(
         &mut self,
-        what: impl Into<String>,
+        input: impl Into<String>,
         rounds: usize,
         sides: Vec<Runner<'_>>,
     ) -> anyhow::Result<()> {
-        let what = what.into();
-        let (sides, mut samples) = self.agreeing(&what, sides);
+        let input = input.into();
+        let (sides, mut samples) = self.warm_up(&input, sides);
         let mut failed = vec![false; sides.len()];
         if rounds > 1 {
-            samples.iter_mut().for_each(Vec::clear); // else there is time for nothing but these
+            samples.iter_mut().for_each(Vec::clear); // with one round, these are the measurements
         }
         for _ in 0..if rounds > 1 { rounds } else { 0 } {
             for (i, side) in sides.iter().enumerate() {
@@ -173,22 +176,22 @@ impl<'a> Bench<'a> {
                     Ok(sample) => samples[i].push(sample),
                     Err(err) => {
                         failed[i] = true;
-                        self.gap(format!("{what}: {}: {err:#}", side.label));
+                        self.gap(format!("{input}: {}: {err:#}", side.label));
                     }
                 }
             }
         }
-        let measured = sides.into_iter().zip(samples).filter(|(_, samples)| !samples.is_empty());
-        let sides = measured.map(|(side, samples)| side.measured(&samples)).collect();
-        self.result.cases.push(Case { what, sides });
+        let completed = sides.into_iter().zip(samples).filter(|(_, samples)| !samples.is_empty());
+        let sides = completed.map(|(side, samples)| side.into_side(&samples)).collect();
+        self.result.cases.push(Case { input, sides });
         ensure!(!self.stopped(), "interrupted");
         Ok(())
     }
 
-    /// The sides that come to the answer of the first, each with the sample that showed it.
-    fn agreeing<'b>(
+    /// Runs each side once; keeps those that compute the same answer as the first, with that sample.
+    fn warm_up<'b>(
         &mut self,
-        what: &str,
+        input: &str,
         sides: Vec<Runner<'b>>,
     ) -> (Vec<Runner<'b>>, Vec<Vec<Sample>>) {
         let mut expected: Option<(String, String)> = None;
@@ -198,10 +201,10 @@ impl<'a> Bench<'a> {
                 break;
             }
             match ((side.run)(), &expected) {
-                (Err(err), _) => self.gap(format!("{what}: {}: {err:#}", side.label)),
+                (Err(err), _) => self.gap(format!("{input}: {}: {err:#}", side.label)),
                 (Ok(sample), Some((answer, label))) if sample.answer != *answer => {
                     let (ours, theirs) = (&side.label, &sample.answer);
-                    self.gap(format!("{what}: {label} came to {answer}, {ours} to {theirs}"));
+                    self.gap(format!("{input}: {label} computed {answer}, {ours} {theirs}"));
                 }
                 (Ok(sample), _) => {
                     expected.get_or_insert((sample.answer.clone(), side.label.clone()));
@@ -215,7 +218,7 @@ impl<'a> Bench<'a> {
 }
 
 impl Runner<'_> {
-    fn measured(self, samples: &[Sample]) -> Side {
+    fn into_side(self, samples: &[Sample]) -> Side {
         let units = samples[0].figures.iter().enumerate();
         let metrics = units.map(|(i, (unit, _))| {
             let runs: Vec<f64> = samples.iter().map(|sample| sample.figures[i].1).collect();
@@ -228,7 +231,7 @@ impl Runner<'_> {
 }
 
 impl Case {
-    /// Ours to the first of the Go sides there is, by this metric.
+    /// The ratio of our side to the first Go side in this metric.
     pub(crate) fn ratio(&self, ours: &Side, metric: usize) -> Option<Ratio> {
         let theirs = self.sides.iter().find(|side| !side.is_ours)?.metrics.get(metric)?;
         let ours = ours.metrics.get(metric)?;

@@ -1,4 +1,4 @@
-//! What the figures were taken on, and with what.
+//! The machine and the tools that the figures were taken with.
 
 use std::fs;
 use std::process::Command;
@@ -26,13 +26,13 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn look(programs: &Programs, command: &str) -> Self {
+    pub(crate) fn describe(programs: &Programs, command: &str) -> Self {
         let kernel = uname();
         let part = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
         let memory_kib = first_in("/proc/meminfo", "MemTotal:")
-            .and_then(|it| it.trim_end_matches("kB").trim().parse::<f64>().ok());
+            .and_then(|value| value.trim_end_matches("kB").trim().parse::<f64>().ok());
         let rust = Command::new("rustc").arg("--version").output().ok();
-        let rust = rust.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
+        let rust = rust.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
         Machine {
             date: Zoned::now().strftime("%Y-%m-%d %H:%M %Z").to_string(),
             command: command.to_owned(),
@@ -48,7 +48,7 @@ impl Machine {
         }
     }
 
-    /// Whether other work was running when it began.
+    /// Whether other work was running when the comparison began.
     pub(crate) fn was_busy(&self) -> bool {
         self.load_before.is_some_and(|load| load > self.n_cpus as f64)
     }

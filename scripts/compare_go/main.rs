@@ -1,4 +1,4 @@
-//! Runs our programs and the Go originals by turns, and writes what came of it.
+//! Runs our programs and the Go originals in turn, and writes a report.
 //!
 //! Started by `scripts/compare-go`, which builds the programs first.
 
@@ -30,34 +30,34 @@ use case::{Bench, Row};
 use machine::Machine;
 use programs::Programs;
 
-/// Compares threads with goroutines: our programs and the Go originals on the same work, by turns.
+/// Compares threads with goroutines: runs our programs and the Go originals in turn on the same work.
 ///
-/// The report is in target/compare. What cannot be built or run is named there as a gap.
+/// The report is written to target/compare. It lists as a gap what could not be built or run.
 #[derive(Parser)]
 pub(crate) struct Cli {
-    /// Less of everything: under three minutes
+    /// Run fewer rounds on smaller inputs: under three minutes
     #[arg(long)]
     quick: bool,
-    /// Only these rows, or rows of these programs
+    /// Run only these rows, or the rows of these programs
     #[arg(long, value_delimiter = ',', value_name = "ROW,…")]
     only: Vec<String>,
-    /// A checkout of gopl.io; without it, it is fetched
+    /// Use this checkout of gopl.io instead of fetching one
     #[arg(long, value_name = "DIR")]
     gopl: Option<PathBuf>,
-    /// Say which rows there are
+    /// List the rows and exit
     #[arg(long)]
     list: bool,
 }
 
 fn main() -> ExitCode {
     let mut words = env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == run::MEASURED) {
-        return run::measured(words).unwrap_or_else(|err| {
+    if words.next().is_some_and(|word| word == run::MEASURE_FLAG) {
+        return run::run_measured(words).unwrap_or_else(|err| {
             cli::warn(&format!("{err:#}"));
             ExitCode::FAILURE
         });
     }
-    cli::run(&[], |args: Cli| {
+    cli::run(|args: Cli| {
         if args.list {
             for row in rows::ALL {
                 writeln!(cli::stdout(), "{:<11} {}", row.name, row.title)?;
@@ -69,45 +69,45 @@ fn main() -> ExitCode {
 }
 
 fn compare(args: &Cli) -> anyhow::Result<()> {
-    let rows = chosen(&args.only)?;
-    let signals = Signals::catch()?;
-    let out = target()?.join("compare");
+    let rows = select_rows(&args.only)?;
+    let interrupt = Interrupt::install()?;
+    let out = target_dir()?.join("compare");
     fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
     let programs = Programs::prepare(&out, args.gopl.as_deref())?;
-    let machine = Machine::look(&programs, &command_line());
+    let machine = Machine::describe(&programs, &command_line());
     let mut results = Vec::new();
     for row in rows {
-        if signals.came() {
+        if interrupt.is_pending() {
             break;
         }
         let start = Instant::now();
         let work = out.join("work");
-        let mut bench = Bench::new(row, (args.quick, &args.only), &programs, &work, &signals.0);
+        let mut bench = Bench::new(row, (args.quick, &args.only), &programs, &work, &interrupt.0);
         bench.run();
         results.push(bench.result);
-        report::write(&out, &machine, &results, !signals.came())?;
+        report::write(&out, &machine, &results, !interrupt.is_pending())?;
         cli::warn(&format!("{}: {:.0} s", row.name, start.elapsed().as_secs_f64()));
     }
     writeln!(cli::stdout(), "{}", out.join("report.md").display())?;
-    signals.die()
+    interrupt.end_process()
 }
 
-fn chosen(only: &[String]) -> anyhow::Result<Vec<&'static Row>> {
+fn select_rows(only: &[String]) -> anyhow::Result<Vec<&'static Row>> {
     for name in only {
-        if !rows::ALL.iter().any(|row| row.is_called(name)) {
+        if !rows::ALL.iter().any(|row| row.matches(name)) {
             let names: Vec<_> = rows::ALL.iter().map(|row| row.name).collect();
             bail!("{name}: no such row; there are {}", names.join(", "));
         }
     }
-    let is_chosen = |row: &&Row| only.is_empty() || only.iter().any(|name| row.is_called(name));
-    Ok(rows::ALL.into_iter().filter(is_chosen).collect())
+    let is_selected = |row: &&Row| only.is_empty() || only.iter().any(|name| row.matches(name));
+    Ok(rows::ALL.into_iter().filter(is_selected).collect())
 }
 
-/// The target folder this program was built into.
-fn target() -> anyhow::Result<PathBuf> {
-    let me = env::current_exe()?;
-    let target = me.ancestors().nth(3).map(Path::to_owned); // target/release/examples/compare-go
-    target.with_context(|| format!("{}: not in a target folder", me.display()))
+/// The target directory this program was built into.
+fn target_dir() -> anyhow::Result<PathBuf> {
+    let program = env::current_exe()?;
+    let target = program.ancestors().nth(3).map(Path::to_owned); // target/release/examples/compare-go
+    target.with_context(|| format!("{}: not in a target directory", program.display()))
 }
 
 fn command_line() -> String {
@@ -115,26 +115,27 @@ fn command_line() -> String {
     ["scripts/compare-go".to_owned()].into_iter().chain(args).collect::<Vec<_>>().join(" ")
 }
 
-/// ^C: the children get it too; what was measured is written, and we die by it.
-struct Signals(Arc<AtomicBool>);
+/// Whether SIGINT or SIGTERM has arrived. The children receive ^C as well; what has been measured is
+/// still written, then the process ends by the signal.
+struct Interrupt(Arc<AtomicBool>);
 
-impl Signals {
-    fn catch() -> anyhow::Result<Self> {
-        let came = Arc::new(AtomicBool::new(false));
+impl Interrupt {
+    fn install() -> anyhow::Result<Self> {
+        let pending = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            // A second one ends us at once.
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&came))?;
-            signal_hook::flag::register(signal, Arc::clone(&came))?;
+            // A second signal ends the process at once.
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&pending))?;
+            signal_hook::flag::register(signal, Arc::clone(&pending))?;
         }
-        Ok(Signals(came))
+        Ok(Interrupt(pending))
     }
 
-    fn came(&self) -> bool {
+    fn is_pending(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 
-    fn die(&self) -> anyhow::Result<()> {
-        if self.came() {
+    fn end_process(&self) -> anyhow::Result<()> {
+        if self.is_pending() {
             signal_hook::low_level::emulate_default_handler(SIGINT)?;
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! The programs: ours from the target folder; Go's built here, the originals as far as they can be
-//! had, and those of our own in `scripts/go`.
+//! The programs: ours from the target directory, and Go's, which are built here: the originals, if
+//! they can be fetched, and our own in `scripts/go`.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use threadbare::cli;
 
-/// Folders in `scripts/go` that are modules, and the programs in them.
+/// The Go modules in `scripts/go` and their programs.
 const OWN: [(&str, &[&str]); 3] = [
     (
         "peers",
@@ -31,7 +31,7 @@ const OWN: [(&str, &[&str]); 3] = [
     ("chat", &["strong-chat"]),
 ];
 
-/// The originals that are commands, by the names they get here.
+/// The originals that are commands, by the names used here.
 const ORIGINALS: [(&str, &str); 10] = [
     ("spinner", "ch8/spinner"),
     ("mandelbrot", "ch3/mandelbrot"),
@@ -45,7 +45,7 @@ const ORIGINALS: [(&str, &str); 10] = [
     ("netcat3", "ch8/netcat3"),
 ];
 
-/// Those that are packages, by our mains in `scripts/go/gopl` that call them.
+/// The originals that are packages: mains in `scripts/go/gopl` call them.
 const PACKAGES: [&str; 2] = ["cake", "thumbnail"];
 
 pub(crate) struct Programs {
@@ -53,16 +53,16 @@ pub(crate) struct Programs {
     bin: PathBuf,
     built: BTreeSet<String>,
     pub(crate) go_version: String,
-    /// What could not be built, and why.
+    /// What could not be built, each with the reason.
     pub(crate) gaps: Vec<String>,
-    /// The checkout the originals come from, for their lines of code.
+    /// The source tree of the originals, to count their lines of code.
     pub(crate) sources: Option<PathBuf>,
 }
 
 impl Programs {
     pub(crate) fn prepare(out: &Path, gopl: Option<&Path>) -> anyhow::Result<Self> {
-        let me = env::current_exe()?;
-        let release = me.ancestors().nth(2).context("a release folder")?.to_owned();
+        let program = env::current_exe()?;
+        let release = program.ancestors().nth(2).context("a release directory")?.to_owned();
         let go_version = go(Path::new("."), &["env", "GOVERSION"])?;
         let (bin, built) = (out.join("go/bin"), BTreeSet::new());
         let gaps = Vec::new();
@@ -87,7 +87,7 @@ impl Programs {
         }
     }
 
-    /// A module that asks for gopl.io, in the target folder: what is fetched stays out of ours.
+    /// Makes a module that requires gopl.io in the target directory, so that our own requires nothing.
     fn build_originals(&mut self, module: &Path, gopl: Option<&Path>) -> anyhow::Result<()> {
         copy_dir(Path::new("scripts/go/gopl"), module)?;
         fs::write(module.join("go.mod"), "module threadbare/gopl\n\ngo 1.24\n")?;
@@ -104,7 +104,7 @@ impl Programs {
             let dir = go(module, &["list", "-m", "-f", "{{.Dir}}", "gopl.io"])?;
             self.sources = Some(dir.into());
         }
-        _ = go(module, &["mod", "tidy"]); // what is still missing is named by the builds
+        _ = go(module, &["mod", "tidy"]); // the builds report what is still missing
         for (name, package) in ORIGINALS {
             self.build(module, &format!("gopl.io/{package}"), format!("gopl-{name}"));
         }
@@ -123,21 +123,22 @@ impl Programs {
         }
     }
 
-    /// A lesson or a tool of ours.
+    /// The path of one of our lessons or tools.
     pub(crate) fn ours(&self, name: &str) -> PathBuf {
         self.release.join(name)
     }
 
+    /// The path of one of our measuring instruments.
     pub(crate) fn instrument(&self, name: &str) -> PathBuf {
         self.release.join("examples").join(name)
     }
 
-    /// The book's own program.
+    /// The path of the book's program, if it was built.
     pub(crate) fn original(&self, name: &str) -> Option<PathBuf> {
         self.go(format!("gopl-{name}"))
     }
 
-    /// The program of ours that does the same in Go.
+    /// The path of our Go program that does the same, if it was built.
     pub(crate) fn own(&self, name: &str) -> Option<PathBuf> {
         self.go(format!("own-{name}"))
     }
@@ -147,14 +148,14 @@ impl Programs {
     }
 }
 
-/// Runs the go command in `dir`; what it prints.
+/// Runs the go command in `dir` and returns its output.
 fn go(dir: &Path, args: &[&str]) -> anyhow::Result<String> {
     let output = Command::new("go").args(args).current_dir(dir).output().context("go")?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        // What is indented is advice.
-        let mut said = stderr.lines().filter(|line| !line.is_empty() && !line.starts_with('\t'));
-        bail!("go {}: {}", args[0], said.next_back().unwrap_or("no message"));
+        // Indented lines are hints, not the cause.
+        let mut causes = stderr.lines().filter(|line| !line.is_empty() && !line.starts_with('\t'));
+        bail!("go {}: {}", args[0], causes.next_back().unwrap_or("no message"));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

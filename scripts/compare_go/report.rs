@@ -1,4 +1,4 @@
-//! The report: everything measured so far, as JSON, Markdown, HTML and a picture a row.
+//! The report: all measurements so far as JSON, Markdown and HTML, and one picture per row.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ struct Results<'a> {
     rows: &'a [RowResult],
 }
 
-/// Writes all files anew; each is whole or the old one.
+/// Writes all files again; each is replaced atomically.
 pub(crate) fn write(
     out: &Path,
     machine: &Machine,
@@ -42,15 +42,15 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// A line of a table: a side of a case by one figure, and how we compare.
+/// A line of a table: one metric of one side of a case.
 struct Line<'a> {
-    case: &'a str,
+    input: &'a str,
     unit: &'a str,
     side: &'a Side,
     median: f64,
     min: f64,
     max: f64,
-    /// Ours to Go's, on our sides.
+    /// Our figure divided by Go's; only for our sides.
     ratio: Option<Ratio>,
 }
 
@@ -62,13 +62,13 @@ fn lines(case: &Case) -> Vec<Line<'_>> {
             let metric = &side.metrics[i];
             let (unit, median, min, max) = (metric.unit, metric.median, metric.min, metric.max);
             let ratio = if side.is_ours { case.ratio(side, i) } else { None };
-            lines.push(Line { case: &case.what, unit, side, median, min, max, ratio });
+            lines.push(Line { input: &case.input, unit, side, median, min, max, ratio });
         }
     }
     lines
 }
 
-/// How a row went by its first figure: what our sides won, tied and lost.
+/// In how many cases of a row one of our sides won, tied and lost, by the row's first metric.
 struct Score {
     label: String,
     n_won: usize,
@@ -112,7 +112,7 @@ impl Score {
         self.worst = self.worst.max(ratio.median);
     }
 
-    /// In words: who takes less, how often, by how much.
+    /// The score as a sentence: which side takes less, in how many cases, by what factor.
     fn words(&self) -> String {
         let outcome = match (self.n_won, self.n_tied, self.n_lost) {
             _ if self.n_unknown > 0 => "too few rounds to tell".to_owned(),
@@ -131,7 +131,7 @@ impl Score {
 }
 
 impl Ratio {
-    /// As a reader wants it: what is inside the noise gets no winner.
+    /// The ratio as text; a difference within the noise has no winner.
     fn words(&self) -> String {
         let verdict = match self.verdict() {
             Verdict::Win => "less",
@@ -143,7 +143,7 @@ impl Ratio {
     }
 }
 
-/// A number with three digits that count.
+/// A number with three significant digits.
 fn figure(value: f64) -> String {
     match value.abs() {
         v if v >= 100.0 || v == 0.0 => format!("{value:.0}"),

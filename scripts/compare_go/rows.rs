@@ -1,4 +1,4 @@
-//! The rows, in the order of the report, and what they have in common.
+//! The rows in the order of the report, and the helpers they share.
 
 use std::path::{Path, PathBuf};
 
@@ -36,12 +36,12 @@ const WALL: &str = "wall ms";
 const CPU: &str = "CPU ms";
 const PEAK: &str = "peak MiB";
 
-/// The usual three figures of a process.
+/// Wall time, CPU time and peak memory of a process.
 fn usual(outcome: &Outcome) -> Vec<(&'static str, f64)> {
     vec![(WALL, outcome.usage.wall_ms), (CPU, outcome.usage.cpu_ms), (PEAK, outcome.usage.peak_mib)]
 }
 
-/// A side that is a program run to its end; `answer` is what it came to.
+/// A side that runs a program to its end; `answer` extracts the result from its output.
 fn process<'a>(
     label: &str,
     job: Job,
@@ -53,7 +53,7 @@ fn process<'a>(
     })
 }
 
-/// A command as a reader would type it: programs by name.
+/// A command as a user would type it, with programs by name.
 fn shown(job: &Job) -> String {
     let words = job.words();
     let program = Path::new(&words[0]).file_name().unwrap_or_default().to_string_lossy();
@@ -62,7 +62,7 @@ fn shown(job: &Job) -> String {
             Some((_, inside)) => inside.to_owned(),
             None => word.to_string_lossy().into_owned(),
         });
-    // A hundred photographs say no more than four.
+    // Six arguments show the pattern; there may be a hundred photographs.
     let (args, n_args): (Vec<_>, usize) = (args.take(6).collect(), words.len() - 1);
     let rest = if n_args > 6 { " …" } else { "" };
     format!("{program} {}{rest}", args.join(" ")).trim_end().to_owned()
@@ -71,7 +71,7 @@ fn shown(job: &Job) -> String {
 const ORIGINAL: &str = "Go original";
 const OWN: &str = "Go, our own";
 
-/// The Go sides there are: the book's program first, then ours. Missing both is a gap.
+/// The Go sides that were built: the book's program first, then ours. A missing original is a gap.
 fn go_sides(
     bench: &mut Bench<'_>,
     original: Option<&str>,
@@ -81,16 +81,16 @@ fn go_sides(
     let original = original.and_then(|name| programs.original(name));
     let own = own.and_then(|name| programs.own(name));
     if original.is_none() {
-        bench.gap("the Go original is not there");
+        bench.gap("the Go original could not be built");
     }
     let sides = [(ORIGINAL, original), (OWN, own)];
     sides.into_iter().filter_map(|(label, path)| Some((label, path?))).collect()
 }
 
-/// The number in front of `word` in a line of words.
+/// The number before `word` in `text`.
 fn number_before(text: &str, word: &str) -> anyhow::Result<u64> {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let at = words.iter().position(|it| *it == word);
+    let at = words.iter().position(|candidate| *candidate == word);
     let number = at.and_then(|at| words.get(at.checked_sub(1)?)?.parse().ok());
     number.with_context(|| format!("no number of {word} in {text:?}"))
 }

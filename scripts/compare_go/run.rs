@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use wait4::Wait4;
 
-/// What to run.
+/// A command to run.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     program: PathBuf,
@@ -21,7 +21,7 @@ pub(crate) struct Job {
     stdin: Option<PathBuf>,
 }
 
-/// What came of it.
+/// The output of a finished run and the resources it used.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) usage: Usage,
@@ -50,7 +50,7 @@ impl Job {
         self
     }
 
-    /// Its stdin; otherwise there is nothing to read.
+    /// Reads stdin from this file; without one, stdin is empty.
     pub(crate) fn stdin(mut self, path: &Path) -> Self {
         self.stdin = Some(path.to_owned());
         self
@@ -61,12 +61,12 @@ impl Job {
         [program].into_iter().chain(self.args.iter().cloned()).collect()
     }
 
-    /// Runs it to its end. stdout goes through a file, so that nobody waits for a reader.
+    /// Runs the command to its end. stdout goes to a file, so that a slow reader cannot hold it up.
     pub(crate) fn run(&self) -> anyhow::Result<Outcome> {
         self.run_with(|| Ok(())).map(|(outcome, ())| outcome)
     }
 
-    /// As `run`; `meanwhile` is what the program talks to, and has to end whatever that does.
+    /// As `run`, while `meanwhile` serves the program as its peer; it must end whatever the program does.
     pub(crate) fn run_with<T>(
         &self,
         meanwhile: impl FnOnce() -> anyhow::Result<T>,
@@ -79,29 +79,29 @@ impl Job {
             None => Stdio::null(),
         };
         let mut command = Command::new(env::current_exe()?);
-        command.arg(MEASURED).arg(usage.path()).args(self.words()).stdin(stdin);
+        command.arg(MEASURE_FLAG).arg(usage.path()).args(self.words()).stdin(stdin);
         command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
         let mut child = command.spawn().with_context(name)?;
-        let met = meanwhile();
+        let served = meanwhile();
         let status = child.wait().with_context(name)?;
         if !status.success() {
             bail!("{}: {status}: {}", name(), last_line(&mut stderr)?);
         }
         let usage: Usage = serde_json::from_slice(&fs::read(usage.path())?)?;
-        Ok((Outcome { usage, stdout: all(&mut stdout)? }, met?))
+        Ok((Outcome { usage, stdout: read_all(&mut stdout)? }, served?))
     }
 }
 
-/// The first argument of this program when it is to run another and measure it.
+/// The first argument that makes this program run another one and measure it.
 ///
-/// What a process has in memory counts for its child until that has become another program: so
-/// it is started by one that has next to nothing.
-pub(crate) const MEASURED: &str = "--measured";
+/// Until it calls exec, a child is charged with the memory of its parent; so the parent must be a
+/// process that holds next to nothing.
+pub(crate) const MEASURE_FLAG: &str = "--measured";
 
-/// Runs the words behind a file's name, and writes into the file what that took.
-pub(crate) fn measured(mut words: impl Iterator<Item = OsString>) -> anyhow::Result<ExitCode> {
+/// Runs `FILE PROGRAM ARGUMENT…` and writes into FILE the resources that PROGRAM used.
+pub(crate) fn run_measured(mut words: impl Iterator<Item = OsString>) -> anyhow::Result<ExitCode> {
     let (Some(file), Some(program)) = (words.next(), words.next()) else {
-        bail!("{MEASURED} FILE PROGRAM ARGUMENT…");
+        bail!("{MEASURE_FLAG} FILE PROGRAM ARGUMENT…");
     };
     let start = Instant::now();
     let child = Command::new(&program).args(words).spawn()?;
@@ -119,7 +119,7 @@ impl Outcome {
         String::from_utf8_lossy(&self.stdout).trim().to_owned()
     }
 
-    /// The last word of what it printed, a number.
+    /// The last word of the output, as a number.
     pub(crate) fn figure(&self) -> anyhow::Result<f64> {
         let text = self.text();
         let word = text.split_whitespace().next_back().unwrap_or_default();
@@ -127,7 +127,7 @@ impl Outcome {
     }
 }
 
-fn all(file: &mut File) -> anyhow::Result<Vec<u8>> {
+fn read_all(file: &mut File) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.rewind()?;
     file.read_to_end(&mut bytes)?;
@@ -135,6 +135,6 @@ fn all(file: &mut File) -> anyhow::Result<Vec<u8>> {
 }
 
 fn last_line(file: &mut File) -> anyhow::Result<String> {
-    let text = String::from_utf8_lossy(&all(file)?).into_owned();
+    let text = String::from_utf8_lossy(&read_all(file)?).into_owned();
     Ok(text.trim().lines().next_back().unwrap_or("no message").to_owned())
 }

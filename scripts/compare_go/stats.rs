@@ -1,13 +1,13 @@
-//! What several runs say: median, extremes, and whether two sides differ at all.
+//! Statistics of several runs: median, extremes, and whether two sides differ.
 
 use std::cmp::Ordering;
 
-/// Figures of one side, in the order of its runs.
+/// The figures of one side, in the order of its runs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures(pub(crate) Vec<f64>);
 
 impl Figures {
-    /// The middle one, or the mean of the two in the middle.
+    /// The middle figure, or the mean of the two in the middle; NaN without figures.
     pub(crate) fn median(&self) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
@@ -24,7 +24,7 @@ impl Figures {
     }
 }
 
-/// How we compare with the other side: below 1, we take less.
+/// Our figures divided by the other side's, round by round: below 1, ours are smaller.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ratio {
     pub(crate) median: f64,
@@ -38,17 +38,17 @@ pub(crate) enum Verdict {
     Win,
     Tie,
     Lose,
-    /// Too few rounds to tell.
+    /// There were too few rounds to tell.
     Unknown,
 }
 
-/// Differences smaller than this are nothing anybody would choose a program for.
-const NOTHING: f64 = 0.03;
-/// With fewer rounds chance alone often makes all of them agree.
+/// Smaller differences of the median count as none.
+const NEGLIGIBLE: f64 = 0.03;
+/// With fewer rounds, all of them often agree by chance.
 const MIN_ROUNDS: usize = 3;
 
 impl Ratio {
-    /// Of each round, ours to theirs: what disturbed a round disturbed both.
+    /// Divides round by round, since a disturbance in a round affects both sides. `None` without rounds.
     pub(crate) fn of(ours: &Figures, theirs: &Figures) -> Option<Self> {
         let pairs = ours.0.iter().zip(&theirs.0).filter(|(_, theirs)| **theirs > 0.0);
         let ratios = Figures(pairs.map(|(ours, theirs)| ours / theirs).collect());
@@ -60,9 +60,9 @@ impl Ratio {
         })
     }
 
-    /// A side wins if it was ahead in every round, and by more than nothing in the median.
+    /// A side wins if it was ahead in every round, and in the median by more than `NEGLIGIBLE`.
     pub(crate) fn verdict(&self) -> Verdict {
-        let differs = (self.median - 1.0).abs() > NOTHING;
+        let differs = (self.median - 1.0).abs() > NEGLIGIBLE;
         let agree = self.max < 1.0 || self.min > 1.0;
         match self.median.total_cmp(&1.0) {
             _ if !(differs && agree) => Verdict::Tie,

@@ -14,7 +14,7 @@ use threadbare::engines::cake::{Error, Event, EventKind, Shop, draw, report, set
 use threadbare::fs::atomic;
 use threadbare::machine::cpu;
 
-use args::{Cli, Command, GO_FLAGS, MethodArgs, ShopArgs};
+use args::{Cli, Command, MethodArgs, ShopArgs};
 
 #[path = "cake/args.rs"]
 mod args;
@@ -23,7 +23,7 @@ mod args;
 const EVENTS_IN_FLIGHT: usize = 1_024;
 
 fn main() -> ExitCode {
-    cli::run(GO_FLAGS, |args: Cli| match run(&args) {
+    cli::run_tool(|args: Cli| match run(&args) {
         Err(err) if err.downcast_ref().is_some_and(Error::is_usage) => {
             cli::warn(&err);
             Ok(ExitCode::from(2))

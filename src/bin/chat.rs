@@ -21,8 +21,6 @@ use threadbare::threads;
 /// Capacity of the queue to the log file: a slow disk must not delay the chat.
 const LOG_EVENTS_MAX: usize = 65_536;
 
-const GO_FLAGS: &[&str] = &["port", "bind", "names", "idle", "flood", "per-address"];
-
 /// Run a chat server
 ///
 /// Each client is asked for a name, and then receives every line that anyone in its room sends.
@@ -51,9 +49,9 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    cli::run(GO_FLAGS, |args: Cli| {
+    cli::run_tool(|args: Cli| {
         let log = args.log_file.as_deref().map(open).transpose()?;
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
+        let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGUSR1])?;
         let listener = net::listen(&args.listen.addr(), 1)?;
         let options = args.options();
         let counters = Counters::default();

@@ -23,7 +23,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    cli::run(&["port", "bind", "tz", "format"], |args: Cli| {
+    cli::run_tool(|args: Cli| {
         let zone = args.tz.map_or_else(cli::time_zone, Ok)?;
         let format = TimeFormat::new(zone, args.format);
         cli::serve(&args.listen, 0, |listener| clock::serve(listener, &format))

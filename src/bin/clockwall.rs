@@ -12,7 +12,6 @@ use clap::Parser;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use rustix::termios::tcgetwinsize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
-use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli::{self, Unbuffered};
 use threadbare::engines::clockwall::{self, ClockTable, Event, EventKind, Source};
@@ -39,7 +38,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    cli::run(&[], |args: Cli| {
+    cli::run_tool(|args: Cli| {
         let clocks = &args.clocks;
         let events = clockwall::follow(clocks, &cli::time_zone()?).context("threads")?;
         if stdout().is_terminal() { show_table(clocks, &events) } else { print(clocks, &events) }
@@ -91,7 +90,7 @@ fn show_table(clocks: &[Source], events: &Receiver<Event>) -> anyhow::Result<()>
 
 /// Restores the terminal before a signal ends or stops the program.
 fn handle_signals(needs_setup: Arc<AtomicBool>) -> anyhow::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGTSTP])?;
+    let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGHUP, SIGTSTP])?;
     thread::spawn(move || {
         for signal in signals.forever() {
             _ = Unbuffered.write_all(LEAVE.as_bytes()); // the terminal may be gone

@@ -9,7 +9,6 @@ use std::thread;
 use crossbeam::channel::{self, Receiver};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli::{self, Urls};
 use threadbare::engines::crawl::check::{self, BrokenLink};
@@ -25,10 +24,8 @@ mod records;
 use args::{Cli, Command, Flags};
 use records::{BrokenRecord, FileRecord, PageRecord};
 
-const GO_FLAGS: &[&str] = &["depth"];
-
 fn main() -> ExitCode {
-    cli::run(GO_FLAGS, |args: Cli| match args.command {
+    cli::run_tool(|args: Cli| match args.command {
         None => pages(&args.urls, &args.flags),
         Some(Command::Check(urls)) => check(&urls, &args.flags),
         Some(Command::Mirror { dir, urls }) => mirror(&dir, &urls, &args.flags),
@@ -137,7 +134,7 @@ fn warn(page: &Page, options: &Options, progress: &ProgressBar) {
 /// A channel that the first SIGINT or SIGTERM closes. The second signal ends the process at once.
 fn signals() -> anyhow::Result<Receiver<()>> {
     let (cancel_tx, cancel_rx) = channel::bounded(0);
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = cli::signals(&[SIGINT, SIGTERM])?;
     thread::spawn(move || {
         let mut cancel_tx = Some(cancel_tx);
         for signal in signals.forever() {

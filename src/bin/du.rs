@@ -9,7 +9,6 @@ use crossbeam::channel::{Receiver, bounded, never, tick};
 use crossbeam::select;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::SIGINT;
-use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli;
 use threadbare::engines::du::{self, Error, Event, Measure, Tree, Unit, Usage};
@@ -30,7 +29,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 const PROGRESS_DELAY: u32 = 5;
 
 fn main() -> ExitCode {
-    cli::run(&["v"], |args: Cli| {
+    cli::run_tool(|args: Cli| {
         if let Some(contradiction) = args.contradiction() {
             cli::warn(&contradiction);
             return Ok(ExitCode::from(2));
@@ -63,7 +62,7 @@ fn run(args: &Cli) -> anyhow::Result<ExitCode> {
 /// Returns a channel that the first SIGINT closes. The second one ends the process at once.
 fn cancel_on_interrupt() -> anyhow::Result<Receiver<()>> {
     let (cancel, done) = bounded(0);
-    let mut signals = Signals::new([SIGINT])?;
+    let mut signals = cli::signals(&[SIGINT])?;
     thread::spawn(move || {
         let mut cancel = Some(cancel);
         for signal in signals.forever() {

@@ -9,40 +9,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::Parser;
+use clap::{ArgAction, Parser};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use threadbare::cli;
 use threadbare::engines::ftp::{self, Options, Rights, Tls, Users};
 use threadbare::fs::jail::Jail;
 use threadbare::net;
-
-const GO_FLAGS: &[&str] = &[
-    "port",
-    "bind",
-    "writable",
-    "user",
-    "password-file",
-    "users",
-    "anonymous",
-    "anonymous-writable",
-    "hash-password",
-    "tls",
-    "require-tls",
-    "no-tls-resume",
-    "passive-ports",
-    "public-address",
-    "sessions",
-    "per-address",
-    "line-max",
-    "tries",
-    "login-delay",
-    "hashing",
-    "idle",
-    "data-timeout",
-    "list-max",
-    "drain",
-];
 
 /// Serve a directory over FTP.
 ///
@@ -83,7 +55,7 @@ struct Cli {
     #[arg(long)]
     hash_password: bool,
     /// Offer TLS with this certificate chain and private key, both in PEM
-    #[arg(long, num_args = 2, value_names = ["CERT", "KEY"])]
+    #[arg(long, num_args = 2, value_names = ["CERT", "KEY"], action = ArgAction::Set)]
     tls: Vec<PathBuf>,
     /// Refuse logins and transfers without TLS
     #[arg(long, requires = "tls")]
@@ -131,14 +103,14 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    cli::run(GO_FLAGS, |args: Cli| {
+    cli::run_tool(|args: Cli| {
         if args.hash_password {
             return print_hash();
         }
         let dir = args.dir.as_deref().context("missing argument DIR")?;
         let jail = Jail::new(dir).with_context(|| dir.display().to_string())?;
         let (users, options) = (args.accounts()?, args.options()?);
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let mut signals = cli::signals(&[SIGINT, SIGTERM])?;
         let listen = cli::Listen { port: args.port, bind: args.bind.clone() };
         let listener = net::listen(&listen.addr(), 2)?;
         if args.writable && args.anonymous_rights() == Some(Rights::Read) {

@@ -72,7 +72,7 @@ struct Picture {
 }
 
 fn main() -> ExitCode {
-    cli::run(&[], |args: Cli| match run(&args) {
+    cli::run_tool(|args: Cli| match run(&args) {
         Err(err) if is_usage(&err) => {
             cli::warn(&err);
             Ok(ExitCode::from(2))

@@ -10,8 +10,6 @@ use threadbare::cli::{self, Unbuffered};
 use threadbare::engines::netcat::{Error, Netcat, Options};
 use threadbare::net::{Endpoint, Family, Stream, StreamListener};
 
-const GO_FLAGS: &[&str] = &["send-only", "recv-only"];
-
 /// Connect stdin and stdout to a server, or with -l to a client.
 ///
 /// At the end of stdin the write half of the connection is closed, and reading goes on. The program
@@ -61,7 +59,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    cli::run(GO_FLAGS, |args: Cli| match args.endpoint() {
+    cli::run_tool(|args: Cli| match args.endpoint() {
         Ok(endpoint) if args.listen => args.serve(&endpoint),
         Ok(endpoint) => args.connect(&endpoint),
         Err(usage) => {

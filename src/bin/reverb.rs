@@ -7,8 +7,6 @@ use clap::Parser;
 use threadbare::cli;
 use threadbare::engines::reverb::{self, Options};
 
-const GO_FLAGS: &[&str] = &["port", "bind", "delay", "sequential", "idle", "raw"];
-
 /// Run an echo server that returns each line in upper case, unchanged and in lower case
 ///
 /// Upper and lower case are Go's (strings.ToUpper and ToLower): each letter is mapped to one
@@ -33,7 +31,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    cli::run(GO_FLAGS, |args: Cli| {
+    cli::run_tool(|args: Cli| {
         let Cli { listen, delay, sequential, idle, raw } = args;
         let options = Options { delay, sequential, idle, raw };
         cli::serve(&listen, 1, |listener| reverb::serve(listener, &options))

@@ -90,7 +90,7 @@ enum Format {
 }
 
 fn main() -> ExitCode {
-    cli::run(&["v"], |args: Cli| {
+    cli::run_tool(|args: Cli| {
         let started = Instant::now();
         let names = if args.names.is_empty() { names_on_stdin()? } else { args.names.clone() };
         let images = find::images(&names, args.recursive);

@@ -1,4 +1,4 @@
-//! 8.4.4 buffered: with room in the buffer, a send waits for nobody.
+//! 8.4.4 buffered: with room in the buffer, a send returns at once.
 //! Go: a lecture's `make(chan int, 1)`.
 
 use std::io::Write;
@@ -8,9 +8,9 @@ use crossbeam::channel::bounded;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
-        let (sender, _receiver) = bounded(1); // kept: without a receiver, send would fail
-        sender.send(10)?;
+    cli::run(|_: cli::NoArgs| {
+        let (tx, _rx) = bounded(1); // kept: without a receiver the send would fail
+        tx.send(10)?;
         writeln!(cli::stdout(), "发送成功")?;
         Ok(())
     })

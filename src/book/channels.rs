@@ -1,4 +1,4 @@
-//! 8.4.4 channels: capacity, length, identity, and the channel that is never ready.
+//! 8.4.4 channels: capacity, length, identity, and a channel that is never ready.
 //! Go: a lecture's `cap(ch)`, `len(ch)` and the nil channel.
 
 use std::io::Write;
@@ -9,24 +9,24 @@ use crossbeam::select;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let mut out = cli::stdout();
-        let (letters, received) = bounded(3);
+        let (letters_tx, letters_rx) = bounded(3);
         for letter in ["A", "B", "C"] {
-            letters.send(letter)?; // there is room for three
+            letters_tx.send(letter)?; // there is room for three
         }
-        writeln!(out, "{}", received.recv()?)?;
-        writeln!(out, "capacity {}", received.capacity().unwrap_or(usize::MAX))?;
-        writeln!(out, "len {}", received.len())?;
+        writeln!(out, "{}", letters_rx.recv()?)?;
+        writeln!(out, "capacity {}", letters_rx.capacity().unwrap_or(usize::MAX))?;
+        writeln!(out, "len {}", letters_rx.len())?;
 
-        let nil = never::<&str>(); // Go's nil channel: a case that cannot happen
+        let nil = never::<&str>(); // Go's nil channel: this case is never ready
         for _ in 0..2 {
             select! {
-                recv(received) -> letter => writeln!(out, "{}", letter?)?,
+                recv(letters_rx) -> letter => writeln!(out, "{}", letter?)?,
                 recv(nil) -> _ => unreachable!("nothing comes from `never`"),
             }
         }
-        let same = letters.same_channel(&letters.clone());
+        let same = letters_tx.same_channel(&letters_tx.clone());
         writeln!(out, "same {same}")?;
         Ok(())
     })

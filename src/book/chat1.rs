@@ -1,5 +1,8 @@
-//! 8.10 chat1: a thread owns the clients, so there is nothing to lock.
+//! 8.10 chat1: one thread owns the set of clients, so there is nothing to lock.
 //! Go: gopl.io/ch8/chat, page 254.
+//!
+//! Repaired: in the original one client that stops reading blocks everyone, and a line over 64 KiB
+//! disconnects its sender; here the first is disconnected, and the line answered with an error.
 
 use std::collections::HashMap;
 use std::net::{Shutdown, SocketAddr};
@@ -9,14 +12,13 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
-use threadbare::cli;
 use threadbare::net::{self, Conn};
-use threadbare::threads;
+use threadbare::{cli, threads};
 
 type Line = Arc<[u8]>;
 
-/// What the broadcaster hears, in one order: with a channel for each kind, a leave could overtake
-/// its enter.
+/// What the broadcaster receives, over one channel: with a channel for each kind of event, a client
+/// could leave before it has entered.
 enum Event {
     Entering(SocketAddr, Client),
     Message(Line),
@@ -24,25 +26,25 @@ enum Event {
 }
 
 struct Client {
-    conn: Arc<Conn>, // before `queue`, whose drop lets the reader close the connection
-    queue: Sender<Line>,
+    conn: Arc<Conn>, // dropped before `lines_tx`, whose drop lets the reader close the connection
+    lines_tx: Sender<Line>,
 }
 
-/// Lines that may wait for a client, and how long its queue may stay full.
+/// Length of each queue, and how long a client's queue may stay full before it is disconnected.
 const QUEUE: usize = 1_000;
-const PATIENCE: Duration = Duration::from_secs(1);
+const STALL_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    cli::run(cli::LISTEN, |args: cli::Listen| {
+    cli::run(|args: cli::Listen| {
         let listener = net::listen(&args.addr(), 2)?;
-        let (events, heard) = bounded(QUEUE);
+        let (events_tx, events_rx) = bounded(QUEUE);
         thread::scope(|s| {
-            s.spawn(|| broadcaster(heard));
+            s.spawn(|| broadcaster(events_rx));
             for conn in listener.incoming() {
-                let events = events.clone();
-                threads::spawn(s, move || handle_conn(&Arc::new(conn), &events));
+                let events_tx = events_tx.clone();
+                threads::spawn(s, move || handle_conn(&Arc::new(conn), &events_tx));
             }
-            drop(events); // the last client's end will be the broadcaster's
+            drop(events_tx); // the broadcaster ends with the last client
         });
         Ok(())
     })
@@ -67,33 +69,33 @@ fn broadcaster(events: Receiver<Event>) {
 
 fn broadcast(clients: &mut HashMap<SocketAddr, Client>, line: &Line) {
     clients.retain(|_, client| {
-        let kept = client.queue.send_timeout(line.clone(), PATIENCE).is_ok();
-        if !kept {
+        let is_kept = client.lines_tx.send_timeout(line.clone(), STALL_TIMEOUT).is_ok();
+        if !is_kept {
             _ = client.conn.shutdown(Shutdown::Both); // wakes its reader and its writer
         }
-        kept
+        is_kept
     });
 }
 
-fn handle_conn(conn: &Arc<Conn>, events: &Sender<Event>) {
+fn handle_conn(conn: &Arc<Conn>, events_tx: &Sender<Event>) {
     let who = conn.peer();
-    let (queue, lines) = bounded(QUEUE);
+    let (lines_tx, lines_rx) = bounded(QUEUE);
     thread::scope(|s| {
-        let event = |event| events.send(event).expect("the broadcaster hears us all");
-        threads::spawn(s, || client_writer(conn, lines));
-        _ = queue.send(line(format!("You are {who}")));
-        event(Event::Entering(who, Client { conn: conn.clone(), queue }));
+        let send = |event| events_tx.send(event).expect("the broadcaster outlives us");
+        threads::spawn(s, || client_writer(conn, lines_rx));
+        _ = lines_tx.send(line(format!("You are {who}")));
+        send(Event::Entering(who, Client { conn: conn.clone(), lines_tx }));
         for text in conn.lines() {
-            event(Event::Message(line([format!("{who}: ").as_bytes(), &text].concat())));
+            send(Event::Message(line([format!("{who}: ").as_bytes(), &text].concat())));
         }
-        event(Event::Leaving(who));
-    }); // joins the writer, which ends when the broadcaster has dropped its queue
+        send(Event::Leaving(who));
+    }); // joins the writer, which ends when the broadcaster has dropped `lines_tx`
 }
 
 fn client_writer(conn: &Conn, lines: Receiver<Line>) {
     for line in lines {
         if conn.write_line(line).is_err() {
-            return; // dropping `lines` tells the broadcaster
+            return; // dropping `lines` makes the broadcaster drop this client
         }
     }
 }

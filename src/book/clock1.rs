@@ -1,17 +1,20 @@
-//! 8.2 clock1: a clock that serves one client at a time; the second waits for the first to leave.
+//! 8.2 clock1: a clock server that serves one client at a time.
 //! Go: gopl.io/ch8/clock1, page 219.
+//!
+//! Fault shown: a second client waits until the first has left; clock2 serves both.
+//! Repaired: the original sleeps for a second after each line, so it drifts and skips seconds; here
+//! each line has an absolute deadline.
 
 use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use jiff::{Zoned, tz::TimeZone};
-use threadbare::cli;
 use threadbare::net::{self, Conn};
-use threadbare::threads;
+use threadbare::{cli, threads};
 
 fn main() -> ExitCode {
-    cli::run(cli::LISTEN, |args: cli::Listen| {
+    cli::run(|args: cli::Listen| {
         let zone = cli::time_zone()?;
         let listener = net::listen(&args.addr(), 1)?;
         for conn in listener.incoming() {
@@ -24,7 +27,7 @@ fn main() -> ExitCode {
 fn handle_conn(conn: &Conn, zone: &TimeZone) -> io::Result<()> {
     let (first, start) = (Zoned::now().with_time_zone(zone.clone()), Instant::now());
     for second in (0..).map(Duration::from_secs) {
-        threads::sleep_until(start + second); // of the first line, so that lateness does not add up
+        threads::sleep_until(start + second); // absolute: delays do not add up
         let time = first.saturating_add(second);
         conn.write_line(time.strftime("%H:%M:%S").to_string())?;
     }

@@ -1,5 +1,8 @@
-//! 8.2 clock2: a clock that serves many clients, a thread each.
+//! 8.2 clock2: a clock server with one thread per client.
 //! Go: gopl.io/ch8/clock2, page 222.
+//!
+//! Repaired: when file descriptors run out, the original spins and floods the log; `net` waits and
+//! logs once. Deadlines are absolute, as in clock1.
 
 use std::io;
 use std::process::ExitCode;
@@ -7,12 +10,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::{Zoned, tz::TimeZone};
-use threadbare::cli;
 use threadbare::net::{self, Conn};
-use threadbare::threads;
+use threadbare::{cli, threads};
 
 fn main() -> ExitCode {
-    cli::run(cli::LISTEN, |args: cli::Listen| {
+    cli::run(|args: cli::Listen| {
         let zone = cli::time_zone()?;
         let listener = net::listen(&args.addr(), 1)?;
         thread::scope(|s| {
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
 fn handle_conn(conn: &Conn, zone: &TimeZone) -> io::Result<()> {
     let (first, start) = (Zoned::now().with_time_zone(zone.clone()), Instant::now());
     for second in (0..).map(Duration::from_secs) {
-        threads::sleep_until(start + second); // of the first line, so that lateness does not add up
+        threads::sleep_until(start + second); // absolute: delays do not add up
         let time = first.saturating_add(second);
         conn.write_line(time.strftime("%H:%M:%S").to_string())?;
     }

@@ -1,42 +1,28 @@
 //! closure10000: ten thousand closures, each with a number of its own.
-//! Go: a lecture's loop-variable trap: before Go 1.22 its closures all shared one `i`.
+//! Go: a lecture's loop-variable trap: before Go 1.22 all closures shared one variable.
+//!
+//! Look at: `move` copies `n` into each closure. Without it a closure would borrow a variable that
+//! ends with the round of the loop, and the compiler says "`n` does not live long enough": Go's
+//! fault cannot be written here.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::thread::{self, Builder};
+use std::thread;
 
-use anyhow::ensure;
-use crossbeam::channel::bounded;
-use threadbare::cli;
-use threadbare::machine::limits::Limits;
+use threadbare::{cli, threads};
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
-        let room = Limits::current().threads();
-        let (ended, endings) = bounded(room); // an ending thread never waits for main
-        let (mut alive, mut peak) = (0, 0);
+    cli::run(|_: cli::NoArgs| {
+        let mut peak = 0;
         thread::scope(|s| {
             for n in 0..10_000 {
-                // `move` copies `n` into the closure. Without it the closure would borrow a variable
-                // that ends with this round: "borrowed value does not live long enough".
-                let ended = &ended;
-                let greet = move || {
-                    _ = hello(n); // a broken stdout is reported by main's own line
-                    ended.send(()).expect("main is counting");
-                };
-                alive -= endings.try_iter().count();
-                while alive == room || Builder::new().spawn_scoped(s, greet).is_err() {
-                    ensure!(alive > 0, "cannot start a single thread");
-                    endings.recv()?;
-                    alive -= 1;
-                }
-                alive += 1;
-                peak = peak.max(alive);
+                // Waits while the machine has no room for another thread; hello10000 shows how.
+                threads::spawn(s, move || hello(n));
+                peak = peak.max(threads::n_threads());
             }
-            Ok(())
-        })?;
+        });
         _ = writeln!(io::stderr(), "{peak} threads alive at the peak");
-        writeln!(cli::stdout(), "main thread done!")?;
+        writeln!(cli::stdout(), "main thread done!")?; // fails where the threads' own lines failed
         Ok(())
     })
 }

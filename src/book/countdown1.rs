@@ -1,4 +1,4 @@
-//! 8.7 countdown1: a ticker is a channel that something arrives on each second.
+//! 8.7 countdown1: a ticker is a channel on which a message arrives every second.
 //! Go: gopl.io/ch8/countdown1, page 244.
 
 use std::io::Write;
@@ -15,13 +15,13 @@ struct Args {
     /// Time between two numbers
     #[arg(long, default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
-    /// Where to start counting
+    /// Number to start counting from
     #[arg(short, default_value_t = 10)]
     n: u32,
 }
 
 fn main() -> ExitCode {
-    cli::run(&["delay", "n"], |Args { delay, n }| {
+    cli::run(|Args { delay, n }| {
         writeln!(cli::stdout(), "Commencing countdown.")?;
         let ticker = tick(delay);
         for countdown in (1..=n).rev() {

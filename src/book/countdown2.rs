@@ -1,5 +1,7 @@
-//! 8.7 countdown2: `select!` waits for the time or for a key, whichever comes first.
+//! 8.7 countdown2: `select!` waits for the time to pass or for a key, whichever comes first.
 //! Go: gopl.io/ch8/countdown2, page 244.
+//!
+//! Repaired: in the original the end of stdin aborts the launch; here only a byte does.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -14,25 +16,25 @@ use threadbare::cli;
 /// Counts down to a launch
 #[derive(Parser)]
 struct Args {
-    /// Length of a count
+    /// Time that a count takes
     #[arg(long, default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
-    /// Counts to wait
+    /// Number of counts before the launch
     #[arg(short, default_value_t = 10)]
     n: u32,
 }
 
 fn main() -> ExitCode {
-    cli::run(&["delay", "n"], |Args { delay, n }| {
-        let (abort, aborted) = bounded::<()>(0);
+    cli::run(|Args { delay, n }| {
+        let (abort_tx, abort_rx) = bounded::<()>(0);
         thread::spawn(move || {
             cli::wait_for_byte();
-            drop(abort);
+            drop(abort_tx);
         });
         writeln!(cli::stdout(), "Commencing countdown.  Press return to abort.")?;
         let ending = select! {
             recv(after(delay.saturating_mul(n))) -> _ => "Lift off!",
-            recv(aborted) -> _ => "Launch aborted!",
+            recv(abort_rx) -> _ => "Launch aborted!",
         };
         writeln!(cli::stdout(), "{ending}")?;
         Ok(())

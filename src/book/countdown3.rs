@@ -1,5 +1,8 @@
 //! 8.7 countdown3: `select!` in a loop, over a ticker and a key.
 //! Go: gopl.io/ch8/countdown3, page 246.
+//!
+//! Repaired: in the original the end of stdin aborts the launch, and the ticker leaks a goroutine
+//! when it does; `tick` has no thread that could leak.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -17,25 +20,25 @@ struct Args {
     /// Time between two numbers
     #[arg(long, default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
-    /// Where to start counting
+    /// Number to start counting from
     #[arg(short, default_value_t = 10)]
     n: u32,
 }
 
 fn main() -> ExitCode {
-    cli::run(&["delay", "n"], |Args { delay, n }| {
-        let (abort, aborted) = bounded::<()>(0);
+    cli::run(|Args { delay, n }| {
+        let (abort_tx, abort_rx) = bounded::<()>(0);
         thread::spawn(move || {
             cli::wait_for_byte();
-            drop(abort);
+            drop(abort_tx);
         });
         writeln!(cli::stdout(), "Commencing countdown.  Press return to abort.")?;
-        let ticker = tick(delay); // no thread of its own: nothing to stop, nothing to leak
+        let ticker = tick(delay); // without a thread of its own
         for countdown in (1..=n).rev() {
             writeln!(cli::stdout(), "{countdown}")?;
             select! {
                 recv(ticker) -> _ => {}
-                recv(aborted) -> _ => {
+                recv(abort_rx) -> _ => {
                     writeln!(cli::stdout(), "Launch aborted!")?;
                     return Ok(());
                 }

@@ -1,5 +1,11 @@
-//! 8.6 crawl1: a thread per link, as many as the pages have; too parallel, and shows it.
+//! 8.6 crawl1: one thread per link, as many as the pages have.
 //! Go: gopl.io/ch8/crawl1, page 240.
+//!
+//! Faults shown, which crawl2 repairs: it is too parallel (past a thousand links at once it says so
+//! and skips links), and it never ends by itself: with nothing left to crawl it waits until it is
+//! interrupted.
+//! Repaired: the original runs out of file descriptors, fetches a page again for each `#fragment`,
+//! and tries to fetch mailto: links.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -7,47 +13,41 @@ use std::process::ExitCode;
 use std::thread;
 
 use crossbeam::channel::bounded;
-use threadbare::cli;
 use threadbare::demo::links;
-use threadbare::threads;
+use threadbare::{cli, threads};
 
-/// Links in the air at once; what is found above that is lost.
+/// Links crawled at once; links found above that are skipped.
 const CRAWLERS: usize = 1_000;
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Urls { urls }| {
-        let (found, worklist) = bounded(CRAWLERS); // room for all: no crawler waits for main
-        let (mut seen, mut list) = (HashSet::new(), urls);
-        let (mut crawling, mut too_many, mut failed) = (0, false, false);
+    cli::run(|cli::Urls { urls }| {
+        let (pages_tx, pages_rx) = bounded(CRAWLERS); // room for all: no crawler waits for main
+        pages_tx.send(Ok(urls))?;
+        let (mut seen, mut crawling, mut is_too_parallel) = (HashSet::new(), 1, false);
         thread::scope(|s| {
-            loop {
-                list.retain(|link| seen.insert(link.clone()));
-                for link in list {
+            for page in &pages_rx {
+                crawling -= 1;
+                for link in page.inspect_err(cli::warn).unwrap_or_default() {
+                    if !seen.insert(link.clone()) {
+                        continue;
+                    }
                     if crawling == CRAWLERS {
-                        if !too_many {
+                        if !is_too_parallel {
                             cli::warn(&format!("{CRAWLERS} links at once are too parallel"));
                         }
+                        is_too_parallel = true;
                         cli::warn(&format!("{link}: skipped"));
-                        (too_many, failed) = (true, true);
                         continue;
                     }
                     writeln!(cli::stdout(), "{link}")?;
                     crawling += 1;
-                    let found = found.clone();
+                    let pages_tx = pages_tx.clone();
                     threads::spawn(s, move || {
-                        found.send(links::extract(&link)).expect("there is room for all");
+                        pages_tx.send(links::extract(&link)).expect("there is room for all");
                     });
                 }
-                if crawling == 0 {
-                    return Ok(cli::status(failed));
-                }
-                list = worklist.recv()?.unwrap_or_else(|err| {
-                    cli::warn(&err);
-                    failed = true;
-                    Vec::new()
-                });
-                crawling -= 1;
             }
+            Ok(()) // never: main holds a sender, so the channel stays open
         })
     })
 }

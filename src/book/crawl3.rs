@@ -1,5 +1,9 @@
-//! 8.6 crawl3: twenty crawlers live as long as the crawl; main hands out links and takes in pages.
+//! 8.6 crawl3: twenty crawlers run as long as the crawl; main sends them links and receives pages.
 //! Go: gopl.io/ch8/crawl3, page 243.
+//!
+//! Repaired: the original never ends; this ends when no link waits and no page is outstanding.
+//! Look at: main sends and receives in one `select!`. If it only sent, it would block while all the
+//! crawlers block on sending to main; the original starts a goroutine per page to avoid that.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::Write;
@@ -12,45 +16,42 @@ use threadbare::cli;
 use threadbare::demo::links;
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Urls { urls }| {
-        let (unseen_links, to_crawl) = bounded::<String>(0);
-        let (found, worklist) = bounded(0);
-        let (nobody, _never_received) = bounded(0); // Go's nil channel, to send to
-        let (mut seen, mut list) = (HashSet::new(), urls);
-        let (mut waiting, mut crawling, mut failed) = (VecDeque::new(), 0, false);
+    cli::run(|cli::Urls { urls }| {
+        let (links_tx, links_rx) = bounded(0);
+        let (pages_tx, pages_rx) = bounded(0);
+        let (nil, _receiver) = bounded(0); // Go's nil channel: a send to it is never ready
+        let (mut seen, mut waiting, mut list) = (HashSet::new(), VecDeque::new(), urls);
+        let (mut crawling, mut failed) = (0, false);
         thread::scope(|s| {
             for _ in 0..20 {
-                let (to_crawl, found) = (to_crawl.clone(), found.clone());
+                let (links_rx, pages_tx) = (links_rx.clone(), pages_tx.clone());
+                let mut links = links_rx.into_iter();
                 s.spawn(move || {
-                    to_crawl.iter().try_for_each(|link| found.send(links::extract(&link)))
+                    links.try_for_each(|link: String| pages_tx.send(links::extract(&link)))
                 });
             }
-            // Main's ends end with this scope's closure, and the crawlers with them.
-            let (unseen_links, worklist) = (unseen_links, worklist);
-            drop((to_crawl, found));
+            let (links_tx, pages_rx) = (links_tx, pages_rx); // dropped on return: ends the crawlers
             loop {
-                list.retain(|link| seen.insert(link.clone()));
-                waiting.extend(list.drain(..));
-                if crawling + waiting.len() == 0 {
-                    return Ok(cli::status(failed));
-                }
-                // Sending and receiving in one select, so that neither side blocks the other.
-                let next = waiting.front().cloned().unwrap_or_default();
-                select! {
-                    send(if waiting.is_empty() { &nobody } else { &unseen_links }, next) -> sent => {
+                waiting.extend(list.into_iter().filter(|link| seen.insert(link.clone())));
+                let (to_crawlers, link) = match waiting.front() {
+                    Some(link) => (&links_tx, String::clone(link)),
+                    None if crawling > 0 => (&nil, String::new()),
+                    None => return Ok(cli::status(failed)),
+                };
+                list = select! {
+                    send(to_crawlers, link) -> sent => {
                         sent?;
                         crawling += 1;
                         writeln!(cli::stdout(), "{}", waiting.pop_front().unwrap_or_default())?;
+                        Vec::new()
                     }
-                    recv(worklist) -> page => {
-                        list = page?.unwrap_or_else(|err| {
-                            cli::warn(&err);
-                            failed = true;
-                            Vec::new()
-                        });
+                    recv(pages_rx) -> page => {
                         crawling -= 1;
+                        let page = page?.inspect_err(cli::warn);
+                        failed |= page.is_err();
+                        page.unwrap_or_default()
                     }
-                }
+                };
             }
         })
     })

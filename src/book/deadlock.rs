@@ -1,7 +1,10 @@
-//! deadlock: a send that nobody receives, on a rendezvous that knows when everyone is asleep.
-//! Go: a lecture's send on an unbuffered channel; there the runtime keeps this count.
+//! deadlock: a send that nobody receives, on a channel that notices when every thread is blocked.
+//! Go: a lecture's send on an unbuffered channel, where the runtime ends the program.
+//!
+//! Look at: `State::check` does what Go's runtime does. It ends the program when every thread that
+//! is alive waits and none of them can go on. With `-receiver` the send succeeds.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::{self, ExitCode};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread;
@@ -9,99 +12,86 @@ use std::thread;
 use clap::Parser;
 use threadbare::cli;
 
-/// Sends to nobody, or to a receiver
+/// Sends a value that nobody receives
 #[derive(Parser)]
 struct Args {
-    /// Start a thread that receives
+    /// Start a thread that receives the value
     #[arg(long)]
     receiver: bool,
 }
 
+/// An unbuffered channel, for one sender.
 #[derive(Default)]
-struct Rendezvous {
+struct Channel {
     state: Mutex<State>,
-    woken: Condvar,
+    changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     value: Option<u32>,
-    alive: usize,
-    asleep: usize,
-    wakes: u64, // tells a real wake from a spurious one
+    n_alive: usize,
+    n_sending: usize,
+    n_receiving: usize,
 }
 
 fn main() -> ExitCode {
-    cli::run(&["receiver"], |args: Args| {
-        let meeting = Rendezvous::default();
+    cli::run(|args: Args| {
+        let channel = Channel::default();
+        channel.lock().n_alive = if args.receiver { 2 } else { 1 }; // known before either blocks
         thread::scope(|s| {
-            meeting.join();
             if args.receiver {
-                meeting.join(); // before it runs, or main could find itself alone
-                s.spawn(|| (meeting.recv(), meeting.leave()));
+                s.spawn(|| (channel.recv(), channel.end_thread()));
             }
-            meeting.send(10);
-            meeting.leave();
+            channel.send(10);
+            channel.end_thread();
         });
         writeln!(cli::stdout(), "发送成功")?;
         Ok(())
     })
 }
 
-impl Rendezvous {
+impl Channel {
     fn send(&self, value: u32) {
         let mut state = self.lock();
         state.value = Some(value);
-        self.wake(&mut state);
-        while state.value.is_some() {
-            state = self.sleep(state);
-        }
-    }
-
-    fn recv(&self) -> u32 {
-        let mut state = self.lock();
-        loop {
-            if let Some(value) = state.value.take() {
-                self.wake(&mut state);
-                return value;
-            }
-            state = self.sleep(state);
-        }
-    }
-
-    fn join(&self) {
-        self.lock().alive += 1;
-    }
-
-    fn leave(&self) {
-        let mut state = self.lock();
-        state.alive -= 1;
+        state.n_sending += 1;
         state.check();
+        self.changed.notify_all();
+        let state = self.changed.wait_while(state, |state| state.value.is_some());
+        state.expect("no thread panics").n_sending -= 1;
     }
 
-    fn wake(&self, state: &mut State) {
-        state.asleep = 0;
-        state.wakes += 1;
-        self.woken.notify_all();
-    }
-
-    fn sleep<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        state.asleep += 1;
+    fn recv(&self) -> Option<u32> {
+        let mut state = self.lock();
+        state.n_receiving += 1;
         state.check();
-        let wakes = state.wakes;
-        self.woken.wait_while(state, |state| state.wakes == wakes).expect("nobody panics inside")
+        let state = self.changed.wait_while(state, |state| state.value.is_none());
+        let mut state = state.expect("no thread panics");
+        state.n_receiving -= 1;
+        self.changed.notify_all();
+        state.value.take()
+    }
+
+    fn end_thread(&self) {
+        let mut state = self.lock();
+        state.n_alive -= 1;
+        state.check();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics inside")
+        self.state.lock().expect("no thread panics")
     }
 }
 
 impl State {
+    /// Called by each thread that is about to wait or to end.
     fn check(&self) {
-        if self.alive > 0 && self.asleep == self.alive {
-            _ = writeln!(std::io::stderr(), "fatal error: all threads are asleep - deadlock!");
-            process::exit(2); // Go's status; the others hold nothing but the lock
+        // A thread that was woken counts as waiting until it runs, but it can go on.
+        let can_go_on = if self.value.is_some() { self.n_receiving } else { self.n_sending } > 0;
+        if self.n_alive > 0 && self.n_sending + self.n_receiving == self.n_alive && !can_go_on {
+            _ = writeln!(io::stderr(), "fatal error: all threads are asleep - deadlock!");
+            process::exit(2); // Go's status
         }
     }
 }

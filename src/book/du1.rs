@@ -1,5 +1,7 @@
-//! 8.8 du1: one thread walks the tree, main adds up what it finds.
+//! 8.8 du1: one thread walks the tree and sends sizes, main adds them up.
 //! Go: gopl.io/ch8/du1, page 247.
+//!
+//! Repaired: in the original a missing root ends with status 0, and a file as root is an error.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Write};
@@ -10,34 +12,34 @@ use std::thread;
 use anyhow::Context;
 use clap::Parser;
 use crossbeam::channel::{SendError, Sender, bounded};
-use threadbare::cli;
-use threadbare::text::units;
+use threadbare::{cli, text::units};
 
 /// Counts the files below the given roots and their bytes
 #[derive(Parser)]
 struct Args {
-    /// Directories, or files
+    /// Directories or files to count
     #[arg(default_value = ".")]
     roots: Vec<PathBuf>,
 }
 
-/// A file's size, or what kept us from it.
+/// A file's size, or the error that hides it.
 type Size = anyhow::Result<u64>;
 
-/// Whether anyone still adds up.
+/// An error when main has stopped receiving.
 type Sent = Result<(), SendError<Size>>;
 
-/// Room for sizes on their way: without it each costs two threads waking each other, some 10 µs.
-const ROOM: usize = 1_000;
+/// Sizes in flight. Without a buffer each size would wake a sleeping thread, at some 10 µs.
+const BUFFER: usize = 1_000;
 
 fn main() -> ExitCode {
-    cli::run(&[], |Args { roots }| {
-        let (sizes, found) = bounded(ROOM);
+    cli::run(|Args { roots }| {
+        let (sizes, sizes_rx) = bounded(BUFFER);
         thread::scope(|s| {
-            s.spawn(move || roots.iter().try_for_each(|root| visit(root, root.metadata(), &sizes))); // dropping `sizes` closes the channel
+            // The closure owns `sizes`; its end closes the channel.
+            s.spawn(move || roots.iter().try_for_each(|root| visit(root, root.metadata(), &sizes)));
 
             let (mut n_files, mut n_bytes, mut failed) = (0, 0, false);
-            for size in found {
+            for size in sizes_rx {
                 match size {
                     Ok(size) => (n_files, n_bytes) = (n_files + 1, n_bytes + size),
                     Err(err) => {

@@ -1,5 +1,7 @@
-//! 8.8 du2: `select!` over sizes and a ticker shows the totals as they grow.
+//! 8.8 du2: `select!` over sizes and a ticker prints the totals as they grow.
 //! Go: gopl.io/ch8/du2, page 249.
+//!
+//! Repaired: as in du1; the original's errors begin with `du`.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Write};
@@ -12,47 +14,47 @@ use anyhow::Context;
 use clap::Parser;
 use crossbeam::channel::{SendError, Sender, bounded, never, tick};
 use crossbeam::select;
-use threadbare::cli;
-use threadbare::text::units;
+use threadbare::{cli, text::units};
 
 /// Counts the files below the given roots and their bytes
 #[derive(Parser)]
 struct Args {
-    /// Directories, or files
+    /// Directories or files to count
     #[arg(default_value = ".")]
     roots: Vec<PathBuf>,
-    /// Show the totals twice a second
+    /// Print the totals twice a second
     #[arg(short)]
     verbose: bool,
 }
 
-/// A file's size, or what kept us from it.
+/// A file's size, or the error that hides it.
 type Size = anyhow::Result<u64>;
 
-/// Whether anyone still adds up.
+/// An error when main has stopped receiving.
 type Sent = Result<(), SendError<Size>>;
 
-/// Room for sizes on their way: without it each costs two threads waking each other, some 10 µs.
-const ROOM: usize = 1_000;
+/// Sizes in flight. Without a buffer each size would wake a sleeping thread, at some 10 µs.
+const BUFFER: usize = 1_000;
 
 fn main() -> ExitCode {
-    cli::run(&["v"], |Args { roots, verbose }| {
+    cli::run(|Args { roots, verbose }| {
         let ticker = if verbose { tick(Duration::from_millis(500)) } else { never() };
-        let (sizes, found) = bounded(ROOM);
+        let (sizes, sizes_rx) = bounded(BUFFER);
         thread::scope(|s| {
-            s.spawn(move || roots.iter().try_for_each(|root| visit(root, root.metadata(), &sizes))); // dropping `sizes` closes the channel
+            // The closure owns `sizes`; its end closes the channel.
+            s.spawn(move || roots.iter().try_for_each(|root| visit(root, root.metadata(), &sizes)));
 
-            let found = found; // an early return drops it, which ends the walk
+            let sizes_rx = sizes_rx; // an early return drops it, which ends the walk
             let (mut n_files, mut n_bytes, mut failed) = (0, 0, false);
             loop {
                 select! {
-                    recv(found) -> size => match size {
+                    recv(sizes_rx) -> size => match size {
                         Ok(Ok(size)) => (n_files, n_bytes) = (n_files + 1, n_bytes + size),
                         Ok(Err(err)) => {
                             cli::warn(&err);
                             failed = true;
                         }
-                        Err(_) => break, // closed: every size has come
+                        Err(_) => break, // closed: all sizes have arrived
                     },
                     recv(ticker) -> _ => print_disk_usage(n_files, n_bytes)?,
                 }

@@ -1,5 +1,7 @@
-//! 8.8 du3: every directory is a task of its own, on a pool of twenty threads.
+//! 8.8 du3: one task per directory, on a pool of twenty threads.
 //! Go: gopl.io/ch8/du3, page 250.
+//!
+//! Repaired: as in du2.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Write};
@@ -13,34 +15,33 @@ use clap::Parser;
 use crossbeam::channel::{SendError, Sender, bounded, never, tick};
 use crossbeam::select;
 use rayon::{Scope, ThreadPoolBuilder};
-use threadbare::cli;
-use threadbare::text::units;
+use threadbare::{cli, text::units};
 
 /// Counts the files below the given roots and their bytes
 #[derive(Parser)]
 struct Args {
-    /// Directories, or files
+    /// Directories or files to count
     #[arg(default_value = ".")]
     roots: Vec<PathBuf>,
-    /// Show the totals twice a second
+    /// Print the totals twice a second
     #[arg(short)]
     verbose: bool,
 }
 
-/// A file's size, or what kept us from it.
+/// A file's size, or the error that hides it.
 type Size = anyhow::Result<u64>;
 
-/// Whether anyone still adds up.
+/// An error when main has stopped receiving.
 type Sent = Result<(), SendError<Size>>;
 
-/// Room for sizes on their way: without it each costs two threads waking each other, some 10 µs.
-const ROOM: usize = 1_000;
+/// Sizes in flight. Without a buffer each size would wake a sleeping thread, at some 10 µs.
+const BUFFER: usize = 1_000;
 
 fn main() -> ExitCode {
-    cli::run(&["v"], |Args { roots, verbose }| {
+    cli::run(|Args { roots, verbose }| {
         let ticker = if verbose { tick(Duration::from_millis(500)) } else { never() };
-        let (sizes, found) = bounded(ROOM);
-        // The size of the pool is what Go's twenty tokens are: directories read at once.
+        let (sizes, sizes_rx) = bounded(BUFFER);
+        // The pool's size does what Go's twenty tokens do: it limits the directories read at once.
         let pool = ThreadPoolBuilder::new().num_threads(20).build()?;
         thread::scope(|s| {
             s.spawn(move || {
@@ -49,17 +50,17 @@ fn main() -> ExitCode {
                 })
             }); // dropping `sizes` closes the channel
 
-            let found = found; // an early return drops it, which ends the walk
+            let sizes_rx = sizes_rx; // an early return drops it, which ends the walk
             let (mut n_files, mut n_bytes, mut failed) = (0, 0, false);
             loop {
                 select! {
-                    recv(found) -> size => match size {
+                    recv(sizes_rx) -> size => match size {
                         Ok(Ok(size)) => (n_files, n_bytes) = (n_files + 1, n_bytes + size),
                         Ok(Err(err)) => {
                             cli::warn(&err);
                             failed = true;
                         }
-                        Err(_) => break, // closed: every size has come
+                        Err(_) => break, // closed: all sizes have arrived
                     },
                     recv(ticker) -> _ => print_disk_usage(n_files, n_bytes)?,
                 }

@@ -1,5 +1,7 @@
 //! 8.9 du4: a byte on stdin cancels the walk.
 //! Go: gopl.io/ch8/du4, page 251.
+//!
+//! Repaired: as in du2; in the original the end of stdin, as in `</dev/null`, cancels too.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Write};
@@ -13,61 +15,60 @@ use clap::Parser;
 use crossbeam::channel::{Receiver, SendError, Sender, TryRecvError, bounded, tick};
 use crossbeam::select;
 use rayon::{Scope, ThreadPoolBuilder};
-use threadbare::cli;
-use threadbare::text::units;
+use threadbare::{cli, text::units};
 
 /// Counts the files below the given roots and their bytes
 #[derive(Parser)]
 struct Args {
-    /// Directories, or files
+    /// Directories or files to count
     #[arg(default_value = ".")]
     roots: Vec<PathBuf>,
 }
 
-/// A file's size, or what kept us from it.
+/// A file's size, or the error that hides it.
 type Size = anyhow::Result<u64>;
 
-/// Whether anyone still adds up.
+/// An error when main has stopped receiving.
 type Sent = Result<(), SendError<Size>>;
 
-/// Room for sizes on their way: without it each costs two threads waking each other, some 10 µs.
-const ROOM: usize = 1_000;
+/// Sizes in flight. Without a buffer each size would wake a sleeping thread, at some 10 µs.
+const BUFFER: usize = 1_000;
 
 fn main() -> ExitCode {
-    cli::run(&[], |Args { roots }| {
+    cli::run(|Args { roots }| {
         let (cancel, done) = bounded::<()>(0);
         thread::spawn(move || {
             cli::wait_for_byte();
             drop(cancel); // every receiver of `done` sees it, now and later
         });
-        let walking = done.clone();
+        let walk_done = done.clone();
         let ticker = tick(Duration::from_millis(500));
-        let (sizes, found) = bounded(ROOM);
+        let (sizes, sizes_rx) = bounded(BUFFER);
         let pool = ThreadPoolBuilder::new().num_threads(20).build()?;
         thread::scope(|s| {
             s.spawn(move || {
                 pool.scope(|tasks| {
                     roots
                         .into_iter()
-                        .try_for_each(|r| visit(r.metadata(), r, &sizes, &walking, tasks))
+                        .try_for_each(|r| visit(r.metadata(), r, &sizes, &walk_done, tasks))
                 })
             }); // dropping `sizes` closes the channel
 
-            let found = found; // an early return drops it, which ends the walk
+            let sizes_rx = sizes_rx; // an early return drops it, which ends the walk
             let (mut n_files, mut n_bytes, mut failed) = (0, 0, false);
             loop {
                 select! {
                     recv(done) -> _ => {
-                        found.iter().for_each(drop); // drain, or the tasks would wait for room
+                        sizes_rx.iter().for_each(drop); // drain: no task may block on it
                         return Ok(ExitCode::SUCCESS);
                     }
-                    recv(found) -> size => match size {
+                    recv(sizes_rx) -> size => match size {
                         Ok(Ok(size)) => (n_files, n_bytes) = (n_files + 1, n_bytes + size),
                         Ok(Err(err)) => {
                             cli::warn(&err);
                             failed = true;
                         }
-                        Err(_) => break, // closed: every size has come
+                        Err(_) => break, // closed: all sizes have arrived
                     },
                     recv(ticker) -> _ => print_disk_usage(n_files, n_bytes)?,
                 }

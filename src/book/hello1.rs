@@ -1,5 +1,7 @@
-//! hello1: main does not wait for the thread it started, so the greeting may never be heard.
+//! hello1: main does not wait for the thread that it started.
 //! Go: a lecture's first `go` statement.
+//!
+//! Fault shown: the process ends with main, so the greeting may or may not appear; hello3 waits.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -8,8 +10,8 @@ use std::thread;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
-        // Nobody joins this thread: that is the lesson. The process ends with main.
+    cli::run(|_: cli::NoArgs| {
+        // Nobody joins this thread, on purpose: the process ends with main.
         thread::spawn(|| writeln!(cli::stdout(), "hello thread"));
         writeln!(cli::stdout(), "main thread done!")?;
         Ok(())

@@ -1,5 +1,8 @@
 //! hello10000: ten thousand threads, as many at once as the machine has room for.
-//! Go: a lecture's `go` statement in a loop; goroutines are so cheap that nobody counts them.
+//! Go: a lecture's `go` statement in a loop, which starts ten thousand goroutines at once.
+//!
+//! Look at: a thread that cannot be started is tried again when another one has ended, because
+//! threads, unlike goroutines, have a limit.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -11,23 +14,23 @@ use threadbare::cli;
 use threadbare::machine::limits::Limits;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
-        let room = Limits::current().threads();
-        let (ended, endings) = bounded(room); // an ending thread never waits for main
+    cli::run(|_: cli::NoArgs| {
+        let max_alive = Limits::current().threads();
+        let (ended_tx, ended_rx) = bounded(max_alive); // an ending thread never waits for main
         let (mut alive, mut peak) = (0, 0);
         thread::scope(|s| {
             for n in 0..10_000 {
-                // All it captures is Copy, and so is the closure: a refused thread leaves it for
-                // the next try, when another thread has ended.
-                let ended = &ended;
+                // The closure is Copy, as all that it captures is: when a thread cannot be started,
+                // the next try uses it again.
+                let ended_tx = &ended_tx;
                 let greet = move || {
-                    _ = hello(n); // a broken stdout is reported by main's own line
-                    ended.send(()).expect("main is counting");
+                    _ = hello(n); // main's own line fails too, and reports it
+                    ended_tx.send(()).expect("main is counting");
                 };
-                alive -= endings.try_iter().count();
-                while alive == room || Builder::new().spawn_scoped(s, greet).is_err() {
+                alive -= ended_rx.try_iter().count();
+                while alive == max_alive || Builder::new().spawn_scoped(s, greet).is_err() {
                     ensure!(alive > 0, "cannot start a single thread");
-                    endings.recv()?;
+                    ended_rx.recv()?;
                     alive -= 1;
                 }
                 alive += 1;

@@ -1,4 +1,4 @@
-//! hello3: main waits for exactly as long as the thread takes.
+//! hello3: main waits for the thread, exactly as long as it takes.
 //! Go: a lecture's `sync.WaitGroup`.
 
 use std::io::Write;
@@ -9,7 +9,7 @@ use crossbeam::sync::WaitGroup;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let wg = WaitGroup::new();
         let working = wg.clone(); // a clone is Go's wg.Add(1)
         let greeter = thread::spawn(move || {

@@ -1,5 +1,9 @@
-//! 8.4.1 netcat3: main waits until the reader is done; only the write half is closed before that.
+//! 8.4.1 netcat3: main waits for the reading thread over a channel.
 //! Go: gopl.io/ch8/netcat3, page 227, with exercise 8.3.
+//!
+//! Repaired: at the end of stdin the original closes the whole connection and loses the last
+//! echoes; here only the write half is closed. It also hangs when the server closes while stdin is
+//! open.
 
 use std::io::{self, Write};
 use std::net::Shutdown;
@@ -12,20 +16,20 @@ use threadbare::cli;
 use threadbare::net;
 
 fn main() -> ExitCode {
-    cli::run(&[], |args: cli::Dial| {
+    cli::run(|args: cli::Dial| {
         let reading = Arc::new(net::dial(&args.addr)?);
-        let (writing, (finished, done)) = (reading.clone(), bounded(0));
+        let (writing, (done_tx, done_rx)) = (reading.clone(), bounded(0));
         thread::spawn(move || {
             let received = net::copy(&*reading, cli::stdout());
             _ = writeln!(io::stderr(), "done");
-            finished.send(received).expect("main is waiting");
+            done_tx.send(received).expect("main is waiting");
         });
-        // Nobody joins this one: it may be blocked on stdin when the server has said it all.
+        // Not joined: it may be blocked on stdin when the server has closed.
         thread::spawn(move || {
             _ = net::copy(io::stdin(), &*writing); // NOTE: ignoring errors
             writing.shutdown(Shutdown::Write)
         });
-        done.recv()??;
+        done_rx.recv()??;
         Ok(())
     })
 }

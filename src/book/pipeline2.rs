@@ -9,13 +9,14 @@ use crossbeam::channel::bounded;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
-        let (naturals, to_square) = bounded(0);
-        let (squares, to_print) = bounded(0);
+    cli::run(|_: cli::NoArgs| {
+        let (naturals, naturals_rx) = bounded(0);
+        let (squares, squares_rx) = bounded(0);
         thread::scope(|s| {
-            s.spawn(move || (0..100).try_for_each(|x| naturals.send(x))); // closes `naturals`
-            s.spawn(move || to_square.iter().try_for_each(|x| squares.send(x * x))); // and `squares`
-            for x in to_print {
+            // Each closure owns its sender, so that its end closes the channel.
+            s.spawn(move || (0..100).try_for_each(|x| naturals.send(x)));
+            s.spawn(move || naturals_rx.iter().try_for_each(|x| squares.send(x * x)));
+            for x in squares_rx {
                 writeln!(cli::stdout(), "{x}")?;
             }
             Ok(())

@@ -1,4 +1,4 @@
-//! 8.4.3 pipeline3: the stages as functions that hold one end of each channel.
+//! 8.4.3 pipeline3: the stages are functions that get only the ends of channels they need.
 //! Go: gopl.io/ch8/pipeline3, page 231.
 
 use std::io::{self, Write};
@@ -9,13 +9,13 @@ use crossbeam::channel::{Receiver, SendError, Sender, bounded};
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
-        let (naturals, to_square) = bounded(0);
-        let (squares, to_print) = bounded(0);
+    cli::run(|_: cli::NoArgs| {
+        let (naturals, naturals_rx) = bounded(0);
+        let (squares, squares_rx) = bounded(0);
         thread::scope(|s| {
-            s.spawn(move || counter(&naturals)); // `move`, so that its end closes the channel
-            s.spawn(move || squarer(&squares, &to_square));
-            Ok(printer(to_print)?)
+            s.spawn(move || counter(&naturals)); // `move`: its end closes the channel
+            s.spawn(move || squarer(&squares, &naturals_rx));
+            Ok(printer(squares_rx)?)
         })
     })
 }

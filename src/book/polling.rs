@@ -1,5 +1,7 @@
-//! 8.7 polling: a select with a default does not wait; one with several ready chooses at random.
-//! Go: a lecture's `select` with `default`; waiting for ever, Go's `select {}`, is `recv(&never())`.
+//! 8.7 polling: `select!` with `default` does not wait; of several ready cases it takes any.
+//! Go: a lecture's `select` with `default`.
+//!
+//! Look at: waiting for ever, Go's `select {}`, is `recv(&never())`.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,30 +11,30 @@ use crossbeam::select;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
+    cli::run(|_: cli::NoArgs| {
         let mut out = cli::stdout();
-        let (abort, aborted) = bounded(1);
+        let (abort_tx, abort_rx) = bounded(1);
         for n in 1.. {
             select! {
-                recv(aborted) -> _ => {
+                recv(abort_rx) -> _ => {
                     writeln!(out, "Launch aborted!")?;
                     break;
                 }
                 default => writeln!(out, "working {n}")?,
             }
             if n == 2 {
-                abort.send(())?;
+                abort_tx.send(())?;
             }
         }
 
-        let ((left_in, left), (right_in, right)) = (bounded(1), bounded(1));
+        let ((left_tx, left_rx), (right_tx, right_rx)) = (bounded(1), bounded(1));
         let (mut n_left, mut n_right) = (0, 0);
         for _ in 0..1_000 {
-            _ = left_in.try_send(()); // both are ready in every round
-            _ = right_in.try_send(());
+            _ = left_tx.try_send(()); // both are ready in every round
+            _ = right_tx.try_send(());
             select! {
-                recv(left) -> _ => n_left += 1,
-                recv(right) -> _ => n_right += 1,
+                recv(left_rx) -> _ => n_left += 1,
+                recv(right_rx) -> _ => n_right += 1,
             }
         }
         writeln!(out, "left {n_left}, right {n_right}")?;

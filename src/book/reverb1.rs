@@ -1,17 +1,20 @@
-//! 8.3 reverb1: an echo that fades; a client's second shout waits for the echo of the first.
+//! 8.3 reverb1: an echo server; the shouts of one client are echoed one after the other.
 //! Go: gopl.io/ch8/reverb1, page 223. Upper and lower case are Go's.
+//!
+//! Fault shown: a second shout waits until the echoes of the first have ended; in reverb2 they
+//! overlap.
+//! Repaired: a line over 64 KiB ends the original's connection without a word; here it is answered
+//! with `line too long`, and the session goes on.
 
 use std::process::ExitCode;
 use std::time::Duration;
 use std::{io, thread};
 
 use clap::Parser;
-use threadbare::cli;
 use threadbare::net::{self, Conn};
-use threadbare::text::go_case;
-use threadbare::threads;
+use threadbare::{cli, text::go_case, threads};
 
-/// Echoes every line three times, ever softer
+/// Echoes every line three times, each time more softly
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
@@ -22,7 +25,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::run(&["port", "bind", "delay"], |Args { listen, delay }| {
+    cli::run(|Args { listen, delay }| {
         let listener = net::listen(&listen.addr(), 1)?;
         thread::scope(|s| {
             for conn in listener.incoming() {

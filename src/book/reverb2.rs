@@ -1,17 +1,20 @@
-//! 8.3 reverb2: an echo that fades; shouts overlap, a thread each.
+//! 8.3 reverb2: an echo server with one thread per shout, so that echoes overlap.
 //! Go: gopl.io/ch8/reverb2, page 224, with exercise 8.4. Upper and lower case are Go's.
+//!
+//! Repaired: at a half-close the original loses the echoes that are not yet written; here they all
+//! arrive before the write half is closed. There one client can start goroutines without limit;
+//! here a thousand threads are the most.
 
 use std::process::ExitCode;
 use std::time::Duration;
 use std::{io, thread};
 
 use clap::Parser;
-use threadbare::cli;
 use threadbare::net::{self, Conn};
-use threadbare::text::go_case;
 use threadbare::threads::{self, Semaphore};
+use threadbare::{cli, text::go_case};
 
-/// Echoes every line three times, ever softer, shouts overlapping
+/// Echoes every line three times, each time more softly; echoes overlap
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
@@ -21,32 +24,32 @@ struct Args {
     delay: Duration,
 }
 
-/// Shouts in the air at once, of all clients; above that, reading waits.
+/// Shouts that may be echoing at once, of all clients together; above that, reading waits.
 const SHOUTS: usize = 1_000;
 
 fn main() -> ExitCode {
-    cli::run(&["port", "bind", "delay"], |Args { listen, delay }| {
+    cli::run(|Args { listen, delay }| {
         let listener = net::listen(&listen.addr(), 2)?;
-        let room = Semaphore::new(SHOUTS);
+        let tokens = Semaphore::new(SHOUTS);
         thread::scope(|s| {
             for conn in listener.incoming() {
-                threads::spawn(s, || handle_conn(&{ conn }, delay, &room));
+                threads::spawn(s, || handle_conn(&{ conn }, delay, &tokens));
             }
         });
         Ok(())
     })
 }
 
-fn handle_conn(conn: &Conn, delay: Duration, room: &Semaphore) {
+fn handle_conn(conn: &Conn, delay: Duration, tokens: &Semaphore) {
     thread::scope(|s| {
         for shout in conn.lines() {
-            let permit = room.acquire();
+            let token = tokens.acquire();
             threads::spawn(s, move || {
                 _ = echo(conn, &shout, delay); // NOTE: ignoring network errors
-                drop(permit);
+                drop(token);
             });
         }
-    }); // joins the echoes: only after the last is the write half closed
+    }); // joins the echoes before the write half is closed
 }
 
 fn echo(conn: &Conn, shout: &[u8], delay: Duration) -> io::Result<()> {

@@ -1,5 +1,7 @@
-//! sched: two tasks on a pool of one thread; nothing takes the thread away from the first.
+//! sched: two tasks on a pool of one thread; the second runs when the first has ended.
 //! Go: a lecture's `runtime.GOMAXPROCS(1)`.
+//!
+//! Look at: a task keeps its thread until it returns; Go's scheduler may switch in between.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -9,13 +11,13 @@ use crossbeam::channel::bounded;
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
-        let (tasks, pool) = bounded(2);
-        let worker = thread::spawn(move || pool.into_iter().try_for_each(count));
+    cli::run(|_: cli::NoArgs| {
+        let (tasks_tx, tasks_rx) = bounded(2);
+        let worker = thread::spawn(move || tasks_rx.into_iter().try_for_each(count));
         for task in ["a", "b"] {
-            _ = tasks.send(task); // refused when stdout is closed, which the worker returns
+            _ = tasks_tx.send(task); // fails only if the worker failed, see below
         }
-        drop(tasks); // ends the worker when it has run them both
+        drop(tasks_tx); // ends the worker when it has run both
         worker.join().expect("counting does not panic")?;
         Ok(())
     })

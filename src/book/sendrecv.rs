@@ -1,4 +1,4 @@
-//! 8.4.3 sendrecv: each stage holds one end of a channel and cannot misuse the other.
+//! 8.4.3 sendrecv: each stage holds the end of a channel that it needs and no other.
 //! Go: a lecture's `chan<- int` and `<-chan int` parameters.
 
 use std::io::Write;
@@ -9,13 +9,13 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use threadbare::cli;
 
 fn main() -> ExitCode {
-    cli::run(&[], |_: cli::NoArgs| {
-        let (numbers, to_square) = bounded(100);
-        let (squares, to_print) = bounded(200);
+    cli::run(|_: cli::NoArgs| {
+        let (numbers_tx, numbers_rx) = bounded(100);
+        let (squares_tx, squares_rx) = bounded(200);
         thread::scope(|s| {
-            s.spawn(move || count(&numbers));
-            s.spawn(move || square(&to_square, &squares));
-            for square in to_print {
+            s.spawn(move || count(&numbers_tx));
+            s.spawn(move || square(&numbers_rx, &squares_tx));
+            for square in squares_rx {
                 writeln!(cli::stdout(), "{square}")?;
             }
             Ok(())
@@ -25,12 +25,12 @@ fn main() -> ExitCode {
 
 fn count(out: &Sender<u32>) {
     for n in 0..100 {
-        out.send(n).expect("there is room for a hundred and the squarer takes them all");
+        out.send(n).expect("the squarer receives them all");
     }
 }
 
 fn square(input: &Receiver<u32>, out: &Sender<u32>) {
     for n in input {
-        _ = out.send(n * n); // refused when main cannot print any more
+        _ = out.send(n * n); // fails when main has stopped printing
     }
 }

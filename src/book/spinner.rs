@@ -1,5 +1,8 @@
-//! 8.1 spinner: an animation runs while main computes, and has ended before the result is shown.
+//! 8.1 spinner: an animation in a thread of its own while main computes.
 //! Go: gopl.io/ch8/spinner, page 218.
+//!
+//! Repaired: the original can draw a frame after the result, and it animates into pipes; here the
+//! animation has ended before the result is printed, and runs only on a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -16,13 +19,13 @@ struct Args {
     /// Time between two frames
     #[arg(long, default_value = "100ms", value_parser = cli::duration)]
     delay: Duration,
-    /// Which Fibonacci number
+    /// Index of the Fibonacci number
     #[arg(short, default_value_t = 45, value_parser = value_parser!(u64).range(..=93))]
     n: u64,
 }
 
 fn main() -> ExitCode {
-    cli::run(&["delay", "n"], |Args { delay, n }| {
+    cli::run(|Args { delay, n }| {
         let is_terminal = io::stdout().is_terminal();
         let (computing, done) = bounded(0);
         let fib_n = thread::scope(|s| {

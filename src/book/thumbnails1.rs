@@ -1,4 +1,4 @@
-//! 8.5 thumbnails1: one after the other.
+//! 8.5 thumbnails1: one image after the other.
 //! Go: makeThumbnails in gopl.io/ch8/thumbnail, page 235.
 
 use std::io::Write;
@@ -9,7 +9,7 @@ use threadbare::cli;
 use threadbare::engines::thumbnail;
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Files { files }| make_thumbnails(&files))
+    cli::run(|cli::Files { files }| make_thumbnails(&files))
 }
 
 fn make_thumbnails(files: &[PathBuf]) -> anyhow::Result<ExitCode> {

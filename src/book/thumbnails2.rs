@@ -1,5 +1,7 @@
-//! 8.5 thumbnails2: a thread each, and a return before they are done: wrong, and shows it.
+//! 8.5 thumbnails2: one thread per image, started by a function that does not wait for them.
 //! Go: makeThumbnails2 in gopl.io/ch8/thumbnail, page 235.
+//!
+//! Fault shown: the function returns before the thumbnails are made; thumbnails3 waits.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,23 +9,22 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread::{self, Scope};
 
-use threadbare::cli;
 use threadbare::engines::thumbnail;
-use threadbare::threads;
+use threadbare::{cli, threads};
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Files { files }| {
+    cli::run(|cli::Files { files }| {
         let (n_made, n_failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|s| {
             make_thumbnails2(s, &files, &n_made, &n_failed);
             let (n_made, n_files) = (n_made.load(SeqCst), files.len());
             writeln!(cli::stdout(), "returned with {n_made} of {n_files} thumbnails made")
-        })?; // main is no part of the lesson: it waits, so that no thumbnail is lost
+        })?; // main waits, so that no thumbnail is half made
         Ok(cli::status(n_failed.into_inner() > 0))
     })
 }
 
-/// Returns at once: nothing here waits for the threads.
+/// Returns at once: the threads go on in `scope`.
 fn make_thumbnails2<'s>(
     scope: &'s Scope<'s, '_>,
     files: &'s [PathBuf],

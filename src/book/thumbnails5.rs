@@ -1,4 +1,4 @@
-//! 8.5 thumbnails5: names and errors over a channel with room for them all.
+//! 8.5 thumbnails5: names and errors over a channel with room for all of them.
 //! Go: makeThumbnails5 in gopl.io/ch8/thumbnail, page 237.
 
 use std::io::Write;
@@ -7,12 +7,11 @@ use std::process::ExitCode;
 use std::thread;
 
 use crossbeam::channel::bounded;
-use threadbare::cli;
 use threadbare::engines::thumbnail::{self, Error};
-use threadbare::threads;
+use threadbare::{cli, threads};
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Files { files }| {
+    cli::run(|cli::Files { files }| {
         for thumb in make_thumbnails5(&files)? {
             writeln!(cli::stdout(), "{}", thumb.display())?;
         }
@@ -20,15 +19,15 @@ fn main() -> ExitCode {
     })
 }
 
-/// The names in the order of completion, or the first error.
+/// Returns the names in the order of completion, or the first error.
 fn make_thumbnails5(files: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
-    let (items, made) = bounded(files.len()); // nobody blocks, even if nobody receives
+    let (items_tx, items_rx) = bounded(files.len()); // no send blocks, even if nobody receives
     thread::scope(|s| {
         for file in files {
-            let items = items.clone();
-            threads::spawn(s, move || _ = items.send(thumbnail::image_file(file)));
+            let items_tx = items_tx.clone();
+            threads::spawn(s, move || _ = items_tx.send(thumbnail::image_file(file)));
         }
-        drop(items); // the last thread's end closes the channel
-        made.iter().collect() // stops at the first error; the others still finish their work
+        drop(items_tx); // the channel closes with the last thread
+        items_rx.iter().collect() // stops at the first error; the threads still finish
     })
 }

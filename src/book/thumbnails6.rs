@@ -1,5 +1,8 @@
-//! 8.5 thumbnails6: names come in by channel, sizes go out by another, closed when all are done.
+//! 8.5 thumbnails6: names arrive over one channel, sizes leave over another; the sum is printed.
 //! Go: makeThumbnails6 in gopl.io/ch8/thumbnail, page 238.
+//!
+//! Repaired: the original crashes when a file vanishes, and starts goroutines without limit; here a
+//! file that vanishes is an error of one line, and at most twenty threads run.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,39 +15,39 @@ use threadbare::cli;
 use threadbare::engines::thumbnail;
 use threadbare::threads::{self, Semaphore};
 
-/// Threads at once, for nobody knows how many names will come.
+/// Threads at once: the number of names is not known in advance.
 const WORKERS: usize = 20;
 
 fn main() -> ExitCode {
-    cli::run(&[], |cli::Files { files }| {
-        let (names, filenames) = bounded(0);
+    cli::run(|cli::Files { files }| {
+        let (names_tx, names_rx) = bounded(0);
         thread::scope(|s| {
-            s.spawn(move || files.into_iter().try_for_each(|file| names.send(file)));
-            let (total, failed) = make_thumbnails6(&filenames);
+            s.spawn(move || files.into_iter().try_for_each(|file| names_tx.send(file)));
+            let (total, failed) = make_thumbnails6(&names_rx);
             writeln!(cli::stdout(), "{total}")?;
             Ok(cli::status(failed))
         })
     })
 }
 
-/// The bytes of all thumbnails, and whether any failed.
+/// Returns the bytes of all thumbnails, and whether any failed.
 fn make_thumbnails6(filenames: &Receiver<PathBuf>) -> (u64, bool) {
-    let (sizes, made) = bounded(0);
-    let room = &Semaphore::new(WORKERS);
+    let (sizes_tx, sizes_rx) = bounded(0);
+    let tokens = &Semaphore::new(WORKERS);
     thread::scope(|s| {
         s.spawn(move || {
             // This scope is Go's WaitGroup: it ends when the last worker has.
             thread::scope(|wg| {
                 for file in filenames {
-                    let (sizes, permit) = (&sizes, room.acquire());
+                    let (sizes_tx, token) = (&sizes_tx, tokens.acquire());
                     threads::spawn(wg, move || {
-                        sizes.send(size_of_thumbnail(&file)).expect("main adds up");
-                        drop(permit);
+                        sizes_tx.send(size_of_thumbnail(&file)).expect("main adds them up");
+                        drop(token);
                     });
                 }
             });
-        }); // dropping `sizes` closes the channel: Go's closer
-        made.iter().fold((0, false), |(total, failed), size| match size {
+        }); // dropping `sizes_tx` closes the channel, as Go's closer does
+        sizes_rx.iter().fold((0, false), |(total, failed), size| match size {
             Ok(size) => (total + size, failed),
             Err(err) => {
                 cli::warn(&err);

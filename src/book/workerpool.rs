@@ -13,24 +13,24 @@ use threadbare::cli;
 /// Runs five jobs on three workers
 #[derive(Parser)]
 struct Args {
-    /// How long a job takes
+    /// Time that a job takes
     #[arg(long, default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
 }
 
 fn main() -> ExitCode {
-    cli::run(&["delay"], |Args { delay }| {
-        let (jobs, to_do) = bounded(100);
-        let (results, done) = bounded(100);
+    cli::run(|Args { delay }| {
+        let (jobs_tx, jobs_rx) = bounded(100);
+        let (results_tx, results_rx) = bounded(100);
         thread::scope(|s| {
             for id in 1..=3 {
-                let (to_do, results) = (to_do.clone(), results.clone());
-                s.spawn(move || worker(id, delay, &to_do, &results));
+                let (jobs_rx, results_tx) = (jobs_rx.clone(), results_tx.clone());
+                s.spawn(move || worker(id, delay, &jobs_rx, &results_tx));
             }
-            (1..=5).try_for_each(|job| jobs.send(job)).expect("we hold a receiver");
-            drop(jobs); // ends the workers when the five are done
-            drop(results); // only theirs are left: `done` ends with the last of them
-            let n_results = done.iter().collect::<io::Result<Vec<u32>>>()?.len();
+            (1..=5).try_for_each(|job| jobs_tx.send(job)).expect("we hold a receiver");
+            drop(jobs_tx); // ends the workers when the five are done
+            drop(results_tx); // only the workers' are left: the channel closes with the last
+            let n_results = results_rx.iter().collect::<io::Result<Vec<u32>>>()?.len();
             debug_assert_eq!(n_results, 5);
             Ok(())
         })

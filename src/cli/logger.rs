@@ -1,17 +1,18 @@
-//! The log on stderr: warnings unless asked for more, and notices always.
+//! The log on stderr: messages from a chosen level on, and notices always.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use super::warn;
+use super::stdio::warn;
 use crate::net::NOTICE;
 
 static LEVEL: OnceLock<LevelFilter> = OnceLock::new();
 
 struct StderrLog;
 
+/// Writes messages of `level` and above to stderr from now on; the first call counts.
 pub(super) fn start(level: LevelFilter) {
     if log::set_logger(&StderrLog).is_ok() {
         log::set_max_level(level.max(LevelFilter::Info)); // for the notices
@@ -20,9 +21,10 @@ pub(super) fn start(level: LevelFilter) {
 }
 
 impl Log for StderrLog {
-    fn enabled(&self, of: &Metadata<'_>) -> bool {
-        let wanted = LEVEL.get().is_some_and(|&level| of.level() <= level);
-        of.target() == NOTICE || (wanted && of.target().starts_with(env!("CARGO_PKG_NAME")))
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let is_wanted = LEVEL.get().is_some_and(|&level| metadata.level() <= level);
+        let is_ours = metadata.target().starts_with(env!("CARGO_PKG_NAME"));
+        metadata.target() == NOTICE || (is_wanted && is_ours)
     }
 
     fn log(&self, record: &Record<'_>) {

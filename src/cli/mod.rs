@@ -1,41 +1,70 @@
-//! What every program of both shelves shares with the shell: arguments, stdout, stderr, status.
+//! What every program shares with the shell: arguments, standard streams, log, signals, exit status.
 
 use std::env;
 use std::io::Write;
 use std::process::{ExitCode, Termination};
 
-use anyhow::Context;
 use clap::Parser;
-use jiff::tz::TimeZone;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 mod args;
+mod generate;
+mod go_flags;
 mod logger;
+mod parse;
 mod serve;
+mod signals;
 mod stdio;
+#[cfg(feature = "time")]
+mod time_zone;
+#[cfg(feature = "urls")]
+mod urls;
 
-pub use args::{Dial, Files, LISTEN, Listen, NoArgs, Urls};
+pub use args::{Dial, Files, Listen, NoArgs};
 pub use serve::serve;
+pub use signals::signals;
 pub use stdio::{Stdout, Unbuffered, is_stdout_closed, program, stdout, wait_for_byte, warn};
+#[cfg(feature = "time")]
+pub use time_zone::time_zone;
+#[cfg(feature = "urls")]
+pub use urls::Urls;
 
 pub use crate::text::units::duration;
 
-/// Parses the arguments, runs `main` and turns what it returns into an exit status.
+/// Runs a lesson: parses the arguments, calls `main` and turns its result into an exit status.
 ///
-/// 0: done, or stdout was closed by its reader. 1: `main` failed; the error is one line on stderr.
-/// 2: wrong usage. `main` may also return an [`ExitCode`] of its own.
-///
-/// `go_flags` are the flags this program also takes in Go's spelling: `-port 8010`, `-v=false`.
-pub fn run<A: Parser, T: Termination>(
-    go_flags: &[&str],
-    main: impl FnOnce(A) -> anyhow::Result<T>,
-) -> ExitCode {
+/// Flags may be spelled as in Go (`-port 8010`, `-v=false`); of a repeated flag the last one wins.
+/// The exit status is 0 when `main` succeeded or the reader of stdout has gone, 1 when it failed
+/// (the error is one line on stderr), 2 on wrong usage, or the [`ExitCode`] that `main` returned.
+pub fn run<A: Parser, T: Termination>(main: impl FnOnce(A) -> anyhow::Result<T>) -> ExitCode {
     _ = raise_file_limit(); // the soft limit will do where the hard one is refused
-    let args = match args::parse(go_flags, env::args_os()) {
-        Ok(args) => args,
+    match parse::matches(parse::command::<A>(), env::args_os()).and_then(parse::args) {
+        Ok(args) => exit_code(main(args)),
+        Err(code) => code,
+    }
+}
+
+/// Runs a tool as [`run`] does a lesson. It also takes `--generate man|bash|zsh|fish`, which prints
+/// the tool's manual page or its completions for a shell.
+pub fn run_tool<A: Parser, T: Termination>(main: impl FnOnce(A) -> anyhow::Result<T>) -> ExitCode {
+    _ = raise_file_limit();
+    let command = parse::command::<A>().arg(generate::flag());
+    let matches = match parse::matches(command.clone(), env::args_os()) {
+        Ok(matches) => matches,
         Err(code) => return code,
     };
-    match main(args).and_then(|done| flush().map(|()| done.report())) {
+    if let Some(kind) = generate::kind(&matches) {
+        return exit_code(generate::print(kind, command));
+    }
+    match parse::args(matches) {
+        Ok(args) => exit_code(main(args)),
+        Err(code) => code,
+    }
+}
+
+/// Flushes stdout and reports an error, unless it says that the reader of stdout has gone.
+fn exit_code(result: anyhow::Result<impl Termination>) -> ExitCode {
+    match result.and_then(|done| Ok(stdout().flush().map(|()| done.report())?)) {
         Ok(code) => code,
         Err(err) if is_stdout_closed(&err) => ExitCode::SUCCESS,
         Err(err) => {
@@ -45,11 +74,7 @@ pub fn run<A: Parser, T: Termination>(
     }
 }
 
-fn flush() -> anyhow::Result<()> {
-    Ok(stdout().flush()?)
-}
-
-/// The exit status of a program that has done what it could.
+/// Returns the exit status of a program that went on after failures: 1 if `failed`, else 0.
 pub fn status(failed: bool) -> ExitCode {
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -59,15 +84,4 @@ fn raise_file_limit() -> rustix::io::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit)
-}
-
-/// The local time zone: TZ if set, else the system's, else UTC.
-///
-/// # Errors
-/// When TZ names a zone that neither the system nor the bundled database knows.
-pub fn time_zone() -> anyhow::Result<TimeZone> {
-    match env::var("TZ") {
-        Ok(name) => TimeZone::try_system().with_context(|| format!("TZ={name}")),
-        Err(_) => Ok(TimeZone::try_system().unwrap_or(TimeZone::UTC)),
-    }
 }

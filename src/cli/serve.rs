@@ -1,16 +1,17 @@
-//! Running a server until it is told to end.
+//! Running a server until SIGINT or SIGTERM.
 
 use std::thread;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
-use super::Listen;
+use super::args::Listen;
+use super::signals::signals;
 use crate::net::{self, Listener};
 
-/// Listens and serves. SIGINT and SIGTERM shut the listener down; `serve` then drains and returns.
+/// Listens on `listen` and calls `serve` with the listener, which SIGINT and SIGTERM shut down:
+/// `serve` then drains its clients and returns.
 ///
-/// `threads_each` is what a client will cost in threads.
+/// `threads_each` is the number of threads that each client will need.
 ///
 /// # Errors
 /// When the address cannot be listened on.
@@ -19,7 +20,7 @@ pub fn serve(
     threads_each: usize,
     serve: impl FnOnce(&Listener),
 ) -> anyhow::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?; // before anyone can know of us
+    let mut signals = signals(&[SIGINT, SIGTERM])?; // before a client can connect
     let listener = net::listen(&listen.addr(), threads_each)?;
     let handle = signals.handle();
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Stdin, stdout and stderr, and what it means when one of them goes away.
+//! Standard input, output and error: one-line errors, and a closed stdout told from other failures.
 
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -9,7 +9,7 @@ use std::{env, fmt, thread};
 
 use crate::text::printable::Escaped;
 
-/// The name this program was called by; it starts every line on stderr.
+/// Returns the name that this program was called by; it starts every line on stderr.
 pub fn program() -> &'static str {
     static PROGRAM: LazyLock<String> = LazyLock::new(|| {
         let path = env::args_os().next().unwrap_or_default();
@@ -19,28 +19,31 @@ pub fn program() -> &'static str {
     &PROGRAM
 }
 
-/// Puts `PROGRAM: SUBJECT: CAUSE` on stderr as one line. Nothing is done about a full stderr.
+/// Writes `PROGRAM: SUBJECT: CAUSE` to stderr as one line. Failures to write are ignored.
 pub fn warn(err: &(impl fmt::Display + ?Sized)) {
     let line = format!("{}: {}\n", program(), Escaped(&format!("{err:#}")));
     _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// Waits for a byte on stdin. At the end of input it never returns: only a byte is a signal.
+/// Blocks until a byte can be read from stdin. At the end of input it never returns: an empty stdin,
+/// as in `</dev/null`, is no key press.
 pub fn wait_for_byte() {
     if let Some(Ok(_)) = io::stdin().lock().bytes().next() {
         return;
     }
     loop {
-        thread::park(); // it may return for no reason
+        thread::park(); // may wake up spuriously
     }
 }
 
-/// The process's stdout, line by line. A reader that went away is told apart by the error's type
-/// and makes [`run`](super::run) end with 0; any other error names stdout as its subject.
+/// The process's stdout, buffered by lines.
+///
+/// When its reader has gone, the error is of a type of its own, with which a program ends with exit
+/// status 0; any other error names stdout as its subject.
 #[derive(Clone, Copy, Debug)]
 pub struct Stdout;
 
-/// See [`Stdout`].
+/// Returns the process's stdout, buffered by lines.
 #[must_use]
 pub fn stdout() -> Stdout {
     Stdout
@@ -55,13 +58,13 @@ impl Write for Stdout {
         io::stdout().flush().map_err(|err| stdout_error(&err))
     }
 
-    /// Locks once a line, not once a piece of the format: lines of two threads do not mix.
+    /// Locks stdout for the whole of `line`: lines of two threads do not mix.
     fn write_fmt(&mut self, line: fmt::Arguments<'_>) -> io::Result<()> {
         io::stdout().lock().write_fmt(line).map_err(|err| stdout_error(&err))
     }
 }
 
-/// Stdout for bytes in bulk, each piece written at once. Errors are those of [`Stdout`].
+/// The process's stdout without a buffer, for bytes in bulk. Errors are those of [`Stdout`].
 #[derive(Clone, Copy, Debug)]
 pub struct Unbuffered;
 
@@ -88,7 +91,7 @@ fn stdout_error(err: &io::Error) -> io::Error {
     }
 }
 
-/// Whoever read our stdout has seen enough.
+/// The reader of our stdout has closed its end, as `head` does.
 #[derive(Debug)]
 struct StdoutClosed;
 
@@ -100,7 +103,7 @@ impl fmt::Display for StdoutClosed {
 
 impl Error for StdoutClosed {}
 
-/// Whether `err` says that stdout's reader went away, and not some socket's.
+/// Whether `err` means that the reader of stdout has gone, rather than the peer of some socket.
 #[must_use]
 pub fn is_stdout_closed(err: &anyhow::Error) -> bool {
     let is_marker =

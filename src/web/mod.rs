@@ -1,11 +1,19 @@
 //! What a crawler needs to know about the web: requests, HTML, style sheets, encodings, URLs,
 //! robots.txt and sitemaps.
 
+#[cfg(feature = "crawl")]
 pub mod charset;
+#[cfg(feature = "crawl")]
 pub mod css;
+#[cfg(feature = "crawl")]
 pub mod fetch;
+#[cfg(feature = "crawl")]
 pub mod html;
+#[cfg(feature = "urls")]
 pub mod percent;
+#[cfg(feature = "crawl")]
 pub mod robots;
+#[cfg(feature = "crawl")]
 pub mod sitemap;
+#[cfg(feature = "urls")]
 pub mod urls;

@@ -3,6 +3,7 @@
 mod book;
 mod cake;
 mod chat;
+mod cli;
 mod clock;
 mod clocks;
 mod clockwall;

@@ -27,13 +27,13 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 pub(crate) fn program(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_spinner")).with_file_name(name);
     assert!(path.exists(), "{} is not built", path.display());
-    hear_interrupts();
+    reset_ignored_interrupts();
     path
 }
 
-/// Has our programs die of an interrupt even where we are told to ignore it, as is a script's
-/// `cargo test &`: what we ignore they would ignore, but what we handle they would not.
-fn hear_interrupts() {
+/// Makes SIGINT end the programs under test even where the tests run with it ignored, as in a
+/// script's `cargo test &`: a child inherits that a signal is ignored, but not that it is handled.
+fn reset_ignored_interrupts() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -358,10 +358,10 @@ pub(crate) fn pseudo_terminal() -> (File, OwnedFd) {
 }
 
 /// Waits for a state that announces itself by no event, such as a count in `/proc`.
-pub(crate) fn eventually(what: &str, mut state: impl FnMut() -> bool) {
+pub(crate) fn eventually(event: &str, mut state: impl FnMut() -> bool) {
     let start = Instant::now();
     while !state() {
-        assert!(start.elapsed() < DEADLINE, "not in {DEADLINE:?}: {what}");
+        assert!(start.elapsed() < DEADLINE, "not in {DEADLINE:?}: {event}");
         pause(Duration::from_millis(5));
     }
 }

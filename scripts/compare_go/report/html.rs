@@ -1,4 +1,4 @@
-//! The report as one HTML file: no script, nothing fetched, for a phone and in the dark too.
+//! The report as one HTML file without scripts or external resources; it suits phones and dark mode.
 
 use std::fmt::Write;
 
@@ -28,7 +28,8 @@ figure{margin:1.5rem 0}
 figure svg{display:block;height:auto;max-width:100%;min-width:34rem}
 ";
 
-const FITS: &str = "a string takes all";
+/// Writing to a string cannot fail.
+const FITS: &str = "a string accepts all text";
 
 pub(super) fn page(results: &Results<'_>, pictures: &[Option<String>]) -> String {
     let mut page = format!(
@@ -39,10 +40,10 @@ pub(super) fn page(results: &Results<'_>, pictures: &[Option<String>]) -> String
         machine(results.machine)
     );
     if !results.is_complete {
-        page.push_str("<p class=\"gap\">Interrupted: this is what was measured until then.</p>\n");
+        page.push_str("<p class=\"gap\">Interrupted: these are the measurements until then.</p>\n");
     }
     gaps(&mut page, &results.machine.gaps);
-    page.push_str("<nav><a href=\"#answer\">The answer</a>");
+    page.push_str("<nav><a href=\"#summary\">Summary</a>");
     for row in results.rows {
         writeln!(page, "<a href=\"#{0}\">{0}</a>", row.name).expect(FITS);
     }
@@ -50,34 +51,35 @@ pub(super) fn page(results: &Results<'_>, pictures: &[Option<String>]) -> String
     for (row, picture) in results.rows.iter().zip(pictures) {
         row_of(&mut page, row, picture.as_deref());
     }
-    answer(&mut page, results.rows);
+    summary(&mut page, results.rows);
     page.push_str("</body>\n</html>\n");
     page
 }
 
-fn machine(it: &Machine) -> String {
-    let load = it.load_before.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"));
-    let busy = if it.was_busy() {
-        "<p class=\"gap\">The machine was busy when this began: do not trust small differences.</p>\n"
+fn machine(machine: &Machine) -> String {
+    let load =
+        machine.load_before.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"));
+    let busy = if machine.was_busy() {
+        "<p class=\"gap\">The machine was busy when the comparison began: small differences mean nothing.</p>\n"
     } else {
         ""
     };
     format!(
         "<p class=\"faint\">{}, <code>{}</code>, {} CPUs ({}), {:.0} GiB, {}, load average before {load}; \
-         {}, {}.</p>\n<p>Runs take turns. A ratio is ours to the first Go side's, round by round: \
-         median and extremes. Below 1 ours takes less.</p>\n{busy}",
-        text(&it.date),
-        text(&it.command),
-        it.n_cpus,
-        text(&it.processor),
-        it.memory_gib,
-        text(&it.system),
-        text(&it.go),
-        text(&it.rust)
+         {}, {}.</p>\n<p>The sides run in turn. A ratio is ours divided by the first Go side's, round by \
+         round: median and extremes. Below 1, ours takes less.</p>\n{busy}",
+        text(&machine.date),
+        text(&machine.command),
+        machine.n_cpus,
+        text(&machine.processor),
+        machine.memory_gib,
+        text(&machine.system),
+        text(&machine.go),
+        text(&machine.rust)
     )
 }
 
-/// Each in a line; many are folded, so that the figures come first.
+/// One gap per line; more than three are folded, so that the figures come first.
 fn gaps(page: &mut String, gaps: &[String]) {
     if gaps.len() > 3 {
         write!(page, "<details><summary class=\"gap\">{} gaps</summary>", gaps.len()).expect(FITS);
@@ -93,7 +95,7 @@ fn gaps(page: &mut String, gaps: &[String]) {
 fn row_of(page: &mut String, row: &RowResult, picture: Option<&str>) {
     writeln!(page, "<h2 id=\"{}\">{}</h2>", row.name, text(row.title)).expect(FITS);
     if let Some(svg) = picture {
-        // In the page itself it follows the page's paper.
+        // Inside the page, the picture follows the page's colour scheme.
         let svg = svg.find("<svg").map_or("", |start| &svg[start..]);
         writeln!(page, "<figure class=\"wide\">{svg}</figure>").expect(FITS);
     }
@@ -105,10 +107,10 @@ fn row_of(page: &mut String, row: &RowResult, picture: Option<&str>) {
         row.cases.iter().flat_map(lines).for_each(|line| {
             let ratio = line.ratio.map_or_else(String::new, |ratio| ratio.words());
             let [median, min, max] = [line.median, line.min, line.max].map(figure);
-            let (case, label) = (text(line.case), text(&line.side.label));
+            let (input, label) = (text(line.input), text(&line.side.label));
             writeln!(
                 page,
-                "<tr><td>{case}<td>{}<td>{label}<td class=\"n\">{median}<td class=\"n\">{min}\
+                "<tr><td>{input}<td>{}<td>{label}<td class=\"n\">{median}<td class=\"n\">{min}\
                  <td class=\"n\">{max}<td>{ratio}</tr>",
                 line.unit
             )
@@ -122,8 +124,8 @@ fn row_of(page: &mut String, row: &RowResult, picture: Option<&str>) {
     }
 }
 
-fn answer(page: &mut String, rows: &[RowResult]) {
-    page.push_str("<h2 id=\"answer\">The answer</h2>\n<p>By each row's first figure:</p>\n");
+fn summary(page: &mut String, rows: &[RowResult]) {
+    page.push_str("<h2 id=\"summary\">Summary</h2>\n<p>By the first metric of each row:</p>\n");
     for row in rows {
         writeln!(page, "<p><b>{}</b></p>\n<ul>", text(row.title)).expect(FITS);
         for score in scores(row) {

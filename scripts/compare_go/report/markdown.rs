@@ -7,12 +7,12 @@ use crate::case::RowResult;
 use crate::machine::Machine;
 
 /// Writing to a string cannot fail.
-const FITS: &str = "a string takes all";
+const FITS: &str = "a string accepts all text";
 
 pub(super) fn page(results: &Results<'_>) -> String {
     let mut page = format!("# Threads beside goroutines\n\n{}", machine(results.machine));
     if !results.is_complete {
-        page.push_str("\n**Interrupted**: what follows is what was measured until then.\n");
+        page.push_str("\n**Interrupted**: these are the measurements until then.\n");
     }
     for gap in &results.machine.gaps {
         writeln!(page, "\nGap: {gap}.").expect(FITS);
@@ -20,22 +20,30 @@ pub(super) fn page(results: &Results<'_>) -> String {
     for row in results.rows {
         row_of(&mut page, row);
     }
-    answer(&mut page, results.rows);
+    summary(&mut page, results.rows);
     page
 }
 
-fn machine(it: &Machine) -> String {
-    let load = it.load_before.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"));
-    let busy = if it.was_busy() {
-        "\n**The machine was busy when this began: do not trust small differences.**\n"
+fn machine(machine: &Machine) -> String {
+    let load =
+        machine.load_before.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"));
+    let busy = if machine.was_busy() {
+        "\n**The machine was busy when the comparison began: small differences mean nothing.**\n"
     } else {
         ""
     };
     format!(
         "{}, `{}`, on {} CPUs ({}), {:.0} GiB, {}, load average before {load}; {}, {}.\n\
-         Runs take turns. A ratio is ours to the first Go side's, round by round: median and \
-         extremes. Below 1 ours takes less.\n{busy}",
-        it.date, it.command, it.n_cpus, it.processor, it.memory_gib, it.system, it.go, it.rust
+         The sides run in turn. A ratio is ours divided by the first Go side's, round by round: \
+         median and extremes. Below 1, ours takes less.\n{busy}",
+        machine.date,
+        machine.command,
+        machine.n_cpus,
+        machine.processor,
+        machine.memory_gib,
+        machine.system,
+        machine.go,
+        machine.rust
     )
 }
 
@@ -47,8 +55,8 @@ fn row_of(page: &mut String, row: &RowResult) {
     for line in row.cases.iter().flat_map(lines) {
         let ratio = line.ratio.map_or_else(String::new, |ratio| ratio.words());
         let [median, min, max] = [line.median, line.min, line.max].map(figure);
-        let (case, unit, label) = (line.case, line.unit, &line.side.label);
-        writeln!(page, "| {case} | {unit} | {label} | {median} | {min} | {max} | {ratio} |")
+        let (input, unit, label) = (line.input, line.unit, &line.side.label);
+        writeln!(page, "| {input} | {unit} | {label} | {median} | {min} | {max} | {ratio} |")
             .expect(FITS);
     }
     for gap in &row.gaps {
@@ -60,7 +68,7 @@ fn row_of(page: &mut String, row: &RowResult) {
     commands(page, row);
 }
 
-/// The command lines, each once.
+/// The command lines of the row, without repetitions.
 fn commands(page: &mut String, row: &RowResult) {
     let sides = row.cases.iter().flat_map(|case| &case.sides);
     let mut words: Vec<&str> = sides.map(|side| side.command.as_str()).collect();
@@ -76,9 +84,9 @@ fn commands(page: &mut String, row: &RowResult) {
     }
 }
 
-/// One page: where threads win, tie and lose, and why.
-fn answer(page: &mut String, rows: &[RowResult]) {
-    page.push_str("\n## The answer\n\nBy each row's first figure:\n");
+/// Where threads win, tie and lose, and why.
+fn summary(page: &mut String, rows: &[RowResult]) {
+    page.push_str("\n## Summary\n\nBy the first metric of each row:\n");
     for row in rows {
         writeln!(page, "\n**{}**, {}.", row.name, row.title).expect(FITS);
         for score in scores(row) {

@@ -1,4 +1,4 @@
-//! A row as a picture: a line a side, a dot at its median, a stroke from its least to its most.
+//! A row as a picture: one line per side, with a dot at the median and a bar from minimum to maximum.
 
 use std::fmt::Display;
 
@@ -13,7 +13,7 @@ use crate::case::{Case, RowResult, Side};
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 const WIDTH: u32 = 760;
-/// Where figures begin and end, left to right.
+/// The horizontal range of the scale, in pixels.
 const LEFT: f64 = 250.0;
 const RIGHT: f64 = 690.0;
 const TOP: i32 = 64;
@@ -24,15 +24,15 @@ const OURS: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 const GO: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
 const FAINT: RGBColor = RGBColor(0x8a, 0x90, 0x98);
 
-/// Paper and ink change places in the dark.
+/// Swaps background and text colours in dark mode.
 const STYLE: &str = "<style>text{font-variant-numeric:tabular-nums}@media(prefers-color-scheme:dark){\
 [fill=\"#FFFFFF\"]{fill:#16181d}[fill=\"#000000\"]{fill:#e8eaed}[fill=\"#0072B2\"]{fill:#4aa8e0}\
 [stroke=\"#0072B2\"]{stroke:#4aa8e0}}</style>";
 
-/// From this ratio of the largest to the least figure on, equal steps are equal factors.
+/// The scale is logarithmic if the largest figure is at least this many times the smallest.
 const LOGARITHMIC_FROM: f64 = 20.0;
 
-/// The first figure of all cases; `None` where there is none.
+/// Draws the first metric of all cases; `None` if nothing was measured.
 pub(super) fn of(row: &RowResult) -> anyhow::Result<Option<String>> {
     let Some(unit) = row.cases.iter().find_map(unit_of) else { return Ok(None) };
     let cases = row.cases.iter().filter(|case| unit_of(case) == Some(unit));
@@ -60,13 +60,13 @@ pub(super) fn of(row: &RowResult) -> anyhow::Result<Option<String>> {
     Ok(Some(svg))
 }
 
-/// Of a case's first figure. What is measured otherwise does not fit into the same picture.
+/// The unit of a case's first metric. Cases with another unit are left out of the picture.
 fn unit_of(case: &Case) -> Option<&'static str> {
     Some(case.sides.first()?.metrics.first()?.unit)
 }
 
 fn draw_case(area: &Area<'_>, case: &Case, scale: &Scale, mut y: i32) -> anyhow::Result<i32> {
-    write(area, &case.what, (16, y + LINE / 2), 14, BLACK, HPos::Left)?;
+    write(area, &case.input, (16, y + LINE / 2), 14, BLACK, HPos::Left)?;
     y += LINE;
     for side in &case.sides {
         draw_side(area, side, scale, y + LINE / 2)?;
@@ -80,7 +80,7 @@ fn draw_side(area: &Area<'_>, side: &Side, scale: &Scale, y: i32) -> anyhow::Res
     let left = scale.x(0.0);
     write(area, &side.label, (left - 10, y), 14, colour, HPos::Right)?;
     let Some(metric) = side.metrics.first() else { return Ok(()) };
-    let [least, middle, most] = [metric.min, metric.median, metric.max].map(|it| scale.x(it));
+    let [least, middle, most] = [metric.min, metric.median, metric.max].map(|value| scale.x(value));
     let thin = FAINT.mix(0.35).stroke_width(1);
     area.draw(&PathElement::new([(left, y), (middle, y)], thin)).map_err(failed)?;
     area.draw(&PathElement::new([(least, y), (most, y)], colour.stroke_width(3)))
@@ -106,7 +106,7 @@ fn failed(err: impl Display) -> anyhow::Error {
     anyhow!("the picture: {err}")
 }
 
-/// From figures to pixels.
+/// Maps figures to pixels.
 struct Scale {
     least: f64,
     most: f64,
@@ -117,16 +117,19 @@ impl Scale {
     fn of(cases: &[&Case]) -> Self {
         let sides = cases.iter().flat_map(|case| &case.sides);
         let metrics: Vec<_> = sides.filter_map(|side| side.metrics.first()).collect();
-        let least =
-            metrics.iter().map(|it| it.min).filter(|&it| it > 0.0).fold(f64::INFINITY, f64::min);
-        let most = metrics.iter().map(|it| it.max).fold(0.0, f64::max);
+        let least = metrics
+            .iter()
+            .map(|metric| metric.min)
+            .filter(|&min| min > 0.0)
+            .fold(f64::INFINITY, f64::min);
+        let most = metrics.iter().map(|metric| metric.max).fold(0.0, f64::max);
         Scale { least, most, is_logarithmic: most / least > LOGARITHMIC_FROM }
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "LEFT to RIGHT")]
     fn x(&self, value: f64) -> i32 {
         let share = if self.is_logarithmic {
-            // The least figure stands a little off the edge.
+            // Keeps the smallest figure a little off the edge.
             let floor = self.least / 1.5;
             (value.max(floor) / floor).ln() / (self.most / floor).ln()
         } else {

@@ -1,4 +1,4 @@
-//! 8.4: channels, the cake shop, and what it costs to start something.
+//! 8.4: channels, the cake shop, and the cost of starting threads, goroutines and jobs.
 
 use anyhow::ensure;
 
@@ -6,16 +6,17 @@ use super::super::case::{Bench, Row, Runner, Sample};
 use super::super::run::{Job, Outcome};
 use super::{CPU, PEAK, shown};
 
-const ITEM: &str = "ns an item";
+const ITEM: &str = "ns per item";
 
 pub(crate) const CHANNEL: Row = Row {
     name: "channel",
-    title: "An item through a channel (8.4)",
+    title: "Sending an item through a channel (8.4)",
     programs: &["pipeline1", "pipeline2", "pipeline3", "buffered"],
-    why: "A goroutine that waits is put aside in user space, in some 100 ns; a thread that waits is \
-          put to sleep by the kernel, and waking it takes 5 to 20 µs. So a small channel costs threads \
-          dearly. Room for 1,000 items makes the waits rare, and batches make them cheap: 64 items a \
-          send cost less than any goroutine's one. What that costs is latency, and memory for the room.",
+    why: "A waiting goroutine is suspended in user space, in some 100 ns; a waiting thread is put to \
+          sleep by the kernel, and waking it takes 5 to 20 µs. So small channels are expensive for \
+          threads. A capacity of 1,000 makes waiting rare, and batches make it cheap: an item in a \
+          batch of 64 costs less than one that a goroutine sends alone. The price is latency, and \
+          memory for the buffer.",
     run: channel,
 };
 
@@ -33,12 +34,12 @@ fn channel(bench: &mut Bench<'_>) -> anyhow::Result<()> {
 
 pub(crate) const SPAWN: Row = Row {
     name: "spawn",
-    title: "Starting 10,000 of them",
+    title: "Starting 10,000 threads or goroutines",
     programs: &["hello10000"],
-    why: "A thread is a call into the kernel, four memory maps and a stack; a goroutine is 2 KiB from \
-          a free list. A thread for a microsecond of work is a loss, always. A pool takes the price \
-          away: a job for a thread that is already there costs less than a goroutine. What the pool \
-          costs is that jobs which wait for each other can fill it.",
+    why: "A thread is a system call, four memory maps and a stack; a goroutine is 2 KiB from a free \
+          list. Starting a thread for a microsecond of work never pays. A pool avoids that cost: on \
+          few CPUs a job for a running thread costs less than a goroutine. The price is that jobs \
+          which wait for each other can exhaust the pool.",
     run: spawn,
 };
 
@@ -46,7 +47,7 @@ fn spawn(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     micro(bench, "alive", 10_000, "10,000 alive at once", "threads")?;
     let go = bench.programs.own("micro");
     let long = bench.pick("300", "100");
-    for (ours, label) in [("jobs", "pool of ours"), ("rayon", "rayon")] {
+    for (ours, label) in [("jobs", "our thread pool"), ("rayon", "rayon")] {
         let job = Job::new(bench.programs.instrument("micro")).args([ours, "10000", long]);
         let mut sides = vec![side(label, job, "sum")];
         if let Some(go) = &go {
@@ -55,18 +56,18 @@ fn spawn(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         bench.case(format!("10,000 short jobs, {label}"), bench.pick(5, 3), sides)?;
     }
     bench.note(
-        "\"Alive at once\" has a thread for each; \"short jobs\" has a goroutine for each job in \
-                Go, and a thread for each CPU here.",
+        "\"Alive at once\" starts one thread for each; \"short jobs\" starts one goroutine per job in \
+                Go, and one thread per CPU here.",
     );
     Ok(())
 }
 
-/// Our `micro` and Go's, on the same shape.
+/// Runs our `micro` and Go's on the same shape.
 fn micro(
     bench: &mut Bench<'_>,
     shape: &str,
     size: usize,
-    what: &str,
+    input: &str,
     label: &str,
 ) -> anyhow::Result<()> {
     let long = bench.pick("100", "30");
@@ -77,7 +78,7 @@ fn micro(
     if let Some(go) = bench.programs.own("micro") {
         sides.push(side(super::OWN, Job::new(go).args(&args), kind));
     }
-    bench.case(what, bench.pick(5, 3), sides)
+    bench.case(input, bench.pick(5, 3), sides)
 }
 
 fn side<'a>(label: &str, job: Job, kind: &str) -> Runner<'a> {
@@ -88,13 +89,13 @@ fn side<'a>(label: &str, job: Job, kind: &str) -> Runner<'a> {
         if !is_sum {
             check_sum(&outcome, is_square)?;
         }
-        // Each side moves as many items as it can in the time; that all arrived is checked above.
+        // Each side moves as many items as it can in the time; the sum shows that all arrived.
         let figures = vec![(ITEM, outcome.figure()?), (PEAK, outcome.usage.peak_mib)];
         Ok(Sample { figures, answer: "all items".to_owned() })
     })
 }
 
-/// What arrived must be what was sent: 0 to n - 1, or their squares.
+/// Checks that 0 to n - 1, or their squares, arrived.
 fn check_sum(outcome: &Outcome, is_square: bool) -> anyhow::Result<()> {
     let text = outcome.text();
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -110,20 +111,20 @@ pub(crate) const CAKE: Row = Row {
     name: "cake",
     title: "20 cakes in the six settings (8.4.4)",
     programs: &[],
-    why: "Cooks wait for ovens, not for CPUs: sleeping exactly and handing over is all there is, and \
-          at 10 ms a step a wake-up of 20 µs is lost in it. Threads and goroutines are equal here, as in \
-          most programs that wait for something outside. (The book's own test file panics on current Go, \
-          because it calls testing.Verbose before flags are parsed; its package is driven directly.)",
+    why: "Cooks wait for ovens, not for CPUs: they sleep and hand over, and beside a step of 10 ms a \
+          wake-up of 20 µs does not show. Threads and goroutines are equal here, as in most programs \
+          that wait for external events. (The book's test file panics on current Go, because it calls \
+          testing.Verbose before flags are parsed; a main of ours calls its package.)",
     run: cake,
 };
 
 fn cake(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let original = bench.programs.original("cake");
     if original.is_none() {
-        bench.gap("the Go original is not there");
+        bench.gap("the Go original could not be built");
     }
     let settings = threadbare::engines::cake::settings(1);
-    for setting in settings.iter().map(|it| it.name) {
+    for setting in settings.iter().map(|setting| setting.name) {
         let ours = Job::new(bench.programs.instrument("micro")).args(["cake", setting, "0"]);
         let mut sides = vec![shop("cake", ours)];
         let go = [(super::ORIGINAL, original.clone()), (super::OWN, bench.programs.own("cake"))];
@@ -135,8 +136,8 @@ fn cake(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         bench.case(setting, bench.pick(5, 3), sides)?;
     }
     bench.note(
-        "In the two settings with a spread every side draws its own random times: over 20 cakes \
-                their makespans differ by several percent from run to run.",
+        "In the two settings with random times, every side draws its own: over 20 cakes the \
+                makespans differ by several percent from run to run.",
     );
     Ok(())
 }

@@ -12,8 +12,8 @@ pub(crate) const SPINNER: Row = Row {
     name: "spinner",
     title: "fib(45) behind a spinner (8.1)",
     programs: &[],
-    why: "No channel and one thread beside main: this compares compilers, LLVM with Go's. Nothing \
-          to learn about threads but that an idle one costs nothing.",
+    why: "One thread besides main and no channel: this compares compilers, LLVM with Go's. About \
+          threads it shows only that an idle one costs nothing.",
     run: spinner,
 };
 
@@ -34,9 +34,9 @@ pub(crate) const MANDELBROT: Row = Row {
     name: "mandelbrot",
     title: "The Mandelbrot set, 1024 × 1024 (exercise 8.5)",
     programs: &[],
-    why: "Ours computes eight or sixteen points at once in vector registers, which is most of the \
-          difference; threads add what CPUs there are, as goroutines do. The vectors cost a page of \
-          code and a crate.",
+    why: "Ours computes eight or sixteen points at once in vector registers, which explains most of \
+          the difference; threads and goroutines scale alike with the CPUs. The vectors cost a page \
+          of code and one dependency.",
     run: mandelbrot,
 };
 
@@ -51,7 +51,7 @@ fn mandelbrot(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         if let Some(program) = original.and_then(|name| bench.programs.original(name)) {
             sides.push(process(super::ORIGINAL, Job::new(program), pixels));
         } else if original.is_some() {
-            bench.gap("the Go original is not there");
+            bench.gap("the Go original could not be built");
         }
         if let Some(program) = bench.programs.own("mandelbrot") {
             let job = Job::new(program).args(["-threads", &threads]);
@@ -61,12 +61,14 @@ fn mandelbrot(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         let s = if n_threads == 1 { "" } else { "s" };
         bench.case(format!("{n_threads} thread{s}"), rounds, sides)?;
     }
-    bench.note("Of ours most is start-up and compressing the PNG, in one thread: mandelbrot sweep measures \
-                drawing alone.");
+    bench.note(
+        "Most of our time is start-up and PNG compression in one thread: mandelbrot sweep measures \
+                drawing alone.",
+    );
     Ok(())
 }
 
-/// The same picture, however it is compressed.
+/// A hash of the pixels, whatever the compression of the picture.
 fn pixels(outcome: &Outcome) -> anyhow::Result<String> {
     let picture = image::load_from_memory(&outcome.stdout)?.into_luma8();
     let mut hasher = DefaultHasher::new();

@@ -11,28 +11,28 @@ use super::{ORIGINAL, OWN, process};
 
 pub(crate) const DU: Row = Row {
     name: "du",
-    title: "Counting files and bytes, warm (8.8, 8.9)",
+    title: "Counting files and bytes, warm cache (8.8, 8.9)",
     programs: &["du1", "du3", "du4"],
-    why: "Walking a warm tree is system calls. The tool makes fewer and cheaper ones (names relative to \
-          an open directory, one statx a file), by sixteen threads; the lessons make those the book makes. \
-          A size over a channel for each file costs a thread more than a goroutine: room for 1,000 \
-          sizes brings it down.",
+    why: "Walking a cached tree consists of system calls. The tool makes fewer and cheaper ones (names \
+          relative to an open directory, one statx per file) in sixteen threads; the lessons make the \
+          same as the book. Sending one size per file over a channel costs threads more than \
+          goroutines; a capacity of 1,000 reduces that.",
     run: du,
 };
 
 fn du(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let made = make_tree(&bench.work.join("tree"), bench.pick(1_000, 200))?;
-    on_tree(bench, &made, "a made tree")?;
+    on_tree(bench, &made, "a generated tree")?;
     let real = Path::new("/usr");
     if real.is_dir() {
         on_tree(bench, real, "/usr")?;
     } else {
-        bench.gap("/usr is not there");
+        bench.gap("there is no /usr");
     }
     Ok(())
 }
 
-fn on_tree(bench: &mut Bench<'_>, root: &Path, what: &str) -> anyhow::Result<()> {
+fn on_tree(bench: &mut Bench<'_>, root: &Path, tree: &str) -> anyhow::Result<()> {
     let lessons = [("du1", "1"), ("du3", "3"), ("du4", "4")];
     for (lesson, shape) in
         lessons.into_iter().filter(|(lesson, _)| bench.wants(lesson)).collect::<Vec<_>>()
@@ -45,24 +45,24 @@ fn on_tree(bench: &mut Bench<'_>, root: &Path, what: &str) -> anyhow::Result<()>
         }
         match programs.original(lesson) {
             Some(program) => sides.push(process(ORIGINAL, Job::new(program).arg(root), answer)),
-            None => bench.gap("the Go originals are not there"),
+            None => bench.gap("the Go originals could not be built"),
         }
         if let Some(program) = programs.own("du") {
             let job = Job::new(program).args(["-shape", shape]).arg(root);
             sides.push(process(OWN, job, answer));
         }
-        bench.case(format!("{what}, {lesson}"), bench.pick(7, 3), sides)?;
+        bench.case(format!("{tree}, {lesson}"), bench.pick(7, 3), sides)?;
     }
     Ok(())
 }
 
-/// The last of the totals, as all of them print it: `N files  X.Y GB`.
+/// The last total, in the format that all of them print: `N files  X.Y GB`.
 fn answer(outcome: &Outcome) -> anyhow::Result<String> {
     let text = outcome.text();
     text.lines().next_back().map(str::to_owned).context("no total")
 }
 
-/// Folders of 50 files each, kept for the next run.
+/// Directories of 50 files each, kept for the next run.
 fn make_tree(root: &Path, n_dirs: u32) -> anyhow::Result<PathBuf> {
     let root = root.with_extension(n_dirs.to_string());
     for i in (0..n_dirs).filter(|_| !root.join("whole").exists()) {

@@ -1,4 +1,4 @@
-//! 8.5: thumbnails of the same photographs.
+//! 8.5: making thumbnails of the same photographs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,14 +18,14 @@ pub(crate) const THUMBNAIL: Row = Row {
     name: "thumbnail",
     title: "Thumbnails of a folder of photographs (8.5)",
     programs: &["thumbnails6"],
-    why: "The work is decoding, and both sides use all CPUs. Ours leaves most of it out: a JPEG much \
-          larger than its thumbnail is read at an eighth of its size from the first coefficient of each \
-          block. That is an algorithm, not threads; it costs a decoder of our own. The original samples \
-          the nearest pixel, which is quick and rough: see SSIM, 1 is a perfect reduction.",
+    why: "The work is decoding, and both sides use all CPUs. Ours skips most of it: a JPEG much larger \
+          than its thumbnail is decoded at an eighth of its size, from the first coefficient of each \
+          block. That is an algorithm, not threads, and the price is a decoder of our own. The original \
+          samples the nearest pixel, which is fast and rough: compare SSIM, where 1 is perfect.",
     run: thumbnail,
 };
 
-/// 12 megapixels, as a telephone takes them.
+/// 12 megapixels, the size of a phone camera's photographs.
 const SIZE: (u16, u16) = (4_000, 3_000);
 
 fn thumbnail(bench: &mut Bench<'_>) -> anyhow::Result<()> {
@@ -34,26 +34,26 @@ fn thumbnail(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let programs = bench.programs;
     let ours = Job::new(programs.ours("thumbnail"));
     let mut sides = Vec::new();
-    let out = folder(&bench.work.join("thumbs-ours"))?;
+    let out = make_dir(&bench.work.join("thumbs-ours"))?;
     let template = format!("{}/{{stem}}.{{ext}}", out.display());
     sides.push(batch("thumbnail", ours.args(["-o", &template]), &out, &photos));
     for (i, (label, program)) in
         go_sides(bench, Some("thumbnail"), Some("thumbnail")).into_iter().enumerate()
     {
-        let out = folder(&bench.work.join(format!("thumbs-go-{i}")))?;
+        let out = make_dir(&bench.work.join(format!("thumbs-go-{i}")))?;
         sides.push(batch(label, Job::new(program).arg("-o").arg(&out), &out, &photos));
     }
     bench.case(format!("{n_photos} photographs of 12 megapixels"), bench.pick(5, 3), sides)?;
     for name in ["thumbs-ours", "thumbs-go-0", "thumbs-go-1"] {
         if let Ok((ssim, psnr)) = likeness(&photos[0], &bench.work.join(name)) {
             bench.note(format!(
-                "{name}: SSIM {ssim:.3}, PSNR {psnr:.1} dB to a Lanczos reduction of the whole picture"
+                "{name}: SSIM {ssim:.3}, PSNR {psnr:.1} dB against a Lanczos reduction of the whole picture"
             ));
         }
     }
     bench.note(
-        "The photographs are made: texture and noise, not a camera's; scripts/compare-thumbnail \
-                has real ones, and libvips.",
+        "The photographs are synthetic (texture and noise); scripts/compare-thumbnail takes real \
+                ones, and adds libvips.",
     );
     Ok(())
 }
@@ -67,7 +67,7 @@ fn batch<'a>(label: &str, job: Job, out: &Path, photos: &'a [PathBuf]) -> Runner
         let outcome = job.run()?;
         let mut sizes = Vec::new();
         for photo in photos {
-            let thumb = out.join(photo.file_name().context("a photograph has a name")?);
+            let thumb = out.join(photo.file_name().context("the photograph has no name")?);
             sizes.push(
                 image::image_dimensions(&thumb).with_context(|| thumb.display().to_string())?,
             );
@@ -78,14 +78,14 @@ fn batch<'a>(label: &str, job: Job, out: &Path, photos: &'a [PathBuf]) -> Runner
     })
 }
 
-fn folder(path: &Path) -> anyhow::Result<PathBuf> {
+fn make_dir(path: &Path) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(path).with_context(|| path.display().to_string())?;
     Ok(path.to_owned())
 }
 
-/// Each another one, kept for the next run.
+/// `n` different photographs, kept for the next run.
 fn make_photos(dir: &Path, n: u32) -> anyhow::Result<Vec<PathBuf>> {
-    let dir = folder(dir)?;
+    let dir = make_dir(dir)?;
     (0..n)
         .map(|i| {
             let path = dir.join(format!("{i}.jpg"));
@@ -115,8 +115,9 @@ fn photo(seed: u32) -> Vec<u8> {
     file
 }
 
+/// SSIM and PSNR of a thumbnail against a Lanczos reduction of its photograph.
 fn likeness(photo: &Path, thumbs: &Path) -> anyhow::Result<(f64, f64)> {
-    let thumb = thumbs.join(photo.file_name().context("a photograph has a name")?);
+    let thumb = thumbs.join(photo.file_name().context("the photograph has no name")?);
     let thumb = image::open(thumb)?.into_rgb8();
     let photo = image::open(photo)?.into_rgb8();
     let (width, height) = thumb.dimensions();

@@ -1,4 +1,4 @@
-//! 8.2, 8.3, 8.10: servers under `scripts/load`.
+//! 8.2, 8.3, 8.10: servers under the load generator, `scripts/load`.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
@@ -15,12 +15,11 @@ use super::{ORIGINAL, OWN, shown};
 
 pub(crate) const CLOCK: Row = Row {
     name: "clock",
-    title: "A clock with many clients (8.2)",
+    title: "Clock server with many clients (8.2)",
     programs: &["clock2"],
-    why: "The lesson has a thread a client, which at 1,000 clients costs more memory in the kernel than \
-          in the program. The tool keeps all clients in one heap of deadlines and one thread, so that a \
-          line costs a system call and nothing else: no goroutine, no stack. It costs the plain shape of \
-          the program.",
+    why: "The lesson has one thread per client, which at 1,000 clients costs more memory in the kernel \
+          than in the program. The tool serves all clients from one thread with a heap of deadlines, so \
+          that a line costs one system call: no goroutine, no stack. The price is a less simple program.",
     run: clock,
 };
 
@@ -30,10 +29,10 @@ fn clock(bench: &mut Bench<'_>) -> anyhow::Result<()> {
 
 pub(crate) const REVERB: Row = Row {
     name: "reverb",
-    title: "Echoes for many clients (8.3)",
+    title: "Echo server with many clients (8.3)",
     programs: &["reverb2"],
-    why: "As with the clock: the lesson starts a thread a shout, the tool has one heap of echoes and a \
-          pooled reader a client. Go's timers do in the runtime what the heap does here.",
+    why: "The lesson starts one thread per line received; the tool has one heap of pending echoes and \
+          one pooled reader per client. Go's runtime timers do what the heap does here.",
     run: reverb,
 };
 
@@ -43,24 +42,24 @@ fn reverb(bench: &mut Bench<'_>) -> anyhow::Result<()> {
 
 pub(crate) const CHAT: Row = Row {
     name: "chat",
-    title: "A chat where everyone hears everyone (8.10)",
+    title: "Chat server: each message goes to every client (8.10)",
     programs: &["chat1"],
-    why: "A message to 1,000 clients is 1,000 writes. The lesson and the book hand each over a channel \
-          to a writer of its own, which is a wake-up each; the tool gathers all that is pending into one \
-          chunk and writes it to each socket once. It costs an owner for the sockets that never waits.",
+    why: "A message to 1,000 clients is 1,000 writes. The lesson and the book send each over a channel \
+          to the client's own writer, one wake-up each; the tool collects all pending messages into one \
+          batch and writes it to each socket once. The price is a broadcaster that must never block.",
     run: chat,
 };
 
 fn chat(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let seconds = bench.pick("5s", "2s");
     for &clients in clients(bench) {
-        // As many as the slowest of them can bear, so that all do the same work.
+        // The highest rate that the slowest side sustains, so that all do the same work.
         let rate = if clients == "1000" { "100" } else { "5" };
         let load = ["chat", "--json", "--clients", clients, "--senders", "10", "--rate", rate];
         let load = [&load[..], &["--duration", seconds, "--timeout", "5s"]].concat();
         let fields = ["cpu_us_per_delivery", "send_rss_kib", "latency_p99_ms"];
         let tool = ["-names=false", "-flood", "0"];
-        // Telling 10,000 newcomers of each other one by one takes the book's shape minutes.
+        // With 10,000 clients, announcing each arrival to all takes the book's design minutes.
         let own: &[&str] =
             if clients == "1000" { &["strong-chat", "chat"] } else { &["strong-chat"] };
         under_load(bench, "chat", clients, &load, &fields, &tool, own)?;
@@ -75,14 +74,14 @@ fn clients(bench: &Bench<'_>) -> &'static [&'static str] {
 fn steady(bench: &mut Bench<'_>, name: &str, fields: &[&'static str]) -> anyhow::Result<()> {
     let seconds = bench.pick("8s", "3s");
     for &clients in clients(bench) {
-        // A shout each: lesson reverb2 has room for a thousand at once.
+        // One line per client: lesson reverb2 handles a thousand at once.
         let load = [name, "--json", "--clients", clients, "--duration", seconds, "--shouts", "1"];
         under_load(bench, name, clients, &load, fields, &[], &[name])?;
     }
     Ok(())
 }
 
-/// The lesson (up to 1,000 clients), the tool, and Go's, each under the same load by turns.
+/// Puts the lesson (up to 1,000 clients), the tool and Go's servers under the same load in turn.
 fn under_load(
     bench: &mut Bench<'_>,
     name: &str,
@@ -93,7 +92,7 @@ fn under_load(
     own: &[&str],
 ) -> anyhow::Result<()> {
     let (programs, instrument) = (bench.programs, bench.programs.instrument("load"));
-    let loaded = |label: &str, server: Job, addr: &[&str]| {
+    let side = |label: &str, server: Job, addr: &[&str]| {
         let words = shown(&server);
         let job = Job::new(&instrument).args(load).args(addr).arg("--").args(server.words());
         let fields = fields.to_vec();
@@ -103,31 +102,31 @@ fn under_load(
     let mut sides = Vec::new();
     if clients == "1000" {
         let server = Job::new(programs.ours(&lesson)).args(["-port", "0"]);
-        sides.push(loaded(&lesson, server, &[]));
+        sides.push(side(&lesson, server, &[]));
     }
     let server = Job::new(programs.ours(name)).args(["-port", "0"]).args(tool_args);
-    sides.push(loaded(&format!("{name} (the tool)"), server, &[]));
+    sides.push(side(&format!("{name} (the tool)"), server, &[]));
     let original = if name == "chat" { "chat" } else { &lesson };
-    let is_hopeless = name == "chat" && clients != "1000";
-    match programs.original(original).filter(|_| !is_hopeless) {
+    let is_too_slow = name == "chat" && clients != "1000";
+    match programs.original(original).filter(|_| !is_too_slow) {
         Some(program) => {
-            sides.push(loaded(ORIGINAL, Job::new(program), &["--addr", "localhost:8000"]));
+            sides.push(side(ORIGINAL, Job::new(program), &["--addr", "localhost:8000"]));
         }
-        None if is_hopeless => {}
-        None => bench.gap("the Go original is not there"),
+        None if is_too_slow => {}
+        None => bench.gap("the Go original could not be built"),
     }
     for own in own {
         if let Some(program) = programs.own(own) {
             let label = if own.starts_with("strong") { "Go, our own, tuned" } else { OWN };
-            sides.push(loaded(label, Job::new(program).args(["-port", "0"]), &[]));
+            sides.push(side(label, Job::new(program).args(["-port", "0"]), &[]));
         }
     }
-    // At 10,000 a run takes long enough as it is.
+    // With 10,000 clients a single run takes long enough.
     let rounds = if clients == "1000" { bench.pick(3, 1) } else { 1 };
     bench.case(format!("{clients} clients"), rounds, sides)
 }
 
-/// What `load` says of the server: fields of its JSON. All clients must have been served.
+/// Runs `load` and returns these fields of its JSON report. No line may be missing.
 fn sample(job: &Job, fields: &[&'static str]) -> anyhow::Result<Sample> {
     let outcome = job.run()?;
     let report: Value = serde_json::from_slice(&outcome.stdout)?;
@@ -141,33 +140,33 @@ fn sample(job: &Job, fields: &[&'static str]) -> anyhow::Result<Sample> {
     Ok(Sample { figures, answer: format!("{} clients", report["clients"]) })
 }
 
-/// What a field is called in a table.
+/// The unit of a field, as the tables show it.
 fn unit(field: &'static str) -> &'static str {
     match field {
-        "cpu_us_per_line" => "CPU µs a line",
-        "cpu_us_per_delivery" => "CPU µs a delivery",
+        "cpu_us_per_line" => "CPU µs per line",
+        "cpu_us_per_delivery" => "CPU µs per delivery",
         "rss_kib" | "send_rss_kib" => "memory KiB",
-        "cadence_error_p99_ms" | "timing_error_p99_ms" => "p99 ms off time",
-        "latency_p99_ms" => "p99 ms to arrive",
+        "cadence_error_p99_ms" | "timing_error_p99_ms" => "p99 ms of deviation",
+        "latency_p99_ms" => "p99 ms of latency",
         other => other,
     }
 }
 
 pub(crate) const FULL: Row = Row {
     name: "full",
-    title: "How many clients before a server is full (8.2)",
+    title: "Number of clients until a server is full (8.2)",
     programs: &[],
-    why: "A process ends at some 16,000 threads on a stock Linux (vm.max_map_count, four maps a thread), \
-          by abort if nobody counts; ours counts, and says \"server full\" before that. A goroutine has no \
-          such limit: Go's clock ends where descriptors do. The tool has no thread a client.",
+    why: "On a stock Linux a process aborts at some 16,000 threads (vm.max_map_count, four maps per \
+          thread); our lesson counts them and answers \"server full\" before that. Goroutines have no such \
+          limit: Go's clock stops when file descriptors run out. The tool has no thread per client.",
     run: full,
 };
 
-/// Nobody is asked for more: of one address the ports would end.
-const MOST: usize = 25_000;
+/// The largest number of clients tried: one address has no more ports.
+const CLIENTS_MAX: usize = 25_000;
 
 fn full(bench: &mut Bench<'_>) -> anyhow::Result<()> {
-    let most = bench.pick(MOST, 2_000).min(raise_descriptors()?);
+    let clients_max = bench.pick(CLIENTS_MAX, 2_000).min(raise_file_limit()?);
     let mut servers = vec![
         ("clock2", Job::new(bench.programs.ours("clock2")).args(["-port", "0"])),
         ("clock (the tool)", Job::new(bench.programs.ours("clock")).args(["-port", "0"])),
@@ -179,7 +178,7 @@ fn full(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         if bench.stopped() {
             return Ok(());
         }
-        match fill(&job, most) {
+        match fill(&job, clients_max) {
             Ok((n, end)) => bench.note(format!("{label}: {n} clients, then {end}")),
             Err(err) => bench.gap(format!("{label}: {err:#}")),
         }
@@ -187,11 +186,11 @@ fn full(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Connects until one gets no first line; how many did, and what came instead.
-fn fill(job: &Job, most: usize) -> anyhow::Result<(usize, String)> {
-    let server = Listening::start(job)?;
+/// Connects until a client gets no time; returns the number that did, and what happened then.
+fn fill(job: &Job, clients_max: usize) -> anyhow::Result<(usize, String)> {
+    let server = Server::start(job)?;
     let mut clients = Vec::new();
-    while clients.len() < most {
+    while clients.len() < clients_max {
         let mut client = match TcpStream::connect_timeout(&server.addr, Duration::from_secs(5)) {
             Ok(client) => client,
             Err(err) => return Ok((clients.len(), format!("connect: {err}"))),
@@ -205,22 +204,24 @@ fn fill(job: &Job, most: usize) -> anyhow::Result<(usize, String)> {
         }
         clients.push(client);
     }
-    Ok((most, "nobody asked further".to_owned()))
+    Ok((clients_max, "the attempt ended".to_owned()))
 }
 
-/// Raises the limit; how many clients it leaves room for.
-fn raise_descriptors() -> anyhow::Result<usize> {
+/// Raises the limit on open files and returns how many clients it allows.
+fn raise_file_limit() -> anyhow::Result<usize> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
-    Ok(maximum.map_or(MOST, |n| usize::try_from(n).unwrap_or(MOST).saturating_sub(100)))
+    Ok(maximum
+        .map_or(CLIENTS_MAX, |n| usize::try_from(n).unwrap_or(CLIENTS_MAX).saturating_sub(100)))
 }
 
-struct Listening {
+/// A running server; it is killed on drop.
+struct Server {
     child: Child,
     addr: SocketAddr,
 }
 
-impl Listening {
+impl Server {
     fn start(job: &Job) -> anyhow::Result<Self> {
         let words = job.words();
         let mut command = Command::new(&words[0]);
@@ -233,13 +234,13 @@ impl Listening {
         let Some(addr) = addr else {
             _ = child.kill(); // it may have ended
             child.wait()?;
-            bail!("it does not listen: {}", line.trim());
+            bail!("the server does not listen: {}", line.trim());
         };
-        Ok(Listening { child, addr })
+        Ok(Server { child, addr })
     }
 }
 
-impl Drop for Listening {
+impl Drop for Server {
     fn drop(&mut self) {
         _ = self.child.kill(); // it may have ended
         _ = self.child.wait();

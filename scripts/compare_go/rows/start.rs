@@ -1,4 +1,4 @@
-//! Size, start-up and lines of code.
+//! Binary size, start-up time and lines of code.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,11 @@ use super::{go_sides, process};
 
 pub(crate) const START: Row = Row {
     name: "start",
-    title: "Binary size, start-up, lines of code",
+    title: "Binary size, start-up time, lines of code",
     programs: &[],
-    why: "Go links its runtime into every binary and starts it; Rust links what is used, and here each \
-          lesson carries the command line parser. A Rust lesson declares more than it does: imports and types.",
+    why: "Go links its runtime into every binary and starts it; Rust links only what is used, which in \
+          each lesson includes the command line parser. Rust lessons have more lines of declarations: \
+          imports and types.",
     run: start,
 };
 
@@ -31,7 +32,7 @@ fn start(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         process(label, Job::new(program).args(*args).arg(&empty), answer)
     });
     let sides = sides.collect();
-    bench.case("du1 on an empty folder: start to end", bench.pick(51, 21), sides)?;
+    bench.case("du1 on an empty directory: the whole run", bench.pick(51, 21), sides)?;
     let sides = programs.iter().map(|(label, program, _)| size(label, program)).collect();
     bench.case("size of du1, stripped", 1, sides)?;
     lines(bench)
@@ -47,10 +48,10 @@ fn size<'a>(label: &str, program: &Path) -> Runner<'a> {
     })
 }
 
-/// Lines of code of each lesson beside its original, where the originals' sources are here.
+/// Notes the lines of code of each lesson and its original.
 fn lines(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let Some(gopl) = bench.programs.sources.clone() else {
-        bench.gap("lines of code: the originals' sources are not there");
+        bench.gap("lines of code: the originals' sources are missing");
         return Ok(());
     };
     let mut lessons = Vec::new();
@@ -78,7 +79,7 @@ fn go_lines(dir: &Path) -> Option<usize> {
     Some(go.filter_map(|path| fs::read_to_string(path).ok()).map(|text| code_lines(&text)).sum())
 }
 
-/// Lines that are neither empty nor a comment alone.
+/// Counts the lines that are neither blank nor only a comment.
 fn code_lines(text: &str) -> usize {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }

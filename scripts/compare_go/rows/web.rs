@@ -1,4 +1,4 @@
-//! 8.6 and 8.4.1: a crawl of a site in memory, and 256 MiB over a socket.
+//! 8.6 and 8.4.1: crawling a site in memory, and 256 MiB over a socket.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -20,9 +20,9 @@ pub(crate) const CRAWL: Row = Row {
     name: "crawl",
     title: "Crawling a site in memory (8.6)",
     programs: &["crawl2"],
-    why: "A crawl waits for its server, so twenty threads are as good as twenty goroutines; what is left \
-          is parsing. The tool parses pages as they stream by instead of building a tree, which is where \
-          it wins; the lesson builds the tree, with a slower parser than Go's, which is where it loses.",
+    why: "A crawler waits for its server, so twenty threads do as well as twenty goroutines; the rest is \
+          parsing. The tool wins because it parses pages as they arrive, without building a tree; the \
+          lesson loses because it builds the tree, with a slower parser than Go's.",
     run: crawl,
 };
 
@@ -41,8 +41,8 @@ fn crawl(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The set of pages, in whatever order they came.
-#[expect(clippy::unnecessary_wraps, reason = "others cannot say what they came to")]
+/// A hash of the set of pages, whatever their order.
+#[expect(clippy::unnecessary_wraps, reason = "the signature that process() expects")]
 fn pages(outcome: &Outcome) -> anyhow::Result<String> {
     let text = outcome.text();
     let pages: BTreeSet<&str> = text.lines().filter(|line| line.starts_with("http")).collect();
@@ -51,7 +51,7 @@ fn pages(outcome: &Outcome) -> anyhow::Result<String> {
     Ok(format!("{} pages {:016x}", pages.len(), hasher.finish()))
 }
 
-/// The site runs as long as this lives.
+/// The site under test; it is killed on drop.
 struct Site {
     child: Child,
     addr: String,
@@ -82,9 +82,9 @@ pub(crate) const NETCAT: Row = Row {
     name: "netcat",
     title: "256 MiB over a socket (8.4.1)",
     programs: &["netcat3"],
-    why: "Copying is the kernel's work on both sides; what differs is how it is asked. Ours moves 64 KiB at \
-          a time through a buffer. Go asks the kernel to move it without one (sendfile, splice) where \
-          stdin or stdout is a file, as here; into a pipe or a terminal both copy.",
+    why: "The kernel does the copying on both sides; the difference is in the system calls. Ours moves \
+          64 KiB at a time through a buffer. Go uses sendfile and splice, which need no buffer, where \
+          stdin or stdout is a file, as here; with a pipe or a terminal both copy.",
     run: netcat,
 };
 
@@ -99,7 +99,7 @@ fn netcat(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         ("netcat (the tool)", programs.ours("netcat"), "127.0.0.1:0"),
     ];
     for (label, program) in go_sides(bench, Some("netcat3"), Some("netcat")) {
-        // The original dials this and nothing else.
+        // The original always dials this address.
         let listens = if label == super::ORIGINAL { "localhost:8000" } else { "127.0.0.1:0" };
         programs.push((label, program, listens));
     }
@@ -110,9 +110,9 @@ fn netcat(bench: &mut Bench<'_>) -> anyhow::Result<()> {
             let words = shown(&Job::new(&program).arg("ADDR"));
             Runner::new(*label, words, move || transfer(&program, listens, is_sink, &input, n_mib))
         });
-        let what = if is_sink { "to a sink" } else { "from a source" };
+        let direction = if is_sink { "to a sink" } else { "from a source" };
         let sides = sides.collect();
-        bench.case(format!("{n_mib} MiB {what}"), bench.pick(7, 3), sides)?;
+        bench.case(format!("{n_mib} MiB {direction}"), bench.pick(7, 3), sides)?;
     }
     Ok(())
 }
@@ -147,11 +147,11 @@ fn transfer(
     Ok(Sample { figures, answer: format!("{n_bytes} bytes") })
 }
 
-/// Whoever dials; a program that ends instead must not keep us waiting.
+/// Accepts the program's connection; times out if the program ends without one.
 fn accept(listener: &TcpListener) -> anyhow::Result<TcpStream> {
-    let patience = Timespec { tv_sec: 10, tv_nsec: 0 };
-    let n_ready = poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&patience))?;
-    ensure!(n_ready > 0, "it did not dial");
+    let timeout = Timespec { tv_sec: 10, tv_nsec: 0 };
+    let n_ready = poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&timeout))?;
+    ensure!(n_ready > 0, "the program did not connect");
     let (peer, _) = listener.accept()?;
     peer.set_read_timeout(Some(Duration::from_secs(30)))?;
     peer.set_write_timeout(Some(Duration::from_secs(30)))?;
@@ -174,7 +174,7 @@ fn source(mut peer: TcpStream, n_mib: usize) -> anyhow::Result<usize> {
         peer.write_all(&chunk)?;
     }
     peer.shutdown(Shutdown::Write)?;
-    peer.read_to_end(&mut Vec::new())?; // until it has read all and closes
+    peer.read_to_end(&mut Vec::new())?; // the program has read everything and closes
     Ok(n_mib * MIB)
 }
 

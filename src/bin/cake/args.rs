@@ -9,24 +9,6 @@ use threadbare::engines::cake::experiment::{self, Engine, Method};
 use threadbare::engines::cake::threads::Work;
 use threadbare::engines::cake::{Distribution, Shop, Stage};
 
-/// The flags that are also accepted in Go's spelling, with one dash.
-pub(crate) const GO_FLAGS: &[&str] = &[
-    "cakes",
-    "bake",
-    "bakestddev",
-    "bakebuf",
-    "icers",
-    "ice",
-    "icestddev",
-    "icebuf",
-    "inscribe",
-    "inscribestddev",
-    "v",
-    "bakers",
-    "inscribers",
-    "seed",
-];
-
 /// Measures a cake shop, an assembly line of threads and channels, and compares it with a
 /// simulation.
 ///

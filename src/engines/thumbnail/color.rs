@@ -10,14 +10,15 @@ use super::size::Size;
 /// Resizes a JPEG to a thumbnail in gray or RGB; also returns the profile if it has still to be
 /// applied.
 pub(super) fn from_jpeg(
-    jpeg: &ReducedPicture,
+    jpeg: ReducedPicture,
     geometry: &Geometry,
     profile: Option<Vec<u8>>,
 ) -> (DynamicImage, Option<Vec<u8>>) {
-    let (Size { width, height }, layers) = (geometry.size, jpeg.resized(geometry));
+    let (Size { width, height }, color_space) = (geometry.size, jpeg.color_space);
+    let layers = jpeg.resized(geometry);
     let pixel = |i: usize| [0, 1, 2].map(|c| layers[c][i]);
     let n = layers[0].len();
-    let rgb: Vec<u8> = match jpeg.color_space {
+    let rgb: Vec<u8> = match color_space {
         ColorSpace::Gray => {
             let gray =
                 layers.into_iter().next().and_then(|y| GrayImage::from_raw(width, height, y));
@@ -26,7 +27,7 @@ pub(super) fn from_jpeg(
         ColorSpace::Rgb => (0..n).flat_map(pixel).collect(),
         ColorSpace::YCbCr => (0..n).flat_map(|i| ycbcr_to_rgb(pixel(i))).collect(),
         ColorSpace::Cmyk | ColorSpace::Ycck => {
-            let is_ycck = jpeg.color_space == ColorSpace::Ycck;
+            let is_ycck = color_space == ColorSpace::Ycck;
             let inks = (0..n).flat_map(|i| {
                 // Adobe computes YCbCr from C, M and Y (255 is full ink) as if from R, G and B.
                 let inverted = || ycbcr_to_rgb(pixel(i)).map(|c| 255 - c);

@@ -92,7 +92,7 @@ fn decode_jpeg(mut file: impl BufRead + Seek, options: &Options) -> Result<Small
     let damage = reduced.as_ref().map_or(Ok(None), damage_of)?;
     match reduced {
         Some(reduced) if use_reduced => {
-            let (thumb, profile) = color::from_jpeg(&reduced, &geometry, profile);
+            let (thumb, profile) = color::from_jpeg(reduced, &geometry, profile);
             Ok(SmallPicture { thumb, profile, orientation, damage })
         }
         _ => {

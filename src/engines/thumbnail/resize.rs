@@ -1,15 +1,16 @@
 //! Resizing the selected part of a picture.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{PixelType, ResizeOptions, Resizer};
+use fast_image_resize::images::Image;
+use fast_image_resize::pixels::{U8, U8x3, U8x4};
+use fast_image_resize::{PixelTrait, PixelType, ResizeOptions, Resizer};
 use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 
 use super::geometry::Geometry;
 use super::size::Size;
 
 /// The samples of a decoded picture, each of which may stand for several pixels.
-pub(super) struct Samples<'a> {
-    pub(super) bytes: &'a [u8],
+pub(super) struct Samples {
+    pub(super) bytes: Vec<u8>,
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) kind: PixelType,
@@ -18,9 +19,9 @@ pub(super) struct Samples<'a> {
 }
 
 /// Resizes the part of `samples` that `geometry` selects to the size of the thumbnail.
-pub(super) fn resize(samples: &Samples<'_>, geometry: &Geometry) -> Vec<u8> {
-    let source = ImageRef::new(samples.width, samples.height, samples.bytes, samples.kind);
-    let source = source.expect("the decoder fills as many bytes as its size requires");
+pub(super) fn resize(samples: Samples, geometry: &Geometry) -> Vec<u8> {
+    let source = Image::from_vec_u8(samples.width, samples.height, samples.bytes, samples.kind);
+    let mut source = source.expect("the decoder fills as many bytes as its size requires");
     let mut thumb = Image::new(geometry.size.width, geometry.size.height, samples.kind);
     let (x, y) = samples.pixels_per_sample;
     let (left, top) = (geometry.left / x, geometry.top / y);
@@ -28,9 +29,21 @@ pub(super) fn resize(samples: &Samples<'_>, geometry: &Geometry) -> Vec<u8> {
     let width = (geometry.width / x).min(f64::from(samples.width) - left);
     let height = (geometry.height / y).min(f64::from(samples.height) - top);
     let options = ResizeOptions::new().crop(left, top, width, height);
-    let resized = Resizer::new().resize(&source, &mut thumb, &options);
-    resized.expect("the part is inside the picture, and both have the same pixel type");
+    match samples.kind {
+        PixelType::U8 => resize_pixels::<U8>(&mut source, &mut thumb, &options),
+        PixelType::U8x3 => resize_pixels::<U8x3>(&mut source, &mut thumb, &options),
+        _ => resize_pixels::<U8x4>(&mut source, &mut thumb, &options),
+    }
     thumb.into_vec()
+}
+
+/// Resizes pixels of one type. `Resizer::resize` would compile all of the crate's thirteen types,
+/// and a shared source each of them twice: two minutes more of a release build.
+fn resize_pixels<P: PixelTrait>(source: &mut Image, thumb: &mut Image, options: &ResizeOptions) {
+    let source = source.typed_image_mut::<P>().expect("P is the type of the samples");
+    let mut thumb = thumb.typed_image_mut::<P>().expect("P is the type of the samples");
+    let resized = Resizer::new().resize_typed(&source, &mut thumb, options);
+    resized.expect("the part is inside the picture");
 }
 
 /// Resizes a fully decoded picture to a thumbnail in 8-bit gray, RGB or RGBA.
@@ -43,13 +56,13 @@ pub(super) fn resize_image(full: DynamicImage, geometry: &Geometry) -> DynamicIm
         _ => PixelType::U8x4,
     };
     let samples = Samples {
-        bytes: full.as_bytes(),
         width: full.width(),
         height: full.height(),
+        bytes: full.into_bytes(),
         kind,
         pixels_per_sample: (1.0, 1.0),
     };
-    let bytes = resize(&samples, geometry);
+    let bytes = resize(samples, geometry);
     let image = match kind {
         PixelType::U8 => GrayImage::from_raw(width, height, bytes).map(Into::into),
         PixelType::U8x3 => RgbImage::from_raw(width, height, bytes).map(Into::into),

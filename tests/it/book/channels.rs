@@ -22,7 +22,7 @@ fn finite_pipelines_print_a_hundred_squares() {
 }
 
 #[test]
-fn pipeline1_goes_on_until_nobody_reads() {
+fn pipeline1_runs_until_stdout_is_closed() {
     let mut child = command("pipeline1", NO_ARGS).stdout(Stdio::piped()).spawn().unwrap();
     let mut start = [0; 12];
     child.stdout.take().unwrap().read_exact(&mut start).unwrap(); // and closes it
@@ -40,7 +40,7 @@ fn small_channel_lessons_print_their_lines() {
 }
 
 #[test]
-fn recv_meets_its_sender() {
+fn recv_and_its_sender_both_print() {
     let outcome = run("recv", NO_ARGS);
     let mut lines = outcome.lines();
     lines.sort_unstable(); // who prints first after they met is open
@@ -48,7 +48,7 @@ fn recv_meets_its_sender() {
 }
 
 #[test]
-fn deadlock_is_found_out() {
+fn a_deadlock_ends_with_gos_error_and_status() {
     for _ in 0..50 {
         run("deadlock", NO_ARGS).is(2, "", "fatal error: all threads are asleep - deadlock!\n");
         run("deadlock", &["-receiver"]).is(0, "发送成功\n", "");
@@ -60,7 +60,7 @@ fn mirroredquery_prints_the_fastest_of_its_own_mirrors() {
     run("mirroredquery", NO_ARGS).is(0, "asia\n", "");
 }
 
-/// Answers one request with `answer`, then waits for the client to hang up.
+/// Answers one request with `answer`; without an answer it waits for the client to disconnect.
 fn mirror(answer: &'static str) -> (String, thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/query?a=b", listener.local_addr().unwrap());
@@ -73,13 +73,13 @@ fn mirror(answer: &'static str) -> (String, thread::JoinHandle<()>) {
         if !answer.is_empty() {
             return;
         }
-        _ = client.read_to_end(&mut Vec::new()); // a loser is hung up on
+        _ = client.read_to_end(&mut Vec::new()); // the client shuts the connection down
     });
     (url, server)
 }
 
 #[test]
-fn mirroredquery_takes_the_first_good_answer_and_hangs_up_on_the_rest() {
+fn mirroredquery_takes_the_first_good_answer_and_disconnects_the_rest() {
     let (silent, silent_server) = mirror("");
     let (broken, broken_server) = mirror("HTTP/1.0 500 Oops\r\n\r\nno");
     let (good, good_server) = mirror("HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nyes\n");
@@ -104,7 +104,7 @@ fn mirroredquery_without_an_answer_fails() {
 }
 
 #[test]
-fn a_pipeline_dies_of_an_interrupt() {
+fn an_interrupt_ends_a_pipeline() {
     let process = Process::with_open_stdin("pipeline1", NO_ARGS);
     assert_eq!(process.line().as_deref(), Some("0"));
     super::every::assert_interruptible(process);

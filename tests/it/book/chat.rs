@@ -10,7 +10,7 @@ fn join(server: &Server) -> Client {
 }
 
 #[test]
-fn who_comes_speaks_and_goes_is_heard() {
+fn arrivals_messages_and_departures_reach_the_others() {
     let server = Server::start("chat1", &[]);
     let mut ann = join(&server);
     let mut bob = join(&server);
@@ -28,7 +28,7 @@ fn who_comes_speaks_and_goes_is_heard() {
 }
 
 #[test]
-fn everyone_hears_the_same_in_the_same_order() {
+fn every_client_gets_the_same_lines_in_the_same_order() {
     const LINES: usize = 200;
     let server = Server::start("chat1", &[]);
     let mut clients: Vec<Client> = Vec::new();
@@ -44,50 +44,50 @@ fn everyone_hears_the_same_in_the_same_order() {
             client.send(format!("{i}\n"));
         }
     }
-    let heard: Vec<Vec<String>> =
+    let received: Vec<Vec<String>> =
         clients.iter_mut().map(|c| (0..5 * LINES).map(|_| c.line()).collect()).collect();
     for (i, client) in clients.iter().enumerate() {
-        assert!(heard[i] == heard[0], "client {i} heard another order");
+        assert!(received[i] == received[0], "client {i} received another order");
         let prefix = client.addr() + ": ";
         let own: Vec<&str> =
-            heard[0].iter().filter_map(|line| line.strip_prefix(&prefix)).collect();
+            received[0].iter().filter_map(|line| line.strip_prefix(&prefix)).collect();
         assert!(own.iter().enumerate().all(|(n, text)| *text == n.to_string()), "{own:?}");
     }
 }
 
 #[test]
-fn two_threads_a_client_and_two_more() {
+fn two_threads_per_client_and_two_more() {
     let server = Server::start("chat1", &[]);
     let clients: Vec<Client> = (0..10).map(|_| join(&server)).collect();
     assert_eq!(server.process.n_threads(), 2 * clients.len() + 2);
 }
 
 #[test]
-fn a_client_that_never_reads_is_dropped_and_the_others_go_on() {
+fn a_client_that_never_reads_is_disconnected_and_the_others_go_on() {
     let server = Server::start("chat1", &[]);
     let _stuck = server.connect();
     let mut talker = join(&server);
     let mut listener = join(&server);
     assert!(talker.line().ends_with(" has arrived"));
     let line = "x".repeat(32 << 10);
-    let mut heard = 0;
+    let mut n_lines = 0;
     // More than the socket buffers and its queue take; the others keep reading.
-    while !listener_hears_a_leave(&mut listener, &mut talker, &line) {
-        heard += 1;
-        assert!(heard < 20_000, "never dropped");
+    while !leave_arrives(&mut listener, &mut talker, &line) {
+        n_lines += 1;
+        assert!(n_lines < 20_000, "never disconnected");
     }
     eventually("its threads have gone", || server.process.n_threads() == 2 * 2 + 2);
 }
 
-/// Sends a line and reads it back at both; whether a leave came with it.
-fn listener_hears_a_leave(listener: &mut Client, talker: &mut Client, line: &str) -> bool {
+/// Sends a line and reads it back at both; returns whether `has left` came with it.
+fn leave_arrives(listener: &mut Client, talker: &mut Client, line: &str) -> bool {
     talker.send(format!("{line}\n"));
     let mut left = false;
     for client in [talker, listener] {
         loop {
-            let heard = client.line();
-            left |= heard.ends_with(" has left");
-            if heard.ends_with(line) {
+            let received = client.line();
+            left |= received.ends_with(" has left");
+            if received.ends_with(line) {
                 break;
             }
         }
@@ -96,7 +96,7 @@ fn listener_hears_a_leave(listener: &mut Client, talker: &mut Client, line: &str
 }
 
 #[test]
-fn a_line_too_long_does_not_throw_its_sender_out() {
+fn a_line_too_long_does_not_disconnect_its_sender() {
     let server = Server::start("chat1", &[]);
     let mut client = join(&server);
     client.send(vec![b'a'; 200_000]);
@@ -106,7 +106,7 @@ fn a_line_too_long_does_not_throw_its_sender_out() {
 }
 
 #[test]
-fn bytes_that_are_no_text_pass_through() {
+fn bytes_that_are_not_utf8_pass_unchanged() {
     let server = Server::start("chat1", &[]);
     let mut client = join(&server);
     client.send(b"\xff\0\n");

@@ -96,13 +96,13 @@ fn after_200_clients_threads_and_descriptors_are_back() {
 }
 
 #[test]
-fn above_its_cap_a_server_says_so_and_goes_on_when_there_is_room() {
+fn a_full_server_refuses_clients_until_there_is_room() {
     assert_refuses_above_limit("clock2");
 }
 
 #[test]
-fn out_of_descriptors_a_server_rests_and_goes_on_when_there_is_room() {
-    // Descriptors that the cap does not know of: the process inherits forty of them.
+fn a_server_out_of_file_descriptors_waits_until_there_is_room() {
+    // The cap does not count the forty file descriptors that the process inherits.
     let mut command = std::process::Command::new("bash");
     let inherit =
         "ulimit -n 64; for i in {1..40}; do exec {fd}</dev/null; done; exec \"$0\" -port 0";
@@ -176,7 +176,7 @@ fn netcat1_reads_a_clock() {
 }
 
 #[test]
-fn a_half_closed_client_still_hears_the_clock() {
+fn a_half_closed_client_still_gets_the_time() {
     let server = Server::start("clock2", &[]);
     let mut client = server.connect();
     client.close_write();

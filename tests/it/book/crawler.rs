@@ -9,9 +9,11 @@ use std::thread::{self, JoinHandle};
 
 use socket2::SockRef;
 
-use crate::support::{Outcome, run};
+use super::every::assert_interruptible;
+use crate::support::{Process, command, eventually, run};
 
-const CRAWLS: [&str; 3] = ["crawl1", "crawl2", "crawl3"];
+/// crawl1 never ends by itself.
+const CRAWLS_THAT_END: [&str; 2] = ["crawl2", "crawl3"];
 
 /// A web site: pages by path. It counts how often each was asked for, and by how many at once.
 struct Site {
@@ -105,33 +107,53 @@ fn small_web(path: &str) -> Option<String> {
 
 const REACHABLE: [&str; 7] = ["/", "/a", "/a?q=1", "/b/", "/b/c", "/b/missing", "/gone"];
 
-fn assert_crawled(outcome: &Outcome, site: &Site, paths: &[&str]) {
-    let printed: BTreeSet<String> = outcome.lines().into_iter().map(str::to_owned).collect();
-    let expected: BTreeSet<String> = paths.iter().map(|path| site.url(path)).collect();
-    assert_eq!(printed, expected);
-    assert_eq!(outcome.lines().len(), expected.len(), "a URL was printed twice");
+fn assert_crawled(mut printed: Vec<&str>, site: &Site, paths: &[&str]) {
+    let mut expected: Vec<String> = paths.iter().map(|path| site.url(path)).collect();
+    expected.sort_unstable();
+    printed.sort_unstable();
+    assert_eq!(printed, expected, "each URL once");
     let asked: BTreeMap<String, usize> = paths.iter().map(|&path| (path.to_owned(), 1)).collect();
     assert_eq!(site.requests(), asked, "each page once");
 }
 
+fn assert_broken_links_reported(name: &str, stderr: &str, site: &Site) {
+    let mut errors: Vec<&str> = stderr.lines().collect();
+    errors.sort_unstable();
+    let error = |path: &str| format!("{name}: {}: 404 Not Found", site.url(path));
+    assert_eq!(errors, [error("/b/missing"), error("/gone")]);
+}
+
 #[test]
-fn a_crawl_reaches_everything_once_and_ends() {
-    for name in CRAWLS {
+fn crawl2_and_crawl3_reach_every_page_once_and_end() {
+    for name in CRAWLS_THAT_END {
         let site = Site::start(small_web);
         let outcome = run(name, &[site.url("/")]);
-        assert_crawled(&outcome, &site, &REACHABLE);
+        assert_crawled(outcome.lines(), &site, &REACHABLE);
         assert_eq!(outcome.code(), 1, "two links are broken");
-        let mut errors: Vec<&str> = outcome.stderr.lines().collect();
-        errors.sort_unstable();
-        let error = |path: &str| format!("{name}: {}: 404 Not Found", site.url(path));
-        assert_eq!(errors, [error("/b/missing"), error("/gone")]);
+        assert_broken_links_reported(name, &outcome.stderr, &site);
     }
 }
 
 #[test]
-fn several_starts_of_which_one_refuses() {
+fn crawl1_reaches_every_page_once_and_runs_until_interrupted() {
+    let site = Site::start(small_web);
+    let mut crawl = Process::start(&mut command("crawl1", &[site.url("/")]));
+    let printed: Vec<String> = REACHABLE.iter().map(|_| crawl.line().unwrap()).collect();
+    let errors = [crawl.stderr_line().unwrap(), crawl.stderr_line().unwrap()];
+    // With only main left, no page is outstanding: crawl2 and crawl3 would end here.
+    eventually("its crawlers have ended", || crawl.n_threads() == 1);
+    assert_crawled(printed.iter().map(String::as_str).collect(), &site, &REACHABLE);
+    assert_broken_links_reported("crawl1", &errors.join("\n"), &site);
+    crawl.signal(rustix::process::Signal::INT);
+    let outcome = crawl.wait();
+    assert_eq!(outcome.status.code(), None, "the interrupt ended it: {outcome:?}");
+    assert_eq!((outcome.lines().len(), outcome.stderr.lines().count()), (REACHABLE.len(), 2));
+}
+
+#[test]
+fn of_several_urls_to_start_from_one_refuses() {
     let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for name in CRAWLS {
+    for name in CRAWLS_THAT_END {
         let site = Site::start(|path| (path == "/leaf").then(String::new));
         let refused = format!("http://{refusing}/");
         let outcome = run(name, &[site.url("/leaf#here"), site.url("/leaf"), refused.clone()]);
@@ -145,7 +167,7 @@ fn several_starts_of_which_one_refuses() {
 
 #[test]
 fn crawl2_and_crawl3_ask_for_twenty_pages_at_the_most() {
-    for name in &CRAWLS[1..] {
+    for name in CRAWLS_THAT_END {
         let site = Site::start(|path| match path {
             "/" => Some(hub(200)),
             _ => Some(String::new()),
@@ -159,22 +181,35 @@ fn crawl2_and_crawl3_ask_for_twenty_pages_at_the_most() {
 
 #[test]
 fn crawl1_says_when_a_page_has_too_many_links() {
-    // Nobody is answered before main has seen all the links of the first page.
-    let site = Site::start(|path| match path {
-        "/" => Some(hub(1_500)),
-        _ => Some(String::new()),
+    // No link is answered until the test has seen that main skipped the last one.
+    let (answer, answered) = crossbeam::channel::bounded::<()>(0);
+    let site = Site::start(move |path| {
+        if path == "/" {
+            return Some(hub(1_500));
+        }
+        _ = answered.recv();
+        Some(String::new())
     });
-    let outcome = run("crawl1", &[site.url("/")]);
-    let skipped = outcome.stderr.matches(": skipped\n").count();
-    assert_eq!(outcome.lines().len() + skipped, 1_501, "each is crawled or named");
-    assert_eq!(outcome.code(), i32::from(skipped > 0), "{}", outcome.stderr);
-    let warnings = outcome.stderr.matches("crawl1: 1000 links at once are too parallel\n").count();
-    assert_eq!(warnings, usize::from(skipped > 0));
+    let crawl = Process::start(&mut command("crawl1", &[site.url("/")]));
+    let printed: BTreeSet<String> = (0..=1_000).map(|_| crawl.line().unwrap()).collect();
+    let warning = crawl.stderr_line();
+    assert_eq!(warning.as_deref(), Some("crawl1: 1000 links at once are too parallel"));
+    let skipped: BTreeSet<String> = (0..500).map(|_| crawl.stderr_line().unwrap()).collect();
+    drop(answer);
+    let link = |i| site.url(&format!("/{i}"));
+    let expected = (0..1_500).map(link).chain([site.url("/")]);
+    for link in expected {
+        let is_skipped = skipped.contains(&format!("crawl1: {link}: skipped"));
+        assert!(is_skipped != printed.contains(&link), "{link} is crawled or skipped, by name");
+    }
+    eventually("its crawlers have ended", || crawl.n_threads() == 1);
+    assert_eq!(crawl.stderr_so_far().lines().count(), 501, "it says so once");
+    assert_interruptible(crawl);
 }
 
 #[test]
 fn wrong_usage() {
-    for name in CRAWLS {
+    for name in ["crawl1", "crawl2", "crawl3"] {
         assert_eq!(run(name, &[] as &[&str]).code(), 2);
         assert_eq!(run(name, &["gopl.io"]).code(), 2, "not absolute");
         assert_eq!(run(name, &["ftp://gopl.io/"]).code(), 2, "not the web");

@@ -1,4 +1,4 @@
-//! 8.3 and 8.4.1: echoes and the clients that shout.
+//! 8.3 and 8.4.1: echo servers and their clients.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -53,9 +53,9 @@ fn many_clients_at_once() {
         client.send(format!("Client{i}\n"));
     }
     for (i, client) in clients.iter_mut().enumerate() {
-        let heard = [client.line(), client.line(), client.line()];
+        let echoes = [client.line(), client.line(), client.line()];
         assert_eq!(
-            heard,
+            echoes,
             [format!("\t CLIENT{i}"), format!("\t Client{i}"), format!("\t client{i}")]
         );
     }
@@ -108,7 +108,7 @@ fn one_client_cannot_start_threads_without_limit() {
 }
 
 #[test]
-fn netcat3_brings_every_echo_200_times() {
+fn netcat3_gets_every_echo_200_times() {
     let server = Server::start("reverb2", &["-delay", "1ms"]);
     for _ in 0..200 {
         let outcome = run_with("netcat3", &[&server.addr()], b"Hello\n");
@@ -157,7 +157,7 @@ fn netcat3_half_closes_and_reads_on() {
 }
 
 #[test]
-fn delays_are_gos() {
+fn delays_are_spelled_as_in_go() {
     let start = Instant::now();
     let server = Server::start("reverb1", &["-delay=50ms"]);
     let mut client = server.connect();

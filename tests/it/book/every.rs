@@ -1,4 +1,4 @@
-//! What every lesson owes: help, usage errors, a closed stdout, an interrupt, a full disk.
+//! What every lesson must do: help, usage errors, a closed stdout, an interrupt, a full disk.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::process::ExitStatusExt;
@@ -13,6 +13,7 @@ use crate::support::{Process, command, outcome, run};
 fn lessons() -> Vec<String> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/book");
     let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
     files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
@@ -95,7 +96,7 @@ fn a_full_disk_is_an_error_with_its_subject() {
 }
 
 #[test]
-fn a_program_is_called_what_it_was_called() {
+fn errors_begin_with_the_name_that_the_program_was_started_by() {
     let dir = tempfile::tempdir().unwrap();
     let link = dir.path().join("mydu");
     std::os::unix::fs::symlink(crate::support::program("du1"), &link).unwrap();
@@ -106,7 +107,7 @@ fn a_program_is_called_what_it_was_called() {
 }
 
 #[test]
-fn waiting_lessons_die_of_an_interrupt() {
+fn an_interrupt_ends_waiting_lessons() {
     let countdown = Process::with_open_stdin("countdown3", &["-delay", "1h"]);
     assert_eq!(countdown.line().as_deref(), Some("Commencing countdown.  Press return to abort."));
     assert_interruptible(countdown);

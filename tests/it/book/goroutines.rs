@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::process::Stdio;
+use std::{fs, mem};
 
-use crate::support::{command, pseudo_terminal, run};
+use crate::support::{command, eventually, pseudo_terminal, run};
 
 #[test]
 fn spinner_into_a_pipe_prints_the_result_alone() {
@@ -19,7 +20,7 @@ fn spinner_200_times_the_same() {
 }
 
 #[test]
-fn spinner_refuses_what_would_never_end_or_overflow() {
+fn spinner_refuses_numbers_that_overflow_and_delays_without_a_unit() {
     let outcome = run("spinner", &["-n", "94"]);
     assert_eq!((outcome.code(), &*outcome.stdout), (2, ""));
     assert_eq!(run("spinner", &["-delay", "1"]).code(), 2);
@@ -56,19 +57,34 @@ fn hello2_and_hello3_greet_before_main_is_done() {
     run("hello3", &[] as &[&str]).is(0, greeting, "");
 }
 
+/// While nobody reads stdout the pipe fills up, and every further thread blocks in its greeting.
 #[test]
-fn ten_thousand_threads_each_say_hello_once() {
+fn ten_thousand_threads_each_say_hello_once_and_are_counted() {
     for (name, prefix) in [("hello10000", "hello thread "), ("closure10000", "hello ")] {
-        let outcome = run(name, &[] as &[&str]);
-        assert_eq!(outcome.code(), 0);
-        let mut lines = outcome.lines();
+        let mut command = command(name, &[] as &[&str]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut n_alive = 0;
+        eventually("no more threads are started", || {
+            let n_before = mem::replace(&mut n_alive, n_threads(child.id()).saturating_sub(1));
+            n_alive > 100 && n_alive == n_before
+        });
+        let mut lines = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut lines).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{name}: {ended:?}");
+        let mut lines: Vec<&str> = lines.lines().collect();
         assert_eq!(lines.pop(), Some("main thread done!"));
         let numbers: BTreeSet<u32> =
             lines.iter().map(|line| line.strip_prefix(prefix).unwrap().parse().unwrap()).collect();
         assert_eq!((lines.len(), numbers.len(), numbers.last()), (10_000, 10_000, Some(&9_999)));
-        let peak = outcome.stderr.trim_end().strip_suffix(" threads alive at the peak");
-        assert!((1..=10_000).contains(&peak.unwrap().parse::<u32>().unwrap()), "{peak:?}");
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        let peak = stderr.strip_suffix(" threads alive at the peak\n").unwrap().parse().unwrap();
+        assert!((n_alive..=10_000).contains(&peak), "{name}: {n_alive} seen, {peak} counted");
     }
+}
+
+fn n_threads(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
 
 #[test]

@@ -79,12 +79,30 @@ fn assert_stdout(name: &str, stdout: &str, dir: &Path) {
             assert_eq!(stdout, format!("{n_bytes}\n"));
         }
         "thumbnails2" => {
-            let n_made = stdout.strip_prefix("returned with ").unwrap();
-            let n_made = n_made.strip_suffix(" of 4 thumbnails made\n").unwrap();
-            assert!((0..=4).contains(&n_made.parse::<u32>().unwrap()), "{stdout}");
+            _ = n_made_at_return(stdout);
         }
         _ => assert_eq!(stdout, ""),
     }
+}
+
+/// The number in `returned with N of 4 thumbnails made`.
+fn n_made_at_return(stdout: &str) -> u32 {
+    let n_made = stdout.strip_prefix("returned with ").unwrap();
+    n_made.strip_suffix(" of 4 thumbnails made\n").unwrap().parse().unwrap()
+}
+
+#[test]
+fn thumbnails2_returns_before_the_thumbnails_are_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = paths(dir.path(), &["a.png", "b.png", "c.png", "d.png"]);
+    image::GrayImage::new(6_000, 6_000).save(&files[0]).unwrap(); // takes much longer than a return
+    for file in &files[1..] {
+        fs::copy(&files[0], file).unwrap();
+    }
+    let outcome = thumbnails("thumbnails2", &files);
+    assert_eq!((outcome.code(), &*outcome.stderr), (0, ""));
+    assert!(n_made_at_return(&outcome.stdout) < 4, "{outcome:?}");
+    assert_eq!(names_in(dir.path()).len(), 8, "main waits for the threads all the same");
 }
 
 #[test]
@@ -106,17 +124,15 @@ fn a_file_that_is_no_image_fails_alone() {
 }
 
 #[test]
-fn thumbnails4_leaks_when_told_to() {
-    let dir = photos();
-    let mut files = vec![dir.path().join("gone.jpg")];
-    files.extend(paths(dir.path(), &NAMES));
-    let mut leak = command("thumbnails4", &["-leak"]);
-    leak.args(&files);
-    let leak = outcome(leak);
+fn thumbnails4_counts_the_threads_that_a_leak_blocks() {
+    // All five fail, so the first result is an error, and four threads are left to send.
+    let files = ["gone1.jpg", "gone2.jpg", "gone3.jpg", "gone4.jpg", "gone5.jpg"];
+    let leak = run("thumbnails4", &[&["-leak"], &files[..]].concat());
     assert_eq!(leak.code(), 1);
-    let blocked =
-        leak.stderr.lines().find_map(|line| line.strip_suffix(" threads are still blocked"));
-    assert!((0..=4).contains(&blocked.unwrap().parse::<u32>().unwrap()), "{leak:?}");
+    let lines: Vec<&str> = leak.stderr.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (2, "4 threads are still blocked"), "{leak:?}");
+    let repaired = run("thumbnails4", &files);
+    assert_eq!((repaired.code(), repaired.stderr.lines().count()), (1, 1), "{repaired:?}");
 }
 
 #[test]

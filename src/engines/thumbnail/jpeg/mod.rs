@@ -200,16 +200,16 @@ impl<R: Read + Seek> Jpeg<R> {
 
 impl ReducedPicture {
     /// The samples of each component, resized to the size of the thumbnail.
-    pub(super) fn resized(&self, geometry: &Geometry) -> Vec<Vec<u8>> {
-        let resized = self.components.iter().map(|component| {
+    pub(super) fn resized(self, geometry: &Geometry) -> Vec<Vec<u8>> {
+        let resized = self.components.into_iter().map(|component| {
             let samples = Samples {
-                bytes: &component.samples,
+                bytes: component.samples,
                 width: component.width,
                 height: component.height,
                 kind: PixelType::U8,
                 pixels_per_sample: component.pixels_per_sample,
             };
-            resize(&samples, geometry)
+            resize(samples, geometry)
         });
         resized.collect()
     }

@@ -99,7 +99,7 @@ fn open(file: &[u8]) -> Option<Jpeg<Cursor<&[u8]>>> {
 fn reduced(file: &[u8], geometry: &Geometry) -> RgbImage {
     let reduced = open(file).unwrap().decode(geometry.ratio()).unwrap().unwrap();
     assert_eq!((reduced.percent_decoded, reduced.has_end), (100, true));
-    color::from_jpeg(&reduced, geometry, None).0.into_rgb8()
+    color::from_jpeg(reduced, geometry, None).0.into_rgb8()
 }
 
 /// The thumbnail by way of a full decode.
@@ -207,7 +207,7 @@ fn check_damaged(file: &[u8]) {
         let geometry = Geometry::new(size, jpeg.orientation(), Size::square(16), false);
         if let Some(reduced) = jpeg.decode(ratio).unwrap() {
             assert!(reduced.percent_decoded <= 100);
-            let (image, _) = color::from_jpeg(&reduced, &geometry, None);
+            let (image, _) = color::from_jpeg(reduced, &geometry, None);
             let Size { width, height } = geometry.size;
             assert_eq!((image.width(), image.height()), (width, height));
         }
@@ -268,7 +268,7 @@ fn decoding_resumes_at_the_next_restart_marker() {
     let reduced = open(&file).unwrap().decode(f64::INFINITY).unwrap().unwrap();
     assert!((95..100).contains(&reduced.percent_decoded), "{}", reduced.percent_decoded);
     let geometry = geometry(&file, 32, false);
-    let ours = color::from_jpeg(&reduced, &geometry, None).0.into_rgb8();
+    let ours = color::from_jpeg(reduced, &geometry, None).0.into_rgb8();
     let intact = super::tests::reduced(&encode(&image, PLAIN), &geometry);
     let bottom = |image: &RgbImage| image::imageops::crop_imm(image, 0, 20, 32, 12).to_image();
     assert_similar(&bottom(&ours), &bottom(&intact), "below the error");

@@ -1,0 +1,47 @@
+//! Handling signals without overriding a parent that ignores them.
+
+use std::{fs, io};
+
+use signal_hook::iterator::Signals;
+
+/// Registers handlers for `signals`, except for those that this process ignores.
+///
+/// A shell without job control, such as a script, starts `du … &` with SIGINT ignored, and `nohup`
+/// ignores SIGHUP. A handler would override that, and ^C at the terminal would end the program.
+/// Where there is no `/proc/self/status` to tell what is ignored, every signal gets its handler.
+///
+/// # Errors
+/// When a handler cannot be registered, as for SIGKILL.
+pub fn signals(signals: &[i32]) -> io::Result<Signals> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = ignored_mask(&status);
+    Signals::new(signals.iter().filter(|&&signal| !is_in(ignored, signal)))
+}
+
+/// The mask of ignored signals in the text of `/proc/self/status`; 0 if it is not there.
+fn ignored_mask(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+/// Signals are numbered from 1, bits from 0.
+fn is_in(mask: u64, signal: i32) -> bool {
+    mask >> (signal - 1) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
+
+    use super::*;
+
+    #[test]
+    fn the_kernels_mask_is_read() {
+        let mask =
+            ignored_mask("Name:\tdu\nSigBlk:\t0000000000000004\nSigIgn:\t0000000000001002\n");
+        assert!(is_in(mask, SIGINT) && is_in(mask, SIGPIPE));
+        assert!(!is_in(mask, SIGTERM) && !is_in(mask, SIGHUP));
+        assert_eq!(ignored_mask(""), 0);
+        assert_eq!(ignored_mask("SigIgn:\tnonsense\n"), 0);
+    }
+}
