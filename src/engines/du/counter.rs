@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::mem;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use super::options::Options;
 use super::records::{HardLink, MountPoint, ThreadTally};
 use super::tree::Kind;
 use super::usage::Usage;
-use crate::fs::walk::{Entry, Error, FileId, Follow, Visitor};
+use crate::fs::walk::{Dir, Entry, Error, FileId, Follow, Visitor, path_in};
 
 /// How often a thread sends its progress and checks for cancellation.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
@@ -84,17 +85,11 @@ impl<'a> Counter<'a> {
         self.tally
     }
 
-    /// Whether the options exclude the entry.
-    fn is_excluded(&self, entry: &Entry<'_>) -> bool {
-        let options = self.shared.options;
-        if options.one_file_system && entry.dir.is_some_and(|dir| dir.dev != entry.meta.dev) {
-            return true;
-        }
-        if options.exclude.is_empty() {
-            return false;
-        }
-        let path = entry.path();
-        options.exclude.iter().any(|pattern| pattern.matches(&path))
+    /// Whether the entry is on another file system than the directory it is in, which is not asked
+    /// for.
+    fn is_foreign(&self, entry: &Entry<'_>) -> bool {
+        let is_on_other = |dir: &Arc<Dir>| dir.dev != entry.meta.dev;
+        self.shared.options.one_file_system && entry.dir.is_some_and(is_on_other)
     }
 
     /// Whether an earlier root has counted the entry. Hard links are looked up when the root is
@@ -173,8 +168,17 @@ impl<'a> Counter<'a> {
 }
 
 impl Visitor for Counter<'_> {
+    fn skips(&mut self, dir: Option<&Arc<Dir>>, name: &[u8]) -> bool {
+        let exclude = &self.shared.options.exclude;
+        if exclude.is_empty() {
+            return false;
+        }
+        let path = path_in(dir, name);
+        exclude.iter().any(|pattern| pattern.matches(&path))
+    }
+
     fn visit_entry(&mut self, entry: &Entry<'_>) -> Option<u32> {
-        if self.is_excluded(entry) || self.was_counted(entry) {
+        if self.is_foreign(entry) || self.was_counted(entry) {
             return None;
         }
         if let Some(dir) = entry.dir.filter(|_| self.is_postponed(entry)) {

@@ -107,7 +107,7 @@ impl Entry<'_> {
 }
 
 /// The path of `name` in `dir`, or `name` itself for a root.
-pub(super) fn path_in(dir: Option<&Arc<Dir>>, name: &[u8]) -> PathBuf {
+pub fn path_in(dir: Option<&Arc<Dir>>, name: &[u8]) -> PathBuf {
     let name = OsStr::from_bytes(name);
     dir.map_or_else(|| name.into(), |dir| dir.path().join(name))
 }

@@ -58,7 +58,7 @@ mod root;
 mod tests;
 mod visitor;
 
-pub use entry::{Dir, Entry};
+pub use entry::{Dir, Entry, path_in};
 pub use error::Error;
 pub use meta::{FileId, Meta};
 pub use mounts::mounted_files;

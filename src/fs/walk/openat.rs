@@ -67,6 +67,9 @@ impl OpenDir<'_> {
     /// Visits the entry `name`; if it is a directory to enter, it is added to `subdirs`.
     fn visit<V: Visitor>(&self, name: &CStr, visitor: &mut V, subdirs: &mut Vec<Arc<Dir>>) {
         let dir = Some(&self.dir);
+        if visitor.skips(dir, name.to_bytes()) {
+            return;
+        }
         match Meta::read_at(&self.fd, name) {
             Ok(meta) => subdirs.extend(visit(&Entry { dir, name: name.to_bytes(), meta }, visitor)),
             Err(err) => {

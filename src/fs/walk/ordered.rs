@@ -30,6 +30,9 @@ pub(super) fn run(root: Root, follow: Follow, visitor: &mut impl Visitor) {
             continue;
         };
         let dir = Arc::clone(&level.dir);
+        if visitor.skips(Some(&dir), &name) {
+            continue;
+        }
         let path = path_in(Some(&dir), &name);
         match Meta::read(&path, follow == Follow::Always) {
             Ok(meta) => {

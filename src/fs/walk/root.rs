@@ -21,6 +21,9 @@ pub(super) struct Root {
 impl Root {
     /// Visits the root at `path`. Returns `None` if there is nothing to enter.
     pub(super) fn visit(path: &Path, follow: Follow, visitor: &mut impl Visitor) -> Option<Self> {
+        if visitor.skips(None, path.as_os_str().as_bytes()) {
+            return None;
+        }
         match Meta::read(path, follow != Follow::Never) {
             Ok(meta) => {
                 let entry = Entry { dir: None, name: path.as_os_str().as_bytes(), meta };

@@ -8,6 +8,12 @@ use super::error::Error;
 
 /// Receives what one thread of a walk finds.
 pub trait Visitor: Send {
+    /// Whether to pass over `name` in `dir` (`None` for a root) without reading its metadata: it is
+    /// then neither an entry nor an error.
+    fn skips(&mut self, _dir: Option<&Arc<Dir>>, _name: &[u8]) -> bool {
+        false
+    }
+
     /// Handles an entry. To have a directory entered, return an id for it, which then stands in
     /// [`Dir::id`](super::Dir::id); for anything else return `None`.
     fn visit_entry(&mut self, entry: &Entry<'_>) -> Option<u32>;
