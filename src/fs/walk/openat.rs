@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use rayon::{Scope, ThreadPool, current_thread_index};
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
+use rustix::io::fcntl_dupfd_cloexec;
 
 use super::entry::{Dir, Entry, path_in};
 use super::error::Error;
@@ -151,7 +152,7 @@ impl<'v, V: Visitor> Shared<'v, V> {
             chain.push(&*dir.name);
             next = dir.parent.as_deref();
         }
-        let mut fd = openat(&self.root, c".", DIR, Mode::empty())?;
+        let mut fd = fcntl_dupfd_cloexec(&self.root, 0)?; // `.` would need the permission to search it
         let mut step = Vec::new();
         while let Some(name) = chain.pop() {
             step.extend_from_slice(name);
