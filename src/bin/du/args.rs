@@ -94,8 +94,9 @@ struct Gnu {
     /// Print files as well as directories
     #[arg(short, long)]
     all: bool,
-    /// Measure the lengths of files instead of their allocated disk space
-    #[arg(long)]
+    /// Measure the lengths of regular files and symbolic links instead of the allocated disk space
+    /// of everything, as GNU du since 9.2
+    #[arg(short = 'A', long)]
     apparent_size: bool,
     #[command(flatten)]
     unit: UnitFlags,
@@ -261,9 +262,8 @@ impl Cli {
         let exclude = gnu.exclude.iter().map(|glob| Pattern::new(glob.as_encoded_bytes()));
         Options {
             measure: match () {
-                () if is_totals => Measure::Lengths,
                 () if gnu.inodes => Measure::Inodes,
-                () if self.is_apparent() => Measure::Apparent,
+                () if is_totals || self.is_apparent() => Measure::Apparent,
                 () => Measure::Disk,
             },
             depth_max: match mode {

@@ -253,7 +253,7 @@ mod tests {
     fn trees(roots: &[&Path], n_largest_files: usize) -> Vec<Tree> {
         let (events_tx, events_rx) = unbounded();
         let roots: Vec<_> = roots.iter().map(|root| root.to_path_buf()).collect();
-        let options = Options { measure: Measure::Lengths, n_largest_files, ..Options::default() };
+        let options = Options { measure: Measure::Apparent, n_largest_files, ..Options::default() };
         run(&roots, &options, &events_tx, &never()).unwrap();
         let tree = |event| if let Event::Done { tree, .. } = event { tree } else { None };
         events_rx.try_iter().filter_map(tree).collect()

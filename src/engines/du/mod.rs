@@ -58,7 +58,7 @@ use records::ThreadTally;
 /// std::fs::write(dir.path().join("a"), [0; 1_000])?;
 /// std::fs::write(dir.path().join("b"), [0; 500])?;
 ///
-/// let options = Options { measure: Measure::Lengths, ..Options::default() };
+/// let options = Options { measure: Measure::Apparent, ..Options::default() };
 /// let (events_tx, events_rx) = unbounded();
 /// assert!(du::run(&[dir.path().to_owned()], &options, &events_tx, &never())?);
 ///

@@ -22,7 +22,8 @@ pub struct Meta {
     pub ino: u64,
     /// Number of hard links (names) to the file.
     pub n_links: u64,
-    /// Length in bytes.
+    /// Length in bytes of a regular file or symbolic link; 0 for anything else, whose length says
+    /// nothing about its contents.
     pub n_bytes: u64,
     /// Allocated disk space in blocks of 512 bytes.
     pub n_blocks: u64,
@@ -63,7 +64,7 @@ impl Meta {
             dev: meta.dev(),
             ino: meta.ino(),
             n_links: meta.nlink(),
-            n_bytes: meta.size(),
+            n_bytes: if meta.is_file() || meta.is_symlink() { meta.size() } else { 0 },
             n_blocks: meta.blocks(),
             is_dir: meta.is_dir(),
             is_mount_root: None,
@@ -81,13 +82,15 @@ impl Meta {
     fn from_statx(stat: &Statx) -> Self {
         let mount_root = StatxAttributes::MOUNT_ROOT; // known since Linux 5.8
         let is_known = stat.stx_attributes_mask.contains(mount_root);
+        let file_type = FileType::from_raw_mode(stat.stx_mode.into());
+        let has_length = matches!(file_type, FileType::RegularFile | FileType::Symlink);
         Meta {
             dev: makedev(stat.stx_dev_major, stat.stx_dev_minor),
             ino: stat.stx_ino,
             n_links: stat.stx_nlink.into(),
-            n_bytes: stat.stx_size,
+            n_bytes: if has_length { stat.stx_size } else { 0 },
             n_blocks: stat.stx_blocks,
-            is_dir: FileType::from_raw_mode(stat.stx_mode.into()).is_dir(),
+            is_dir: file_type.is_dir(),
             is_mount_root: is_known.then(|| stat.stx_attributes.contains(mount_root)),
         }
     }
