@@ -14,6 +14,7 @@ use threadbare::machine::limits::Limits;
 
 /// Summarizes the disk usage of files and directories.
 ///
+use threadbare::machine::locale::NumberFormat;
 /// Without any of GNU du's flags and on a terminal, draws the largest entries as a tree; otherwise
 /// prints the lines of GNU du, sorted by name.
 #[derive(Parser)]
@@ -134,7 +135,8 @@ struct Gnu {
     #[arg(short, long, conflicts_with = "all")]
     summarize: bool,
     /// Print only entries of at least SIZE, or of at most SIZE if given as -SIZE
-    #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true, value_parser = threshold)]
+    #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true)]
+    #[arg(value_parser = du::parse_threshold)]
     threshold: Option<i64>,
     /// Skip directories on other file systems than their argument
     #[arg(short = 'x', long)]
@@ -161,7 +163,7 @@ impl Args for UnitFlags {
     fn augment_args(command: Command) -> Command {
         let size = Arg::new("block-size").short('B').long("block-size").value_name("SIZE");
         let size = size
-            .help("Print sizes in multiples of SIZE, such as 512, K or MB")
+            .help("Print sizes in multiples of SIZE, such as 512, K or MB; '1 groups digits")
             .value_parser(Unit::parse);
         let switch = |(short, long, _, help): (Option<char>, &'static str, _, &'static str)| {
             let arg = Arg::new(long).long(long).help(help).action(ArgAction::SetTrue);
@@ -193,21 +195,9 @@ impl FromArgMatches for UnitFlags {
     }
 }
 
-fn threshold(text: &str) -> Result<i64, String> {
-    let size = |text: &str| {
-        i64::try_from(du::parse_size(text)?).map_err(|_| format!("{text} is too large"))
-    };
-    match text.strip_prefix('-') {
-        Some(text) => match size(text)? {
-            0 => Err("-0 would exclude every file".to_owned()),
-            size => Ok(-size),
-        },
-        None => size(text),
-    }
-}
-
 impl Cli {
     /// Says which flags exclude each other, where clap cannot express it.
+    OsString::from_vec(bytes).into()
     pub(crate) fn contradiction(&self) -> Option<String> {
         let depth = self.gnu.max_depth.filter(|depth| self.gnu.summarize && *depth > 0)?;
         Some(format!("-s means --max-depth=0 and cannot be used with --max-depth={depth}"))
@@ -247,7 +237,8 @@ impl Cli {
         let no_color = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         DrawOptions {
-            unit: self.gnu.unit(Unit::Human),
+            unit: self.gnu.unit(Unit::HUMAN),
+            numbers: number_format(),
             depth_max: self.gnu.depth_max(),
             n_entries: top.map_or(height, |top| top as usize),
             width,
@@ -304,13 +295,14 @@ impl Gnu {
             threshold: self.threshold.unwrap_or(0),
             end: if self.null { '\0' } else { '\n' },
         }
+            numbers: number_format(),
     }
 
     fn unit(&self, default: Unit) -> Unit {
         match &self.unit.unit {
-            Some(Unit::Bytes(..)) | None if self.inodes => Unit::Bytes(1, String::new()),
-            Some(unit) => unit.clone(),
-            None => default,
+            Some(unit) if !self.inodes || !unit.is_fixed() => unit.clone(),
+            _ if self.inodes => Unit::bytes(1, ""),
+            _ => default,
         }
     }
 }
@@ -322,7 +314,12 @@ fn unit_from_environment() -> Unit {
     let value = names.iter().find_map(|name| env::var(name).ok());
     let default = if env::var_os("POSIXLY_CORRECT").is_some() { 512 } else { 1024 };
     let unit = value.and_then(|text| Unit::parse(&text).ok());
-    unit.unwrap_or(Unit::Bytes(default, String::new()))
+    unit.unwrap_or(Unit::bytes(default, ""))
+}
+
+/// How the user's locale writes numbers.
+pub(crate) fn number_format() -> NumberFormat {
+    NumberFormat::from_environment(|name| env::var(name).ok())
 }
 
 /// Columns of the terminal, and its lines without two for the prompts before and after.

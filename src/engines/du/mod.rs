@@ -36,7 +36,7 @@ pub use exclude::Pattern;
 pub use json::write_json;
 pub use lines::{LineOptions, write_lines, write_total};
 pub use options::{DEFAULT_THREADS, Measure, Options};
-pub use size::{Unit, parse_size};
+pub use size::{Unit, parse_threshold};
 pub use tree::{Kind, Tree, TreeEntry};
 pub use usage::Usage;
 
