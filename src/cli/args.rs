@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
 /// The flags of a server: which address and port to listen on.
 #[derive(Parser, Clone, Debug)]
@@ -37,8 +38,15 @@ pub struct Dial {
 #[derive(Parser, Clone, Debug)]
 pub struct Files {
     /// Files to read
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required = true, value_name = "FILE", value_parser = path())]
     pub files: Vec<PathBuf>,
+}
+
+/// Parses one of several paths. An empty one is a path that does not exist, so that the others are
+/// still handled; clap's own parser refuses the command line.
+#[must_use]
+pub fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// A lesson without arguments of its own.

@@ -298,6 +298,26 @@ fn wrong_usage_is_refused() {
 }
 
 #[test]
+fn an_empty_argument_is_a_path_that_does_not_exist() {
+    let dir = tempdir().unwrap();
+    for name in ["a", "b"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    // GNU du 9.1 reports it in other words, counts the others and ends with 1.
+    for walker in ["openat", "ordered", "jwalk"] {
+        let mut command = command("du", &["--inodes", "--walker", walker, "a", "", "b"]);
+        command.current_dir(&dir);
+        let stderr = format!("du: '': No such file or directory (os error 2)\n{ONE_ERROR}");
+        outcome(command).is(1, "1\ta\n1\tb\n", &stderr);
+    }
+    let mut command = command("thumbnail", &["", "a"]);
+    command.current_dir(&dir);
+    let outcome = outcome(command);
+    assert_eq!(outcome.code(), 1);
+    assert!(outcome.stderr.contains("thumbnail: '': "), "{}", outcome.stderr);
+}
+
+#[test]
 fn flags_without_effect_are_warned_about() {
     let dir = tempdir().unwrap();
     let root = dir.path().to_str().unwrap();

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser};
 use rustix::termios::tcgetwinsize;
+use threadbare::cli;
 use threadbare::engines::du::{self, DrawOptions, LineOptions, Measure, Options, Pattern, Unit};
 use threadbare::fs::walk::{Backend, Follow};
 use threadbare::machine::limits::Limits;
@@ -21,7 +22,7 @@ use threadbare::machine::locale::NumberFormat;
 #[command(disable_help_flag = true, args_override_self = true, infer_long_args = true)]
 pub(crate) struct Cli {
     /// Files and directories to measure
-    #[arg(value_name = "PATH", default_value = ".")]
+    #[arg(value_name = "PATH", default_value = ".", value_parser = cli::path())]
     pub(crate) roots: Vec<PathBuf>,
     #[command(flatten)]
     output: OutputFlags,
