@@ -318,6 +318,28 @@ fn an_empty_argument_is_a_path_that_does_not_exist() {
 }
 
 #[test]
+fn flags_and_arguments_are_read_as_by_gnu_du() {
+    let dir = tree();
+    let check = |args: &[&str], expected: &str| {
+        let mut command = command("du", args);
+        outcome({
+            command.current_dir(&dir);
+            command
+        })
+        .is(0, expected, "");
+    };
+    // The right values are those of GNU du 9.1.
+    check(&["--inodes", "empty//"], "1\tempty/\n");
+    check(&["--inodes", ".///empty"], "1\t.///empty\n");
+    check(&["--inodes", "--th=2", "empty", "b"], "7\tb\n");
+    check(&["--inodes", "--m=0", "--to", "a"], "5\ta\n5\ttotal\n");
+    check(&["-ab", "-t", "K", "a/b"], "5000\ta/b/c/two.o\n5000\ta/b/c\n5000\ta/b\n");
+    check(&["-sb", "-t", "+5k", "a/b"], "");
+    check(&["-sb", "-t", "0x1388", "a/b"], "5000\ta/b\n");
+    check(&["-s", "-A", "-B", "010", "a/b"], "625\ta/b\n");
+}
+
+#[test]
 fn flags_without_effect_are_warned_about() {
     let dir = tempdir().unwrap();
     let root = dir.path().to_str().unwrap();

@@ -3,8 +3,10 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{IsTerminal, stdout};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser};
 use rustix::termios::tcgetwinsize;
@@ -12,17 +14,17 @@ use threadbare::cli;
 use threadbare::engines::du::{self, DrawOptions, LineOptions, Measure, Options, Pattern, Unit};
 use threadbare::fs::walk::{Backend, Follow};
 use threadbare::machine::limits::Limits;
+use threadbare::machine::locale::NumberFormat;
 
 /// Summarizes the disk usage of files and directories.
 ///
-use threadbare::machine::locale::NumberFormat;
 /// Without any of GNU du's flags and on a terminal, draws the largest entries as a tree; otherwise
 /// prints the lines of GNU du, sorted by name.
 #[derive(Parser)]
 #[command(disable_help_flag = true, args_override_self = true, infer_long_args = true)]
 pub(crate) struct Cli {
     /// Files and directories to measure
-    #[arg(value_name = "PATH", default_value = ".", value_parser = cli::path())]
+    #[arg(value_name = "PATH", default_value = ".", value_parser = cli::path().map(without_extra_slashes))]
     pub(crate) roots: Vec<PathBuf>,
     #[command(flatten)]
     output: OutputFlags,
@@ -89,7 +91,8 @@ pub(crate) enum OutputMode {
     Totals,
 }
 
-/// Flags that GNU du has too.
+/// Flags that GNU du has too. The aliases are abbreviations that are unique among its flags, but not
+/// among ours.
 #[derive(Args, Default, PartialEq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Gnu {
@@ -103,13 +106,13 @@ struct Gnu {
     #[command(flatten)]
     unit: UnitFlags,
     /// Print a grand total at the end
-    #[arg(short = 'c', long)]
+    #[arg(short = 'c', long, alias = "to")]
     total: bool,
     /// Follow symbolic links given as arguments
     #[arg(short = 'D', visible_short_alias = 'H', long, overrides_with_all = ["dereference", "no_dereference"])]
     dereference_args: bool,
     /// Print only entries at most N levels below an argument
-    #[arg(short = 'd', long, value_name = "N")]
+    #[arg(short = 'd', long, value_name = "N", alias = "m")]
     max_depth: Option<u32>,
     /// Skip files whose path or name matches the pattern
     #[arg(long, value_name = "GLOB")]
@@ -137,7 +140,7 @@ struct Gnu {
     summarize: bool,
     /// Print only entries of at least SIZE, or of at most SIZE if given as -SIZE
     #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true)]
-    #[arg(value_parser = du::parse_threshold)]
+    #[arg(value_parser = du::parse_threshold, aliases = ["th", "thr", "thre"])]
     threshold: Option<i64>,
     /// Skip directories on other file systems than their argument
     #[arg(short = 'x', long)]
@@ -196,9 +199,20 @@ impl FromArgMatches for UnitFlags {
     }
 }
 
+/// The path with one slash at its end for several, as GNU du prints it; POSIX may give `//` a meaning
+/// of its own.
+fn without_extra_slashes(path: PathBuf) -> PathBuf {
+    let mut bytes = path.into_os_string().into_vec();
+    if bytes.len() > 2 {
+        while bytes.ends_with(b"//") {
+            bytes.pop();
+        }
+    }
+    OsString::from_vec(bytes).into()
+}
+
 impl Cli {
     /// Says which flags exclude each other, where clap cannot express it.
-    OsString::from_vec(bytes).into()
     pub(crate) fn contradiction(&self) -> Option<String> {
         let depth = self.gnu.max_depth.filter(|depth| self.gnu.summarize && *depth > 0)?;
         Some(format!("-s means --max-depth=0 and cannot be used with --max-depth={depth}"))
@@ -292,11 +306,11 @@ impl Gnu {
     fn line_options(&self) -> LineOptions {
         LineOptions {
             unit: self.unit(unit_from_environment()),
+            numbers: number_format(),
             depth_max: self.depth_max(),
             threshold: self.threshold.unwrap_or(0),
             end: if self.null { '\0' } else { '\n' },
         }
-            numbers: number_format(),
     }
 
     fn unit(&self, default: Unit) -> Unit {
