@@ -30,7 +30,7 @@ const OUTCOMES_IN_FLIGHT: usize = 64;
 #[derive(Parser)]
 struct Cli {
     /// Images and folders of images; without any, names are read from stdin, one per line
-    #[arg(value_name = "FILE|DIR")]
+    #[arg(value_name = "FILE|DIR", value_parser = cli::path())]
     names: Vec<PathBuf>,
     /// Search folders recursively
     #[arg(short, long)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
 /// Serve clients on an address and port.
 #[derive(Parser, Clone, Debug)]
@@ -38,8 +39,15 @@ pub struct Dial {
 #[derive(Parser, Clone, Debug)]
 pub struct Files {
     /// Files to read
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required = true, value_name = "FILE", value_parser = path())]
     pub files: Vec<PathBuf>,
+}
+
+/// Parses one of several paths. An empty one is a path that does not exist, so that the others are
+/// still handled; clap's own parser refuses the command line.
+#[must_use]
+pub fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// Run a lesson that takes no arguments of its own.
