@@ -1,5 +1,7 @@
 //! 8.5 thumbnail: the tool, run as a program: names, formats, orientation, damage, atomic files.
 
+mod originals;
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};

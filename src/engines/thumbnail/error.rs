@@ -39,8 +39,10 @@ pub enum Cause {
     Write(String),
     /// The thumbnail has the same path as that of another image, named here.
     SameThumbnail(PathBuf),
-    /// The thumbnail has the same path as one of the images.
+    /// The thumbnail would replace one of the images.
     ReplacesSource,
+    /// The thumbnail would replace a file that is not a thumbnail made by this crate.
+    NotOurs,
     /// A directory tree could not be read; the text is the cause.
     Walk(String),
 }
@@ -78,6 +80,7 @@ impl fmt::Display for Cause {
                 write!(f, "its thumbnail would overwrite the thumbnail of {}", other.display())
             }
             Cause::ReplacesSource => f.write_str("its thumbnail would overwrite an image"),
+            Cause::NotOurs => f.write_str("exists and is not a thumbnail made by this tool"),
         }
     }
 }

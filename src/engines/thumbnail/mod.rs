@@ -20,16 +20,19 @@ mod jpeg;
 mod make;
 mod memory_budget;
 mod options;
+mod originals;
 pub mod plan;
 pub mod record;
 mod resize;
 mod save;
+mod signature;
 mod size;
 
 pub use error::{Cause, Error};
 pub use job::{Damage, Job, Thumbnail};
 pub use make::make;
 pub use options::Options;
+pub use originals::Originals;
 pub use size::Size;
 
 /// Writes a thumbnail of the image at `path` beside it, as `NAME.thumb.EXT`, and returns its path.

@@ -1,14 +1,15 @@
 //! Planning: the path of each thumbnail, and which of them would collide.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use image::ImageFormat;
 
 use super::error::{Cause, Error};
 use super::job::Job;
+use super::originals::{Originals, Place};
 
 /// Extensions of JPEG files; a thumbnail in this format keeps that of its image.
 const JPEG: [&str; 4] = ["jpg", "jpeg", "jpe", "jfif"];
@@ -118,33 +119,28 @@ pub(super) fn beside(image: &Path) -> PathBuf {
     image.with_file_name(name)
 }
 
-/// Makes a job for each image, or an error where two thumbnails would have the same path or one
-/// would overwrite an image. Errors in `images` are passed on in their places.
+/// Makes a job for each image, or an error where two thumbnails would be the same file or one would
+/// overwrite an image, whatever the spelling. Errors in `images` are passed on in their places.
 pub fn jobs(
     images: Vec<Result<PathBuf, Error>>,
+    originals: &Originals,
     template: &Template,
     format: ImageFormat,
 ) -> Vec<Result<Job, Error>> {
-    let sources: HashSet<PathBuf> = images.iter().flatten().map(|path| normalized(path)).collect();
-    let mut planned: HashMap<PathBuf, PathBuf> = HashMap::new();
+    let mut planned: HashMap<Place, PathBuf> = HashMap::new();
     let mut job = |source: PathBuf| {
         let thumb = template.apply(&source, format);
-        let key = normalized(&thumb);
-        if sources.contains(&key) {
+        if originals.contains(&thumb) {
             return Err(Error::new(&source, Cause::ReplacesSource));
         }
-        if let Some(other) = planned.get(&key) {
+        let place = Place::of_path(&thumb).map_err(|err| Error::new(&thumb, err.into()))?;
+        if let Some(other) = planned.get(&place) {
             return Err(Error::new(&source, Cause::SameThumbnail(other.clone())));
         }
-        planned.insert(key, source.clone());
+        planned.insert(place, source.clone());
         Ok(Job { source, thumb, format })
     };
     images.into_iter().map(|image| image.and_then(&mut job)).collect()
-}
-
-/// The same path for `a`, `./a` and `.//a`.
-fn normalized(path: &Path) -> PathBuf {
-    path.components().filter(|part| *part != Component::CurDir).collect()
 }
 
 #[cfg(test)]
@@ -189,13 +185,18 @@ mod tests {
 
     #[test]
     fn colliding_names_are_refused() {
-        let images = ["a.jpg", "a.png", "./a.jpg", "b.thumb.jpg", "b.jpg"];
-        let images = images.iter().map(|name| Ok(PathBuf::from(name))).collect();
-        let jobs = jobs(images, &Template::default(), ImageFormat::Jpeg);
+        let dir = tempfile::tempdir().unwrap();
+        let names = ["a.jpg", "a.png", "./a.jpg", "b.thumb.jpg", "b.jpg"];
+        let paths = names.map(|name| dir.path().join(name));
+        paths.iter().for_each(|path| std::fs::write(path, b"").unwrap());
+        let originals = Originals::new(&paths);
+        let images = paths.into_iter().map(Ok).collect();
+        let jobs = jobs(images, &originals, &Template::default(), ImageFormat::Jpeg);
         let is_ok: Vec<bool> = jobs.iter().map(Result::is_ok).collect();
         assert_eq!(is_ok, [true, false, false, true, false]);
-        let error = |i: usize| jobs[i].as_ref().unwrap_err().to_string();
-        assert_eq!(error(1), "a.png: its thumbnail would overwrite the thumbnail of a.jpg");
-        assert_eq!(error(4), "b.jpg: its thumbnail would overwrite an image");
+        let cause = |i: usize| jobs[i].as_ref().unwrap_err().cause.to_string();
+        let same = "its thumbnail would overwrite the thumbnail of ";
+        assert!(cause(1).starts_with(same) && cause(2).starts_with(same));
+        assert_eq!(cause(4), "its thumbnail would overwrite an image");
     }
 }
