@@ -1,5 +1,6 @@
 //! 8.5 thumbnail: the tool, run as a program: names, formats, orientation, damage, atomic files.
 
+mod colors;
 mod originals;
 
 use std::collections::BTreeSet;

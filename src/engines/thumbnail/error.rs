@@ -33,6 +33,8 @@ pub enum Cause {
     Truncated,
     /// The decoder rejected the file.
     Decode(ImageError),
+    /// The TIFF decoder rejected the file; the text is the cause.
+    Damaged(String),
     /// The decoder panicked.
     Panic,
     /// The thumbnail could not be encoded or written; the text is the cause.
@@ -75,7 +77,7 @@ impl fmt::Display for Cause {
             Cause::Truncated => f.write_str("less than a quarter of the picture can be decoded"),
             Cause::Decode(err) => write!(f, "{err}"),
             Cause::Panic => f.write_str("the decoder panicked"),
-            Cause::Write(cause) | Cause::Walk(cause) => f.write_str(cause),
+            Cause::Write(cause) | Cause::Walk(cause) | Cause::Damaged(cause) => f.write_str(cause),
             Cause::SameThumbnail(other) => {
                 write!(f, "its thumbnail would overwrite the thumbnail of {}", other.display())
             }

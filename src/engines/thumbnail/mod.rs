@@ -14,6 +14,7 @@ mod color;
 mod decode;
 mod error;
 pub mod find;
+mod full_jpeg;
 mod geometry;
 mod job;
 mod jpeg;
@@ -27,6 +28,7 @@ mod resize;
 mod save;
 mod signature;
 mod size;
+mod tiff_file;
 
 pub use error::{Cause, Error};
 pub use job::{Damage, Job, Thumbnail};
