@@ -1,6 +1,7 @@
 //! 8.5 thumbnail: the tool, run as a program: names, formats, orientation, damage, atomic files.
 
 mod colors;
+mod damage;
 mod originals;
 
 use std::collections::BTreeSet;

@@ -100,8 +100,12 @@ fn decode_jpeg(mut file: impl BufRead + Seek, options: &Options) -> Result<Small
         SmallPicture { thumb, profile, orientation, damage }
     };
     if !use_reduced {
+        // zune-jpeg does not resynchronize at restart markers: what follows would be moved.
+        let is_irregular = reduced.as_ref().is_some_and(|reduced| reduced.is_irregular);
         file.rewind()?;
-        if let Some(layers) = full_layers(&mut file, full, n_components, &geometry)? {
+        if !is_irregular
+            && let Some(layers) = full_layers(&mut file, full, n_components, &geometry)?
+        {
             return Ok(small_picture(layers));
         }
         file.rewind()?;

@@ -228,3 +228,17 @@ fn a_gray_profile_is_used_with_and_without_alpha() {
         assert!(level.iter().all(|level| level.abs_diff(128) <= 1), "{name} {level:?}");
     }
 }
+
+/// Made with cjpeg of libjpeg-turbo 2.1.5 from one colour, `-sample 1x1,2x2,2x2` and
+/// `-sample 3x1,1x1,1x1`.
+#[test]
+fn unusual_sampling_factors_have_the_right_colours_at_every_size() {
+    let fine_chroma = include_bytes!("data/fine-chroma.jpg");
+    let odd_luma = include_bytes!("data/odd-luma.jpg");
+    let dir = folder(&[("fine-chroma.jpg", fine_chroma), ("odd-luma.jpg", odd_luma)]);
+    for side in [6, 12, 24, 48] {
+        for name in ["fine-chroma.jpg", "odd-luma.jpg"] {
+            assert_color(&thumb(&dir, name, side), (3, 3), [88, 204, 41]);
+        }
+    }
+}

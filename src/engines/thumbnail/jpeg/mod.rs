@@ -38,6 +38,8 @@ pub(super) struct ReducedPicture {
     components: Vec<ComponentSamples>,
     /// How much of the picture could be decoded, in percent.
     pub(super) percent_decoded: u8,
+    /// Whether restart markers are not where they should be.
+    pub(super) is_irregular: bool,
     /// Whether the file has its end marker (EOI); checked for progressive files only.
     pub(super) has_end: bool,
 }
@@ -142,6 +144,7 @@ impl<R: Read + Seek> Jpeg<R> {
                 let Some(blocks) = blocks else { break };
                 count.decoded += blocks.decoded;
                 count.expected += blocks.expected;
+                count.is_irregular |= blocks.is_irregular;
             }
             if planes.iter().all(|plane| plane.is_complete(&self.frame)) {
                 break;
@@ -159,7 +162,8 @@ impl<R: Read + Seek> Jpeg<R> {
         // The scans of a progressive file that are not decoded should at least be there.
         let has_end = !self.frame.is_progressive || self.rest.rest_contains(b"\xFF\xD9")?;
         let components = self.samples(&planes);
-        Ok(Some(ReducedPicture { components, percent_decoded, has_end }))
+        let is_irregular = count.is_irregular;
+        Ok(Some(ReducedPicture { components, percent_decoded, is_irregular, has_end }))
     }
 
     /// Number of colour components: 1, 3 or 4.
