@@ -6,8 +6,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{panic, thread};
 
 use clap::{Args, Parser, ValueEnum};
 use crossbeam::channel;
@@ -17,7 +17,7 @@ use threadbare::cli;
 use threadbare::engines::thumbnail::batch::{self, Batch, Outcome, Strategy};
 use threadbare::engines::thumbnail::plan::Template;
 use threadbare::engines::thumbnail::record::Record;
-use threadbare::engines::thumbnail::{Error, Job, Options, Originals, Size, find, plan};
+use threadbare::engines::thumbnail::{self, Error, Job, Options, Originals, Size, find, plan};
 use threadbare::machine::cpu;
 
 /// Outcomes waiting to be printed.
@@ -68,9 +68,9 @@ struct AppearanceArgs {
     #[arg(short, long, value_name = "N", default_value_t = 75)]
     #[arg(value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
-    /// File format of the thumbnails
-    #[arg(long, value_enum, default_value = "jpeg")]
-    format: Format,
+    /// File format of the thumbnails [default: by the extension in --output, else jpeg]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
 }
 
 #[derive(Args)]
@@ -93,14 +93,21 @@ enum Format {
 }
 
 fn main() -> ExitCode {
+    // A panic of a decoder is reported as an error of its image.
+    let print_panic = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !thumbnail::is_panic_caught() {
+            print_panic(info);
+        }
+    }));
     cli::run_tool(|args: Cli| {
         let started = Instant::now();
         let names = if args.names.is_empty() { names_on_stdin()? } else { args.names.clone() };
         let images = find::images(&names, args.recursive);
-        let format = match args.appearance.format {
+        let format = args.appearance.format.map(|format| match format {
             Format::Jpeg => ImageFormat::Jpeg,
             Format::Png => ImageFormat::Png,
-        };
+        });
         let mut report = Report::new(args.report, images.len());
         let originals = Originals::new(images.iter().flatten());
         let mut jobs = Vec::new();

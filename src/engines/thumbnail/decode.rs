@@ -3,12 +3,12 @@
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek};
-use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
+use super::caught_panic;
 use super::color;
 use super::error::Cause;
 use super::full_jpeg;
@@ -145,7 +145,7 @@ fn decode_tiff(mut file: impl BufRead + Seek, options: &Options) -> Result<Small
         file.rewind()?;
         return decode_fully(file, ImageFormat::Tiff, options);
     };
-    catch_panic(|| small_tiff(tiff, options))
+    caught_panic::catch(|| small_tiff(tiff, options)).unwrap_or(Err(Cause::Panic))
 }
 
 fn small_tiff(
@@ -177,12 +177,8 @@ fn decode_fully(
     format: ImageFormat,
     options: &Options,
 ) -> Result<SmallPicture, Cause> {
-    catch_panic(|| decode_with_image(file, format, options))
-}
-
-/// A decoder that panics on a malformed file must not end the batch.
-fn catch_panic<T>(decode: impl FnOnce() -> Result<T, Cause>) -> Result<T, Cause> {
-    panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(Cause::Panic))
+    let decode = || decode_with_image(file, format, options);
+    caught_panic::catch(decode).unwrap_or(Err(Cause::Panic))
 }
 
 fn decode_with_image(

@@ -1,12 +1,12 @@
 //! Decoding every pixel of a JPEG, for thumbnails that show more detail than our decoder yields.
 
 use std::io::Read;
-use std::panic::{self, AssertUnwindSafe};
 
 use zune_core::bytestream::ZCursor;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
+use super::caught_panic;
 use super::size::Size;
 
 /// The components of the JPEG, interleaved and at full size, in the colour space of the file: which
@@ -16,8 +16,7 @@ pub(super) fn decode(mut file: impl Read, size: Size, n_components: usize) -> Op
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).ok()?;
     // zune-jpeg 0.5.15 can panic on a malformed file, which must not end the batch.
-    let decoded = panic::catch_unwind(AssertUnwindSafe(|| components(&bytes, size, n_components)));
-    decoded.ok().flatten()
+    caught_panic::catch(|| components(&bytes, size, n_components)).flatten()
 }
 
 fn components(file: &[u8], size: Size, n_components: usize) -> Option<Vec<u8>> {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use image::ImageFormat;
 
 pub mod batch;
+mod caught_panic;
 mod color;
 mod decode;
 mod error;
@@ -30,6 +31,7 @@ mod signature;
 mod size;
 mod tiff_file;
 
+pub use caught_panic::is_panic_caught;
 pub use error::{Cause, Error};
 pub use job::{Damage, Job, Thumbnail};
 pub use make::make;

@@ -14,6 +14,9 @@ use super::originals::{Originals, Place};
 /// Extensions of JPEG files; a thumbnail in this format keeps that of its image.
 const JPEG: [&str; 4] = ["jpg", "jpeg", "jpe", "jfif"];
 
+/// What a thumbnail can be.
+const FORMATS: [ImageFormat; 2] = [ImageFormat::Jpeg, ImageFormat::Png];
+
 /// A pattern that turns the path of an image into the path of its thumbnail.
 #[derive(Clone, Debug)]
 pub struct Template(Vec<Part>);
@@ -60,6 +63,13 @@ impl FromStr for Template {
         parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
         if !parts.iter().any(|part| matches!(part, Part::Stem)) {
             return Err("it needs {stem}, or all thumbnails would have the same name".to_owned());
+        }
+        if let Some(Part::Text(end)) = parts.last()
+            && let Ok(format) = ImageFormat::from_path(format!("x{end}"))
+            && !FORMATS.contains(&format)
+        {
+            let name = format.extensions_str()[0];
+            return Err(format!("thumbnails are JPEG or PNG, not {name}"));
         }
         Ok(Template(parts))
     }
@@ -121,15 +131,17 @@ pub(super) fn beside(image: &Path) -> PathBuf {
 
 /// Makes a job for each image, or an error where two thumbnails would be the same file or one would
 /// overwrite an image, whatever the spelling. Errors in `images` are passed on in their places.
+/// Without a `format`, the extension of each thumbnail decides, and it is JPEG for `{ext}` and for
+/// other extensions.
 pub fn jobs(
     images: Vec<Result<PathBuf, Error>>,
     originals: &Originals,
     template: &Template,
-    format: ImageFormat,
+    format: Option<ImageFormat>,
 ) -> Vec<Result<Job, Error>> {
     let mut planned: HashMap<Place, PathBuf> = HashMap::new();
     let mut job = |source: PathBuf| {
-        let thumb = template.apply(&source, format);
+        let thumb = template.apply(&source, format.unwrap_or(ImageFormat::Jpeg));
         if originals.contains(&thumb) {
             return Err(Error::new(&source, Cause::ReplacesSource));
         }
@@ -138,9 +150,14 @@ pub fn jobs(
             return Err(Error::new(&source, Cause::SameThumbnail(other.clone())));
         }
         planned.insert(place, source.clone());
+        let format = format.or_else(|| format_by_extension(&thumb)).unwrap_or(ImageFormat::Jpeg);
         Ok(Job { source, thumb, format })
     };
     images.into_iter().map(|image| image.and_then(&mut job)).collect()
+}
+
+fn format_by_extension(thumb: &Path) -> Option<ImageFormat> {
+    ImageFormat::from_path(thumb).ok().filter(|format| FORMATS.contains(format))
 }
 
 #[cfg(test)]
@@ -178,7 +195,7 @@ mod tests {
 
     #[test]
     fn invalid_templates_are_refused() {
-        for text in ["", "x", "{dir}/x.jpg", "{stem", "{name}", "{stem}{}"] {
+        for text in ["", "x", "{dir}/x.jpg", "{stem", "{name}", "{stem}{}", "{stem}.webp"] {
             assert!(text.parse::<Template>().is_err(), "{text}");
         }
     }
@@ -191,7 +208,7 @@ mod tests {
         paths.iter().for_each(|path| std::fs::write(path, b"").unwrap());
         let originals = Originals::new(&paths);
         let images = paths.into_iter().map(Ok).collect();
-        let jobs = jobs(images, &originals, &Template::default(), ImageFormat::Jpeg);
+        let jobs = jobs(images, &originals, &Template::default(), None);
         let is_ok: Vec<bool> = jobs.iter().map(Result::is_ok).collect();
         assert_eq!(is_ok, [true, false, false, true, false]);
         let cause = |i: usize| jobs[i].as_ref().unwrap_err().cause.to_string();
