@@ -34,11 +34,23 @@ fn an_image_is_not_replaced_under_any_spelling() {
         let in_root = ["a.jpg", "b.jpg", "ha.jpg", "sa.jpg"];
         check(&[root, "-o", "{stem}.{ext}"], &in_root);
         check(&[".", "-o", "link/{stem}.{ext}"], &in_root);
-        check(&["-r", ".", "-o", "{dir}/../{stem}.{ext}"], &["sub/b.jpg"]);
-        check(&["-r", root, "-o", "{dir}/{stem}.{ext}"], &in_root);
+        let in_tree = [&in_root[..], &["sub/b.jpg"]].concat();
+        check(&["-r", root, "-o", "{dir}/{stem}.{ext}"], &in_tree);
         check(&["a.jpg", "-o", "h{stem}.{ext}"], &["a.jpg"]);
         check(&["a.jpg", "-o", "s{stem}.{ext}"], &["a.jpg"]);
         check(&["sa.jpg", "-o", "{dir}/new/../{stem}.{ext}"], &["sa.jpg"]);
+    }
+}
+
+#[test]
+fn an_image_is_not_replaced_by_one_below_it() {
+    let photo = jpeg(20, 20);
+    for force in [&[][..], &["--force"]] {
+        let dir = folder(&[("p/a.jpg", &photo), ("p/q/a.jpg", &photo)]);
+        let args = [force, &["-r", "p", "-o", "{dir}/../{stem}.{ext}"]].concat();
+        let refused = format!("thumbnail: p/q/a.jpg: {OVERWRITES}");
+        thumbnail(&dir, &args).is(1, "p/../a.jpg\n", &refused);
+        assert!(fs::read(dir.path().join("p/a.jpg")).unwrap() == photo);
     }
 }
 
