@@ -358,10 +358,10 @@ pub(crate) fn pseudo_terminal() -> (File, OwnedFd) {
 }
 
 /// Waits for a state that announces itself by no event, such as a count in `/proc`.
-pub(crate) fn eventually(what: &str, mut state: impl FnMut() -> bool) {
+pub(crate) fn eventually(event: &str, mut state: impl FnMut() -> bool) {
     let start = Instant::now();
     while !state() {
-        assert!(start.elapsed() < DEADLINE, "not in {DEADLINE:?}: {what}");
+        assert!(start.elapsed() < DEADLINE, "not in {DEADLINE:?}: {event}");
         pause(Duration::from_millis(5));
     }
 }

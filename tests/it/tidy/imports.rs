@@ -11,7 +11,7 @@ type Module = Vec<String>;
 /// Every source file of `src/` by its module, and the modules that it imports from.
 struct Imports {
     files: BTreeMap<Module, PathBuf>,
-    of: BTreeMap<Module, BTreeSet<Module>>,
+    imported_by: BTreeMap<Module, BTreeSet<Module>>,
 }
 
 impl Imports {
@@ -27,8 +27,8 @@ impl Imports {
             found.remove(&own);
             (own, found)
         };
-        let of = sources.iter().map(imported).collect();
-        Imports { files, of }
+        let imported_by = sources.iter().map(imported).collect();
+        Imports { files, imported_by }
     }
 }
 
@@ -156,7 +156,7 @@ fn paths_are_found_in_code() {
 #[test]
 fn imports_point_down_the_floors() {
     let imports = Imports::read();
-    for (module, imported) in &imports.of {
+    for (module, imported) in &imports.imported_by {
         let Some(folder) = module.first() else { continue }; // lib.rs
         let (_, allowed) = FLOORS
             .iter()
@@ -179,15 +179,15 @@ fn imports_point_down_the_floors() {
 #[test]
 fn no_files_import_each_other() {
     let imports = Imports::read();
-    let circles: Vec<String> = circles(&imports.of);
+    let circles: Vec<String> = circles(&imports.imported_by);
     assert!(circles.is_empty(), "{} import circles:\n{}", circles.len(), circles.join("\n"));
     assert!(imports.files.len() > 200, "files were found");
 }
 
 /// Groups of modules that reach each other, in words.
-fn circles(of: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<String> {
+fn circles(imported_by: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<String> {
     let reach: BTreeMap<&Module, BTreeSet<&Module>> =
-        of.keys().map(|module| (module, reachable(module, of))).collect();
+        imported_by.keys().map(|module| (module, reachable(module, imported_by))).collect();
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for (module, reached) in &reach {
@@ -205,13 +205,13 @@ fn circles(of: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<String> {
 
 fn reachable<'a>(
     from: &Module,
-    of: &'a BTreeMap<Module, BTreeSet<Module>>,
+    imported_by: &'a BTreeMap<Module, BTreeSet<Module>>,
 ) -> BTreeSet<&'a Module> {
     let mut reached = BTreeSet::new();
-    let mut waiting: Vec<&Module> = of.get(from).into_iter().flatten().collect();
+    let mut waiting: Vec<&Module> = imported_by.get(from).into_iter().flatten().collect();
     while let Some(module) = waiting.pop() {
         if reached.insert(module) {
-            waiting.extend(of.get(module).into_iter().flatten());
+            waiting.extend(imported_by.get(module).into_iter().flatten());
         }
     }
     reached

@@ -45,26 +45,50 @@ const DECLARING: [&str; 12] = [
     "struct", "enum", "trait", "type", "union", "const", "static", "fn", "mod", "let", "mut", "for",
 ];
 
-/// The code of a file in words and single characters, without comments and string literals.
+/// The code of a file in words and single characters, without comments and literals of text.
 fn tokens(text: &str) -> Vec<&str> {
-    let code = text.lines().map(|line| line.split("//").next().unwrap());
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut tokens = Vec::new();
-    for mut rest in code {
-        while let Some(first) = rest.chars().next() {
-            let end = match first {
-                '"' => rest[1..].find('"').map_or(rest.len(), |end| end + 2),
-                first if is_word(first) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
-                first => first.len_utf8(),
-            };
-            let (token, tail) = rest.split_at(end);
-            rest = tail;
-            if !token.trim().is_empty() && !token.starts_with('"') {
-                tokens.push(token);
-            }
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let skipped = skipped(rest);
+        if skipped == 0 {
+            let end = rest.find(|c| !is_word(c)).filter(|end| *end > 0);
+            let end = if is_word(first) { end.unwrap_or(rest.len()) } else { first.len_utf8() };
+            tokens.push(&rest[..end]);
+            rest = &rest[end..];
+        } else {
+            rest = &rest[skipped..];
         }
     }
+    tokens.retain(|token| !token.trim().is_empty());
     tokens
+}
+
+/// The length of the comment or literal that `text` begins with; 0 if it begins with code.
+fn skipped(text: &str) -> usize {
+    let up_to = |end: &str, n_before: usize| {
+        text[n_before..].find(end).map_or(text.len(), |at| n_before + at + end.len())
+    };
+    if text.starts_with("//") {
+        up_to("\n", 2)
+    } else if text.starts_with("r#\"") {
+        up_to("\"#", 3)
+    } else if text.starts_with("'\\") {
+        up_to("'", 3)
+    } else if text.starts_with("'\"'") {
+        3
+    } else if text.starts_with('"') {
+        let mut is_escaped = false;
+        let end = text[1..].find(|c| {
+            let is_end = c == '"' && !is_escaped;
+            is_escaped = c == '\\' && !is_escaped;
+            is_end
+        });
+        end.map_or(text.len(), |end| end + 2)
+    } else {
+        0
+    }
 }
 
 /// The names that `text` declares: items, variables, parameters, fields and closure arguments.
@@ -97,7 +121,8 @@ fn declared_names_are_found() {
     check("fn part(of: u8, it: &str) {", &["part()", "of", "it"]);
     check("let (told, heard) = bounded(1);", &["told", "heard"]);
     check("x.map(|it| it + 1) // let of", &["it"]);
-    check("say(\"let it be\"); for what in 0..3 {}", &["what"]);
+    check("say(\"let it\\\" \nlet of = \"); for what in 0..3 {}", &["what"]);
+    check("match c { '\"' => r#\"let \"it\"#, '\\'' => 1 } // let of", &[]);
 }
 
 #[test]
