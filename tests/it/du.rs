@@ -259,7 +259,6 @@ fn files_may_be_removed_during_the_walk() {
 }
 
 #[test]
-#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 fn one_file_system_stops_at_mount_points() {
     let outcome = run("du", &["-x", "/dev"]);
     let mounts = fs::read_to_string("/proc/mounts").unwrap();

@@ -3,12 +3,12 @@
 //! Such a name is made by a hosts file that only the program under test sees, in a mount namespace.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Process, outcome, program};
+use crate::support::{Process, has_ipv6, outcome, program, report_skipped};
 
 const LOCALHOST: &str = "127.0.0.1 localhost\n::1 localhost\n";
 
@@ -31,21 +31,8 @@ fn hosts_file(text: &str) -> Option<(tempfile::TempDir, std::path::PathBuf)> {
     if probe.is_ok_and(|probe| probe.status.success()) {
         return Some((dir, path));
     }
-    skipped("this machine does not let us mount a hosts file (unshare)");
+    report_skipped("this machine does not let us mount a hosts file (unshare)");
     None
-}
-
-fn has_ipv6() -> bool {
-    let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
-    if !has_ipv6 {
-        skipped("this machine has no IPv6");
-    }
-    has_ipv6
-}
-
-/// Not by eprintln!, which the test harness captures.
-fn skipped(reason: &str) {
-    _ = writeln!(io::stderr(), "skipped: {reason}");
 }
 
 fn announced(process: &Process) -> SocketAddr {

@@ -1,7 +1,7 @@
 //! 8.3, 8.4.1 netcat, the tool.
 
 use std::fs::File;
-use std::io::{Read, Write, stderr};
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;

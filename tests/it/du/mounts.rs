@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Outcome, outcome, program};
+use crate::support::{Outcome, outcome, program, report_skipped};
 
 /// Runs du with `args` in `dir` after `mount` commands, in a mount namespace of its own.
 fn in_namespace(dir: &Path, mounts: &str, args: &[&str]) -> Outcome {
@@ -17,13 +17,12 @@ fn in_namespace(dir: &Path, mounts: &str, args: &[&str]) -> Outcome {
 }
 
 /// Whether bind mounts can be made here; says so if not.
-#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 fn can_mount() -> bool {
     let dir = tempdir().unwrap();
     let mounted = in_namespace(dir.path(), "mount --bind . .", &["-s", "--inodes"]);
     let can_mount = mounted.code() == 0;
     if !can_mount {
-        eprintln!("skipped: no bind mounts here: {}", mounted.stderr);
+        report_skipped(&format!("no bind mounts here: {}", mounted.stderr));
     }
     can_mount
 }

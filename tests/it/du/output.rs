@@ -13,7 +13,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Process, command, outcome, pseudo_terminal, run};
+use crate::support::{Process, command, outcome, pseudo_terminal, report_skipped, run};
 
 fn tree() -> TempDir {
     let dir = tempdir().unwrap();
@@ -197,7 +197,6 @@ fn numbers_are_written_as_in_the_locale() {
 
 /// The locales of this machine and of GNU du, if both are there.
 #[test]
-#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 fn numbers_are_those_of_gnu_du_in_every_locale() {
     let dir = tempdir().unwrap();
     fs::write(dir.path().join("f"), vec![1; 1_234_567]).unwrap();
@@ -206,7 +205,7 @@ fn numbers_are_those_of_gnu_du_in_every_locale() {
     let locales = locales.unwrap_or_default();
     let gnu = StdCommand::new("du").arg("--version").output();
     if !gnu.is_ok_and(|gnu| gnu.stdout.starts_with(b"du (GNU")) || locales.lines().count() < 4 {
-        eprintln!("skipped: there is no GNU du, or no locale but C");
+        report_skipped("there is no GNU du, or no locale but C");
         return;
     }
     // Other character sets have other bytes for a space.

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::secure::Secure;
-use super::skipped;
+use crate::support::report_skipped;
 
 /// Uploads and downloads of 1 MiB in one login; prints `done` at the end.
 const PHP: &str = r#"
@@ -47,30 +47,30 @@ const TLS12: &str =
     "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nMaxProtocol = TLSv1.2\n";
 
 /// Runs a client's program against a server that requires resumed sessions.
-fn check(test: &str, program: &str, args: &[&str], openssl: &str) {
+fn check(program: &str, args: &[&str], openssl: &str) {
     let secure = Secure::new(&[]);
     let conf = secure.site.path("openssl.cnf");
     fs::write(&conf, openssl).unwrap();
     let port = secure.site.server.addr.port().to_string();
     let run = Command::new(program).args(args).arg(port).env("OPENSSL_CONF", &conf).output();
-    let Ok(output) = run else { return skipped(test, &format!("{program} is not installed")) };
+    let Ok(output) = run else { return report_skipped(&format!("{program} is not installed")) };
     match &*String::from_utf8_lossy(&output.stdout) {
-        "skipped" => skipped(test, &format!("{program} is installed without FTP over TLS")),
+        "skipped" => report_skipped(&format!("{program} is installed without FTP over TLS")),
         printed => assert!(printed.ends_with("done"), "{program}: {printed}: {output:?}"),
     }
 }
 
 #[test]
 fn php_transfers_files_with_tls_1_2() {
-    check("php_transfers_files_with_tls_1_2", "php", &["-r", PHP], TLS12);
+    check("php", &["-r", PHP], TLS12);
 }
 
 #[test]
 fn php_transfers_files_with_tls_1_3() {
-    check("php_transfers_files_with_tls_1_3", "php", &["-r", PHP], "");
+    check("php", &["-r", PHP], "");
 }
 
 #[test]
 fn ruby_transfers_files_with_tls_1_2() {
-    check("ruby_transfers_files_with_tls_1_2", "ruby", &["-e", RUBY], "");
+    check("ruby", &["-e", RUBY], "");
 }
