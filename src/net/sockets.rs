@@ -2,31 +2,43 @@
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use crossbeam::channel::{Receiver, Sender, bounded};
 use rustix::io::Errno;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::conn::tune;
 use super::errors::NO_ADDRESS;
+use crate::threads::recv;
 
 /// Connections that the kernel queues until they are accepted: as in Go; std asks for 128.
 const BACKLOG: i32 = 4096;
 /// How many ports to try for port 0: the port that the kernel chose for the first address may be
 /// taken at the others.
 const PORT_TRIES: usize = 100;
+/// Stack of a thread that only accepts, in bytes.
+const ACCEPTOR_STACK: usize = 64 << 10;
 /// Log target of the line `listening on ADDR`, which is shown at every log level.
 pub const NOTICE: &str = "notice";
 
 /// Sockets that listen on the addresses of one name, on the same port; IPv4 comes first.
+///
+/// A single socket is accepted from directly. With several, one thread per socket accepts and hands
+/// its connections to whoever calls [`accept`](Self::accept).
 #[derive(Debug)]
 pub(super) struct ListeningSockets {
-    sockets: Vec<TcpListener>,
-    /// Index of the socket to look at first, so that no busy address starves the others.
-    next: AtomicUsize,
+    sockets: Vec<Arc<TcpListener>>,
+    is_closing: Arc<AtomicBool>,
+    /// What the accepting threads hand over; `None` for a single socket, and while dropping.
+    accepted: Option<Receiver<Accepted>>,
+    acceptors: Vec<JoinHandle<()>>,
 }
+
+type Accepted = io::Result<(TcpStream, SocketAddr)>;
 
 impl ListeningSockets {
     /// Listens on all of `addrs`. Every accepted connection has `write_timeout`.
@@ -42,10 +54,31 @@ impl ListeningSockets {
         for (addr, err) in skipped {
             log::warn!("listen on {addr}: {err}; skipping this address");
         }
-        if sockets.len() > 1 {
-            sockets.iter().try_for_each(|socket| socket.set_nonblocking(true))?;
+        let mut listening = ListeningSockets {
+            sockets: sockets.into_iter().map(Arc::new).collect(),
+            is_closing: Arc::default(),
+            accepted: None,
+            acceptors: Vec::new(),
+        };
+        if listening.sockets.len() > 1 {
+            listening.start_acceptors()?;
         }
-        Ok(ListeningSockets { sockets, next: AtomicUsize::new(0) })
+        Ok(listening)
+    }
+
+    /// Starts one thread per socket; they end at [`shutdown`](Self::shutdown) and are joined on drop.
+    fn start_acceptors(&mut self) -> io::Result<()> {
+        let (accepted_tx, accepted_rx) = bounded(1); // no connection waits long outside the kernel
+        self.accepted = Some(accepted_rx);
+        for socket in &self.sockets {
+            let (socket, accepted_tx) = (Arc::clone(socket), accepted_tx.clone());
+            let is_closing = Arc::clone(&self.is_closing);
+            let acceptor = Builder::new().name("accept".to_owned()).stack_size(ACCEPTOR_STACK);
+            let acceptor =
+                acceptor.spawn(move || accept_all(&socket, &is_closing, &accepted_tx))?;
+            self.acceptors.push(acceptor);
+        }
+        Ok(())
     }
 
     /// Announces every address on the log target [`NOTICE`].
@@ -60,40 +93,10 @@ impl ListeningSockets {
     ///
     /// # Errors
     /// Those of accept(2): `InvalidInput` after [`shutdown`](Self::shutdown).
-    pub(super) fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        if let [socket] = &*self.sockets {
-            return socket.accept();
-        }
-        loop {
-            match self.ready()?.accept() {
-                Err(err) if err.kind() == io::ErrorKind::WouldBlock => {} // another thread had it
-                #[cfg(not(target_os = "linux"))]
-                Ok((stream, peer)) => {
-                    stream.set_nonblocking(false)?; // inherited
-                    return Ok((stream, peer));
-                }
-                accepted => return accepted,
-            }
-        }
-    }
-
-    /// Waits until a socket has a client or is shut down. This is no event loop: only the few
-    /// listening sockets are polled, no connection.
-    fn ready(&self) -> io::Result<&TcpListener> {
-        let polled = |socket| PollFd::new(socket, PollFlags::IN);
-        let mut fds: Vec<PollFd<'_>> = self.sockets.iter().map(polled).collect();
-        let n = self.sockets.len();
-        loop {
-            match poll(&mut fds, None) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(err) => return Err(err.into()),
-            }
-            let first = self.next.load(Ordering::Relaxed);
-            let mut indices = (first..first + n).map(|i| i % n);
-            if let Some(i) = indices.find(|&i| !fds[i].revents().is_empty()) {
-                self.next.store((i + 1) % n, Ordering::Relaxed);
-                return Ok(&self.sockets[i]);
-            }
+    pub(super) fn accept(&self) -> Accepted {
+        match &self.accepted {
+            None => self.sockets[0].accept(),
+            Some(accepted) => recv(accepted).unwrap_or(Err(io::ErrorKind::InvalidInput.into())),
         }
     }
 
@@ -104,8 +107,40 @@ impl ListeningSockets {
 
     /// Wakes blocked [`accept`](Self::accept)s, which return `InvalidInput` from now on.
     pub(super) fn shutdown(&self) {
+        self.is_closing.store(true, Ordering::Release);
         for socket in &self.sockets {
-            _ = SockRef::from(socket).shutdown(Shutdown::Both);
+            _ = SockRef::from(&**socket).shutdown(Shutdown::Both);
+            if cfg!(not(target_os = "linux")) {
+                _ = socket.local_addr().and_then(TcpStream::connect); // wakes accept(2) there
+            }
+        }
+    }
+}
+
+impl Drop for ListeningSockets {
+    fn drop(&mut self) {
+        if self.acceptors.is_empty() {
+            return;
+        }
+        self.shutdown();
+        self.accepted = None; // wakes a thread that hands over a connection
+        for acceptor in self.acceptors.drain(..) {
+            acceptor.join().expect("an accepting thread does not panic");
+        }
+    }
+}
+
+/// Accepts until the socket is shut down or nobody receives any more.
+fn accept_all(socket: &TcpListener, is_closing: &AtomicBool, accepted: &Sender<Accepted>) {
+    loop {
+        match socket.accept() {
+            _ if is_closing.load(Ordering::Acquire) => return,
+            Err(err) if err.kind() == io::ErrorKind::InvalidInput => return, // shut down
+            result => {
+                if accepted.send(result).is_err() {
+                    return;
+                }
+            }
         }
     }
 }
@@ -199,21 +234,35 @@ mod tests {
     }
 
     #[test]
-    fn every_address_gets_the_same_port_and_its_clients_in_turn() {
+    fn every_address_gets_the_same_port_and_its_clients() {
         let hosts = [[127, 0, 0, 1], [127, 0, 0, 2], [127, 0, 0, 1]];
         let listening = ListeningSockets::bind(&addrs(&hosts, 0), None).unwrap();
         let port = listening.local_addr().unwrap().port();
         let all = local_addrs(&listening);
         assert_eq!(all, addrs(&hosts[..2], port), "an address twice is one");
-        let mut clients = Vec::new();
-        for addr in [all[0], all[0], all[1]] {
-            clients.push(TcpStream::connect(addr).unwrap());
-        }
+        let connect = |addr: &SocketAddr| TcpStream::connect(addr).unwrap();
+        let clients: Vec<_> = [all[0], all[0], all[1]].iter().map(connect).collect();
         let accepted: Vec<_> = (0..3).map(|_| listening.accept().unwrap()).collect();
-        let order: Vec<_> = accepted.iter().map(|(conn, _)| conn.local_addr().unwrap()).collect();
-        assert_eq!(order, [all[0], all[1], all[0]], "a busy address does not starve the other");
+        let sorted = |mut addrs: Vec<SocketAddr>| {
+            addrs.sort();
+            addrs
+        };
+        let peers = accepted.iter().map(|(_, peer)| *peer).collect();
+        let locals = clients.iter().map(|client| client.local_addr().unwrap()).collect();
+        assert_eq!(sorted(peers), sorted(locals));
         listening.shutdown();
         assert_eq!(listening.accept().unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn dropping_wakes_and_joins_the_accepting_threads() {
+        let listening = ListeningSockets::bind(&addrs(&[[127, 0, 0, 1], [127, 0, 0, 2]], 0), None);
+        let listening = listening.unwrap();
+        let addr = listening.local_addr().unwrap();
+        let clients: Vec<_> = (0..4).map(|_| TcpStream::connect(addr).unwrap()).collect();
+        drop(listening); // although threads wait to hand over connections
+        assert!(TcpStream::connect(addr).is_err(), "nothing is left listening");
+        drop(clients);
     }
 
     #[test]
