@@ -14,7 +14,7 @@ mod exclude;
 mod mounts;
 mod output;
 
-use crate::support::{as_user, command, limited, outcome, program, run};
+use crate::support::{as_user, command, limited, outcome, program, report_skipped, run};
 
 /// A directory with hard links, a sparse file, symbolic links and names that are not UTF-8.
 fn tree() -> TempDir {
@@ -46,12 +46,11 @@ fn lines(output: &[u8]) -> Vec<&[u8]> {
 }
 
 /// Whether this machine's du is GNU's; says so if not.
-#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 fn has_gnu_du() -> bool {
     let version = Command::new("du").arg("--version").output();
     let has_gnu_du = version.is_ok_and(|version| version.stdout.starts_with(b"du (GNU"));
     if !has_gnu_du {
-        eprintln!("skipped: there is no GNU du");
+        report_skipped("there is no GNU du");
     }
     has_gnu_du
 }
@@ -267,7 +266,7 @@ fn one_file_system_stops_at_mount_points() {
     let paths = mounts.lines().filter_map(|line| line.split(' ').nth(1));
     let below_dev: Vec<&str> = paths.filter(|path| path.starts_with("/dev/")).collect();
     if below_dev.is_empty() {
-        eprintln!("skipped: nothing is mounted below /dev");
+        report_skipped("nothing is mounted below /dev");
     }
     for mount in below_dev {
         assert!(!outcome.lines().iter().any(|line| line.ends_with(mount)), "{mount}");

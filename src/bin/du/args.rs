@@ -16,7 +16,7 @@ use threadbare::fs::walk::{Backend, Follow};
 use threadbare::machine::limits::Limits;
 use threadbare::machine::locale::NumberFormat;
 
-/// Summarizes the disk usage of files and directories.
+/// Summarize the disk usage of files and directories
 ///
 /// Without any of GNU du's flags and on a terminal, draws the largest entries as a tree; otherwise
 /// prints the lines of GNU du, sorted by name.
