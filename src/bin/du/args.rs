@@ -33,7 +33,8 @@ pub(crate) struct Cli {
     /// Maximum number of threads
     #[arg(long, value_name = "N", default_value_t = du::DEFAULT_THREADS)]
     threads: usize,
-    /// How to walk the tree: openat, ordered (one thread, standard library) or jwalk
+    /// How to walk the tree: openat, ordered (one thread, standard library) or jwalk (a crate that is
+    /// no longer maintained)
     #[arg(long, value_name = "NAME", default_value = "openat")]
     walker: Backend,
     /// Print help

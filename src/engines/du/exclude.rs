@@ -25,9 +25,12 @@ impl Pattern {
         Pattern { chars: chars(&text, !is_utf8), text, is_utf8, literal }
     }
 
-    /// Whether the pattern matches `path` or a part of it after a slash.
+    /// Whether the pattern matches `path` or a part of it after a slash. The empty path never does.
     pub fn matches(&self, path: &Path) -> bool {
         let path = path.as_os_str().as_bytes();
+        if path.is_empty() {
+            return false; // GNU du reports an empty argument whatever is excluded
+        }
         let after_slash = |at: &usize| *at == 0 || path[at - 1] == b'/';
         let mut parts = (0..=path.len()).filter(after_slash).map(|at| &path[at..]);
         if let Some(literal) = &self.literal {

@@ -91,8 +91,8 @@ pub fn run(
             let start_at = start.as_ref();
             let (counted, next_node) = (&counted_files, &next_node);
             let shared = Shared { options, counted, next_node, root, start_at, events, done };
-            let (walked, is_cancelled) = walk(&walker, path, &shared);
-            for mut tally in walked {
+            let (counts, is_cancelled) = walk(&walker, path, &shared);
+            for mut tally in counts {
                 counted_files.ids.extend(tally.counted.drain(..));
                 let found = tally.mount_points.drain(..);
                 mount_points.extend(found.map(|point| (point.entry().path(), point)));
