@@ -10,7 +10,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use tempfile::TempDir;
 use threadbare::engines::thumbnail::batch::{self, Batch, Strategy};
-use threadbare::engines::thumbnail::{self, Job, Options};
+use threadbare::engines::thumbnail::{self, Job, Options, Originals};
 
 const N_IMAGES: usize = 16;
 const SIDE: u16 = 1_600;
@@ -50,6 +50,7 @@ fn folder() -> TempDir {
 fn thumbnails(c: &mut Criterion) {
     let dir = folder();
     let jobs = jobs(dir.path(), &photo(false));
+    let originals = Originals::new(jobs.iter().map(|job| &job.source));
     let mut group = c.benchmark_group("thumbnails");
     group.sample_size(10).throughput(Throughput::Elements(N_IMAGES as u64));
     let strategies = [
@@ -63,6 +64,8 @@ fn thumbnails(c: &mut Criterion) {
         for n_threads in if has_choice { &[1, 2, 4][..] } else { &[1] } {
             let batch = Batch {
                 options: Options::default(),
+                originals: &originals,
+                force: false,
                 skip_existing: false,
                 n_threads: *n_threads,
                 strategy,

@@ -16,7 +16,7 @@ use threadbare::engines::ftp::{self, Options, Rights, Tls, Users};
 use threadbare::fs::jail::Jail;
 use threadbare::net;
 
-/// Serve a directory over FTP.
+/// Serve a directory over FTP
 ///
 /// By default, anonymous users of this machine can read DIR. On SIGINT or SIGTERM, the server closes
 /// idle sessions, waits up to --drain for running transfers, and exits. `--log info` writes one line

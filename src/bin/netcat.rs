@@ -10,7 +10,7 @@ use threadbare::cli::{self, Unbuffered};
 use threadbare::engines::netcat::{Error, Netcat, Options};
 use threadbare::net::{Endpoint, Family, Stream, StreamListener};
 
-/// Connect stdin and stdout to a server, or with -l to a client.
+/// Connect stdin and stdout to a server, or with -l to a client
 ///
 /// At the end of stdin the write half of the connection is closed, and reading goes on; with -l not
 /// if stdin was empty, as /dev/null is. The program ends when the peer closes the connection, even

@@ -6,8 +6,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{panic, thread};
 
 use clap::{Args, Parser, ValueEnum};
 use crossbeam::channel;
@@ -17,20 +17,20 @@ use threadbare::cli;
 use threadbare::engines::thumbnail::batch::{self, Batch, Outcome, Strategy};
 use threadbare::engines::thumbnail::plan::Template;
 use threadbare::engines::thumbnail::record::Record;
-use threadbare::engines::thumbnail::{Error, Job, Options, Size, find, plan};
+use threadbare::engines::thumbnail::{self, Error, Job, Options, Originals, Size, find, plan};
 use threadbare::machine::cpu;
 
 /// Outcomes waiting to be printed.
 const OUTCOMES_IN_FLIGHT: usize = 64;
 
-/// Makes thumbnails of images, by default as NAME.thumb.EXT beside them, and prints their names.
+/// Make thumbnails of images and print their names
 ///
 /// Reads JPEG, PNG, GIF, WebP, TIFF and BMP. Rotates pictures upright, converts them to sRGB and
 /// removes metadata; never enlarges. Thumbnails are written atomically.
 #[derive(Parser)]
 struct Cli {
     /// Images and folders of images; without any, names are read from stdin, one per line
-    #[arg(value_name = "FILE|DIR")]
+    #[arg(value_name = "FILE|DIR", value_parser = cli::path())]
     names: Vec<PathBuf>,
     /// Search folders recursively
     #[arg(short, long)]
@@ -40,6 +40,9 @@ struct Cli {
     /// Name of the thumbnails; {stem} is required
     #[arg(short, long, value_name = "TEMPLATE", default_value = "{dir}/{stem}.thumb.{ext}")]
     output: Template,
+    /// Replace also files that are not thumbnails made by this tool; never an image of this run
+    #[arg(long)]
+    force: bool,
     /// Skip images whose thumbnail exists and is not older
     #[arg(long)]
     skip_existing: bool,
@@ -65,9 +68,9 @@ struct AppearanceArgs {
     #[arg(short, long, value_name = "N", default_value_t = 75)]
     #[arg(value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
-    /// File format of the thumbnails
-    #[arg(long, value_enum, default_value = "jpeg")]
-    format: Format,
+    /// File format of the thumbnails [default: by the extension in --output, else jpeg]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
 }
 
 #[derive(Args)]
@@ -90,17 +93,25 @@ enum Format {
 }
 
 fn main() -> ExitCode {
+    // A panic of a decoder is reported as an error of its image.
+    let print_panic = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !thumbnail::is_panic_caught() {
+            print_panic(info);
+        }
+    }));
     cli::run_tool(|args: Cli| {
         let started = Instant::now();
         let names = if args.names.is_empty() { names_on_stdin()? } else { args.names.clone() };
         let images = find::images(&names, args.recursive);
-        let format = match args.appearance.format {
+        let format = args.appearance.format.map(|format| match format {
             Format::Jpeg => ImageFormat::Jpeg,
             Format::Png => ImageFormat::Png,
-        };
+        });
         let mut report = Report::new(args.report, images.len());
+        let originals = Originals::new(images.iter().flatten());
         let mut jobs = Vec::new();
-        for job in plan::jobs(images, &args.output, format) {
+        for job in plan::jobs(images, &originals, &args.output, format) {
             match job {
                 Ok(job) => jobs.push(job),
                 Err(err) => report.add_error(&err)?,
@@ -112,6 +123,8 @@ fn main() -> ExitCode {
                 crop: args.appearance.crop,
                 quality: args.appearance.quality,
             },
+            originals: &originals,
+            force: args.force,
             skip_existing: args.skip_existing,
             n_threads: args.threads.map_or_else(cpu::n_cpus, usize::from),
             strategy: args.strategy,
@@ -129,7 +142,7 @@ fn names_on_stdin() -> io::Result<Vec<PathBuf>> {
     Ok(lines.map(|line| PathBuf::from(OsString::from_vec(line.to_vec()))).collect())
 }
 
-fn run(jobs: &[Job], batch: &Batch, report: &mut Report) -> anyhow::Result<()> {
+fn run(jobs: &[Job], batch: &Batch<'_>, report: &mut Report) -> anyhow::Result<()> {
     thread::scope(|scope| {
         let (outcomes_tx, outcomes_rx) = channel::bounded(OUTCOMES_IN_FLIGHT);
         let batch = scope.spawn(move || batch::run(jobs, batch, &outcomes_tx));

@@ -20,7 +20,7 @@ mod time_zone;
 #[cfg(feature = "urls")]
 mod urls;
 
-pub use args::{Dial, Files, Listen, NoArgs};
+pub use args::{Dial, Files, Listen, NoArgs, path};
 pub use serve::serve;
 pub use signals::signals;
 pub use stdio::{

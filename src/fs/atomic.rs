@@ -13,18 +13,59 @@ use tempfile::{Builder, NamedTempFile};
 /// # Errors
 /// The system's error, with `path` in front of it.
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let is_device = fs::metadata(path).is_ok_and(|info| !info.is_file() && !info.is_dir());
-    let result = if is_device { fs::write(path, contents) } else { replace(path, contents) };
+    let replace = || StagedFile::new(path, contents)?.replace();
+    let result = if is_device(path) { fs::write(path, contents) } else { replace() };
     result.map_err(|err| io::Error::new(err.kind(), format!("{}: {err}", path.display())))
 }
 
-/// Writes a new file in the same directory and renames it to `path`.
-fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = new_file(dir)?;
-    file.write_all(contents)?;
-    file.persist(path).map_err(|err| err.error)?;
-    Ok(())
+/// Whether there is something at `path` that is written to instead of being replaced: neither a
+/// regular file nor a directory.
+pub fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|info| !info.is_file() && !info.is_dir())
+}
+
+/// A complete file that has not got its name yet; removed when dropped.
+pub struct StagedFile<'a> {
+    file: NamedTempFile,
+    path: &'a Path,
+}
+
+impl<'a> StagedFile<'a> {
+    /// Writes `contents` to a temporary file in the directory of `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be created or written.
+    pub fn new(path: &'a Path, contents: &[u8]) -> io::Result<Self> {
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = new_file(dir)?;
+        file.write_all(contents)?;
+        Ok(StagedFile { file, path })
+    }
+
+    /// Gives the file its name (`RENAME_NOREPLACE` of renameat2(2)); returns it if there is a file
+    /// of that name already.
+    ///
+    /// # Errors
+    /// When it cannot be renamed for another reason.
+    pub fn create(self) -> io::Result<Option<Self>> {
+        let path = self.path;
+        match self.file.persist_noclobber(path) {
+            Ok(_) => Ok(None),
+            Err(err) if err.error.kind() == io::ErrorKind::AlreadyExists => {
+                Ok(Some(StagedFile { file: err.file, path }))
+            }
+            Err(err) => Err(err.error),
+        }
+    }
+
+    /// Gives the file its name, replacing a file that has it.
+    ///
+    /// # Errors
+    /// When it cannot be renamed.
+    pub fn replace(self) -> io::Result<()> {
+        self.file.persist(self.path).map_err(|err| err.error)?;
+        Ok(())
+    }
 }
 
 /// Creates a temporary file with the permissions that the umask gives. Those that tempfile creates
@@ -56,6 +97,19 @@ mod tests {
         let dir_err = write(dir.path(), b"").unwrap_err().to_string();
         assert_eq!(dir_err, format!("{}: Is a directory (os error 21)", dir.path().display()));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_created_only_where_there_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        assert!(StagedFile::new(&path, b"one").unwrap().create().unwrap().is_none());
+        let staged = StagedFile::new(&path, b"two").unwrap().create().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        staged.expect("the name is taken").replace().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        drop(StagedFile::new(&path, b"three").unwrap().create().unwrap());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "temporary files are removed");
     }
 
     #[test]

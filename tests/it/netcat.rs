@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::support::{DEADLINE, Outcome, Process, command, eventually, run, run_with};
+use crate::support::{
+    DEADLINE, Outcome, Process, command, eventually, has_ipv6, report_skipped, run, run_with,
+};
 
 mod delivery;
 
@@ -41,11 +43,6 @@ fn rest(mut peer: &TcpStream) -> Vec<u8> {
     rest
 }
 
-/// Not by eprintln!, which the test harness captures.
-fn report_skipped(reason: &str) {
-    _ = writeln!(stderr(), "skipped: {reason}");
-}
-
 #[test]
 fn two_netcats_exchange_lines_over_every_kind_of_address() {
     let dir = tempfile::tempdir().unwrap();
@@ -64,11 +61,9 @@ fn two_netcats_exchange_lines_over_every_kind_of_address() {
     check(&["-l", "0"], &|addr| words(&[addr]));
     check(&["-l", "127.0.0.1", "0"], &|addr| words(&["localhost", &port(addr)]));
     check(&["-4l", "localhost:0"], &|addr| words(&["-4", "localhost", &port(addr)]));
-    if TcpListener::bind("[::1]:0").is_ok() {
+    if has_ipv6() {
         check(&["-l6", "0"], &|addr| words(&["-6", "::1", &port(addr)]));
         check(&["-l", "::1", "0"], &|addr| words(&["-N", addr]));
-    } else {
-        report_skipped("this machine has no IPv6");
     }
     check(&["-lU", &path], &|addr| words(&["-U", addr]));
     check(&["-lN", "-w", "1m", "0"], &|addr| words(&["-w", "60", addr]));

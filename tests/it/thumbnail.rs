@@ -1,5 +1,9 @@
 //! 8.5 thumbnail: the tool, run as a program: names, formats, orientation, damage, atomic files.
 
+mod colors;
+mod damage;
+mod originals;
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -96,6 +100,9 @@ fn thumbnails_are_named_after_their_images() {
     );
     let png = fs::read(dir.path().join("t/d.png")).unwrap();
     assert_eq!(image::guess_format(&png).unwrap(), ImageFormat::Png);
+    thumbnail(&dir, &["-o", "t/{stem}.thumb.PNG", "a.JPEG"]).is(0, "t/a.thumb.PNG\n", "");
+    let png = fs::read(dir.path().join("t/a.thumb.PNG")).unwrap();
+    assert_eq!(image::guess_format(&png).unwrap(), ImageFormat::Png, "the extension decides");
 }
 
 #[test]
@@ -386,6 +393,7 @@ fn invalid_arguments_are_wrong_usage() {
         &["-q", "101", "x"],
         &["--format", "gif", "x"],
         &["-o", "x.jpg", "x"],
+        &["-o", "{stem}.webp", "x"],
         &["-j", "0", "x"],
         &["--strategy", "go", "x"],
     ] {

@@ -10,8 +10,9 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIter
 
 use super::error::Error;
 use super::job::{Job, Thumbnail};
-use super::make::make;
+use super::make::make_if_allowed;
 use super::options::Options;
+use super::originals::{Originals, OverwriteRule};
 use crate::threads;
 
 /// How the jobs are distributed over threads.
@@ -43,9 +44,13 @@ impl FromStr for Strategy {
 
 /// The options of a batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Batch {
+pub struct Batch<'a> {
     /// How each thumbnail looks.
     pub options: Options,
+    /// The images, none of which is replaced.
+    pub originals: &'a Originals,
+    /// Replace also files that are not thumbnails made by this crate.
+    pub force: bool,
     /// Skip images whose thumbnail exists and is not older.
     pub skip_existing: bool,
     /// Number of threads of the strategies `Channel` and `Rayon`.
@@ -70,7 +75,7 @@ pub enum Outcome {
 ///
 /// # Errors
 /// When the threads cannot be started.
-pub fn run(jobs: &[Job], batch: &Batch, outcomes: &Sender<(usize, Outcome)>) -> io::Result<()> {
+pub fn run(jobs: &[Job], batch: &Batch<'_>, outcomes: &Sender<(usize, Outcome)>) -> io::Result<()> {
     // Fails when the receiver is gone, which ends the iteration over the jobs.
     let work = |i: usize| outcomes.send((i, outcome(&jobs[i], batch))).map_err(drop);
     match batch.strategy {
@@ -114,11 +119,12 @@ fn by_rayon(
     Ok(())
 }
 
-fn outcome(job: &Job, batch: &Batch) -> Outcome {
+fn outcome(job: &Job, batch: &Batch<'_>) -> Outcome {
     if batch.skip_existing && is_fresh(job).unwrap_or(false) {
         return Outcome::Skipped;
     }
-    match make(job, &batch.options) {
+    let rule = OverwriteRule { originals: batch.originals, force: batch.force };
+    match make_if_allowed(job, &batch.options, rule) {
         Ok(thumbnail) => Outcome::Made(thumbnail),
         Err(err) => Outcome::Failed(err),
     }

@@ -3,19 +3,17 @@
 use image::{DynamicImage, GrayImage, Rgb, RgbImage, RgbaImage};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
-use super::geometry::Geometry;
-use super::jpeg::{ColorSpace, ReducedPicture};
+use super::jpeg::ColorSpace;
 use super::size::Size;
 
-/// Resizes a JPEG to a thumbnail in gray or RGB; also returns the profile if it has still to be
-/// applied.
-pub(super) fn from_jpeg(
-    jpeg: ReducedPicture,
-    geometry: &Geometry,
+/// Makes a picture in gray or RGB from one layer of samples per component; also returns the profile
+/// if it has still to be applied.
+pub(super) fn from_layers(
+    Size { width, height }: Size,
+    layers: Vec<Vec<u8>>,
+    color_space: ColorSpace,
     profile: Option<Vec<u8>>,
 ) -> (DynamicImage, Option<Vec<u8>>) {
-    let (Size { width, height }, color_space) = (geometry.size, jpeg.color_space);
-    let layers = jpeg.resized(geometry);
     let pixel = |i: usize| [0, 1, 2].map(|c| layers[c][i]);
     let n = layers[0].len();
     let rgb: Vec<u8> = match color_space {
@@ -90,6 +88,14 @@ fn converted(image: &DynamicImage, profile: &ColorProfile) -> Option<DynamicImag
         (DynamicImage::ImageRgba8(image), DataColorSpace::Rgb) => {
             let bytes = transform(profile, Layout::Rgba, Layout::Rgba, image, 4)?;
             RgbaImage::from_raw(width, height, bytes).map(Into::into)
+        }
+        (DynamicImage::ImageRgba8(image), DataColorSpace::Gray) => {
+            // A gray picture with alpha: its three colours are the same.
+            let gray: Vec<u8> = image.pixels().map(|pixel| pixel.0[1]).collect();
+            let bytes = transform(profile, Layout::Gray, Layout::Rgb, &gray, 3)?;
+            let pixels = bytes.chunks_exact(3).zip(image.pixels());
+            let rgba = pixels.flat_map(|(rgb, pixel)| [rgb[1], rgb[1], rgb[1], pixel.0[3]]);
+            RgbaImage::from_raw(width, height, rgba.collect()).map(Into::into)
         }
         (DynamicImage::ImageLuma8(image), DataColorSpace::Gray) => {
             let bytes = transform(profile, Layout::Gray, Layout::Rgb, image, 3)?;

@@ -3,21 +3,23 @@
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek};
-use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
+use super::caught_panic;
 use super::color;
 use super::error::Cause;
+use super::full_jpeg;
 use super::geometry::Geometry;
 use super::job::Damage;
-use super::jpeg::{Jpeg, ReducedPicture};
+use super::jpeg::{ColorSpace, Jpeg, ReducedPicture};
 use super::memory_budget::DECODED_PICTURES;
 use super::options::Options;
-use super::resize::resize_image;
+use super::resize::{resize_components, resize_image};
 use super::size::Size;
+use super::tiff_file::{TiffFile, TiffPicture};
 
 /// The most memory a decoded picture may take, in bytes.
 const BYTES_MAX: u64 = 1 << 30;
@@ -53,6 +55,7 @@ fn small_picture(path: &Path, options: &Options) -> Result<SmallPicture, Cause> 
     file.rewind()?;
     match detect_format(&start)? {
         ImageFormat::Jpeg => decode_jpeg(file, options),
+        ImageFormat::Tiff => decode_tiff(file, options),
         format => decode_fully(file, format, options),
     }
 }
@@ -83,23 +86,49 @@ fn decode_jpeg(mut file: impl BufRead + Seek, options: &Options) -> Result<Small
         return Err(Cause::Truncated);
     }
     let (orientation, profile) = (jpeg.orientation(), jpeg.profile());
-    let geometry = Geometry::new(jpeg.size(), orientation, options.size, options.crop);
+    let (color_space, n_components) = (jpeg.color_space(), jpeg.n_components());
+    let full = jpeg.size();
+    let geometry = Geometry::new(full, orientation, options.size, options.crop);
     let ratio = geometry.ratio();
-    // `image` decodes the second kind wrongly: a thumbnail of ours may be blurred, but is right.
-    let use_reduced = jpeg.is_detailed_enough_for(ratio) || jpeg.is_non_interleaved_baseline();
+    // Of the second kind, a thumbnail of ours may be blurred, but is right.
+    let use_reduced = jpeg.is_detailed_enough_for(ratio) || jpeg.is_misread_by_zune();
     // Even where a full decoder is needed, the DC coefficients show whether the file is complete.
-    let reduced = jpeg.decode(if use_reduced { ratio } else { f64::INFINITY })?;
+    let mut reduced = jpeg.decode(if use_reduced { ratio } else { f64::INFINITY })?;
     let damage = reduced.as_ref().map_or(Ok(None), damage_of)?;
-    match reduced {
-        Some(reduced) if use_reduced => {
-            let (thumb, profile) = color::from_jpeg(reduced, &geometry, profile);
-            Ok(SmallPicture { thumb, profile, orientation, damage })
+    let small_picture = |layers| {
+        let (thumb, profile) = color::from_layers(geometry.size, layers, color_space, profile);
+        SmallPicture { thumb, profile, orientation, damage }
+    };
+    if !use_reduced {
+        // zune-jpeg does not resynchronize at restart markers: what follows would be moved.
+        let is_irregular = reduced.as_ref().is_some_and(|reduced| reduced.is_irregular);
+        file.rewind()?;
+        if !is_irregular
+            && let Some(layers) = full_layers(&mut file, full, n_components, &geometry)?
+        {
+            return Ok(small_picture(layers));
         }
-        _ => {
-            file.rewind()?;
-            Ok(SmallPicture { damage, ..decode_fully(file, ImageFormat::Jpeg, options)? })
-        }
+        file.rewind()?;
+        reduced = Jpeg::open(&mut file).map_or(Ok(None), |jpeg| jpeg.decode(ratio))?;
     }
+    let reduced = reduced.ok_or(Cause::Truncated)?;
+    Ok(small_picture(reduced.resized(&geometry)))
+}
+
+/// The components of a JPEG of which every pixel is decoded, resized; `None` if that fails.
+fn full_layers(
+    file: impl Read,
+    full: Size,
+    n_components: usize,
+    geometry: &Geometry,
+) -> Result<Option<Vec<Vec<u8>>>, Cause> {
+    let n_bytes = u64::from(full.width) * u64::from(full.height) * n_components as u64;
+    if n_bytes >= BYTES_MAX {
+        return Err(Cause::TooLarge(full.width, full.height));
+    }
+    let _reservation = DECODED_PICTURES.reserve(n_bytes);
+    let decoded = full_jpeg::decode(file, full, n_components);
+    Ok(decoded.map(|bytes| resize_components(bytes, full, n_components, geometry)))
 }
 
 fn damage_of(jpeg: &ReducedPicture) -> Result<Option<Damage>, Cause> {
@@ -110,16 +139,46 @@ fn damage_of(jpeg: &ReducedPicture) -> Result<Option<Damage>, Cause> {
     }
 }
 
-/// Decodes every pixel with the `image` crate. A decoder that panics on a malformed file, as
-/// zune-jpeg 0.5.15 can, must not end the batch.
+/// Decodes a TIFF ourselves if it is of a kind that the `image` crate decodes wrongly.
+fn decode_tiff(mut file: impl BufRead + Seek, options: &Options) -> Result<SmallPicture, Cause> {
+    let Some(tiff) = TiffFile::open(&mut file, BYTES_MAX) else {
+        file.rewind()?;
+        return decode_fully(file, ImageFormat::Tiff, options);
+    };
+    caught_panic::catch(|| small_tiff(tiff, options)).unwrap_or(Err(Cause::Panic))
+}
+
+fn small_tiff(
+    mut tiff: TiffFile<impl BufRead + Seek>,
+    options: &Options,
+) -> Result<SmallPicture, Cause> {
+    let full = Size { width: tiff.width, height: tiff.height };
+    match tiff.n_bytes() {
+        0 => return Err(Cause::Empty),
+        BYTES_MAX.. => return Err(Cause::TooLarge(full.width, full.height)),
+        _ => (),
+    }
+    let (orientation, profile) = (tiff.orientation, tiff.profile.take());
+    let geometry = Geometry::new(full, orientation, options.size, options.crop);
+    let _reservation = DECODED_PICTURES.reserve(tiff.n_bytes());
+    let (thumb, profile) = match tiff.decode()? {
+        TiffPicture::Image(image) => (resize_image(image, &geometry), profile),
+        TiffPicture::Cmyk(inks) => {
+            let layers = resize_components(inks, full, 4, &geometry);
+            color::from_layers(geometry.size, layers, ColorSpace::Cmyk, profile)
+        }
+    };
+    Ok(SmallPicture { thumb, profile, orientation, damage: None })
+}
+
+/// Decodes every pixel with the `image` crate.
 fn decode_fully(
     file: impl BufRead + Seek,
     format: ImageFormat,
     options: &Options,
 ) -> Result<SmallPicture, Cause> {
-    let decoded =
-        panic::catch_unwind(AssertUnwindSafe(|| decode_with_image(file, format, options)));
-    decoded.unwrap_or(Err(Cause::Panic))
+    let decode = || decode_with_image(file, format, options);
+    caught_panic::catch(decode).unwrap_or(Err(Cause::Panic))
 }
 
 fn decode_with_image(
@@ -138,7 +197,7 @@ fn decode_with_image(
         BYTES_MAX.. => return Err(Cause::TooLarge(width, height)),
         _ => (),
     }
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let orientation = orientation(&mut decoder, format).unwrap_or(Orientation::NoTransforms);
     let profile = decoder.icc_profile().unwrap_or_default();
     let geometry = Geometry::new(Size { width, height }, orientation, options.size, options.crop);
 
@@ -147,6 +206,16 @@ fn decode_with_image(
     let full = DynamicImage::from_decoder(LenientDecoder { decoder, damage: &damage })?;
     let thumb = resize_image(full, &geometry);
     Ok(SmallPicture { thumb, profile, orientation, damage: damage.into_inner() })
+}
+
+/// How the picture has to be turned to be upright. Some programs begin the EXIF chunk of a WebP or a
+/// PNG with the name that it has in a JPEG, which `image` does not expect.
+fn orientation(decoder: &mut impl ImageDecoder, format: ImageFormat) -> Option<Orientation> {
+    if format == ImageFormat::Tiff {
+        return decoder.orientation().ok();
+    }
+    let exif = decoder.exif_metadata().ok()??;
+    Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif))
 }
 
 /// A decoder that accepts a picture of which enough was decoded before the file ended or an error

@@ -5,6 +5,8 @@ use std::{fmt, io};
 
 use image::ImageError;
 
+use crate::text::printable::Subject;
+
 /// A thumbnail that could not be made: the path at fault, and the cause.
 #[derive(Debug)]
 pub struct Error {
@@ -33,14 +35,18 @@ pub enum Cause {
     Truncated,
     /// The decoder rejected the file.
     Decode(ImageError),
+    /// The TIFF decoder rejected the file; the text is the cause.
+    Damaged(String),
     /// The decoder panicked.
     Panic,
     /// The thumbnail could not be encoded or written; the text is the cause.
     Write(String),
     /// The thumbnail has the same path as that of another image, named here.
     SameThumbnail(PathBuf),
-    /// The thumbnail has the same path as one of the images.
+    /// The thumbnail would replace one of the images.
     ReplacesSource,
+    /// The thumbnail would replace a file that is not a thumbnail made by this crate.
+    NotOurs,
     /// A directory tree could not be read; the text is the cause.
     Walk(String),
 }
@@ -53,7 +59,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.cause)
+        write!(f, "{}: {}", Subject(&self.path), self.cause)
     }
 }
 
@@ -73,11 +79,12 @@ impl fmt::Display for Cause {
             Cause::Truncated => f.write_str("less than a quarter of the picture can be decoded"),
             Cause::Decode(err) => write!(f, "{err}"),
             Cause::Panic => f.write_str("the decoder panicked"),
-            Cause::Write(cause) | Cause::Walk(cause) => f.write_str(cause),
+            Cause::Write(cause) | Cause::Walk(cause) | Cause::Damaged(cause) => f.write_str(cause),
             Cause::SameThumbnail(other) => {
                 write!(f, "its thumbnail would overwrite the thumbnail of {}", other.display())
             }
             Cause::ReplacesSource => f.write_str("its thumbnail would overwrite an image"),
+            Cause::NotOurs => f.write_str("exists and is not a thumbnail made by this tool"),
         }
     }
 }

@@ -3,9 +3,10 @@
 use super::error::Error;
 use super::job::{Job, Thumbnail};
 use super::options::Options;
+use super::originals::{Originals, OverwriteRule};
 use super::{decode, save};
 
-/// Makes one thumbnail, replacing a file of its name.
+/// Makes one thumbnail, replacing a file of its name unless that is the image itself.
 ///
 /// # Errors
 /// When the image cannot be read or the thumbnail cannot be written. An incomplete thumbnail is
@@ -30,10 +31,21 @@ use super::{decode, save};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn make(job: &Job, options: &Options) -> Result<Thumbnail, Error> {
+    let originals = Originals::new([&job.source]);
+    make_if_allowed(job, options, OverwriteRule { originals: &originals, force: true })
+}
+
+/// Makes one thumbnail, replacing a file of its name if `rule` allows that.
+pub(super) fn make_if_allowed(
+    job: &Job,
+    options: &Options,
+    rule: OverwriteRule<'_>,
+) -> Result<Thumbnail, Error> {
+    rule.check(&job.thumb).map_err(|cause| Error::new(&job.thumb, cause))?;
     let (image, damage) =
         decode::thumbnail(&job.source, options).map_err(|cause| Error::new(&job.source, cause))?;
     let saved = save::encode(&image, job.format, options.quality)
-        .and_then(|bytes| save::write(&bytes, &job.thumb).map(|()| bytes.len() as u64));
+        .and_then(|bytes| save::write(&bytes, &job.thumb, rule).map(|()| bytes.len() as u64));
     let n_bytes = saved.map_err(|cause| Error::new(&job.thumb, cause))?;
     Ok(Thumbnail { width: image.width(), height: image.height(), n_bytes, damage })
 }

@@ -10,26 +10,33 @@ use std::path::{Path, PathBuf};
 use image::ImageFormat;
 
 pub mod batch;
+mod caught_panic;
 mod color;
 mod decode;
 mod error;
 pub mod find;
+mod full_jpeg;
 mod geometry;
 mod job;
 mod jpeg;
 mod make;
 mod memory_budget;
 mod options;
+mod originals;
 pub mod plan;
 pub mod record;
 mod resize;
 mod save;
+mod signature;
 mod size;
+mod tiff_file;
 
+pub use caught_panic::is_panic_caught;
 pub use error::{Cause, Error};
 pub use job::{Damage, Job, Thumbnail};
 pub use make::make;
 pub use options::Options;
+pub use originals::Originals;
 pub use size::Size;
 
 /// Writes a thumbnail of the image at `path` beside it, as `NAME.thumb.EXT`, and returns its path.

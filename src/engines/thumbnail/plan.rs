@@ -1,17 +1,21 @@
 //! Planning: the path of each thumbnail, and which of them would collide.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use image::ImageFormat;
 
 use super::error::{Cause, Error};
 use super::job::Job;
+use super::originals::{Originals, Place};
 
 /// Extensions of JPEG files; a thumbnail in this format keeps that of its image.
 const JPEG: [&str; 4] = ["jpg", "jpeg", "jpe", "jfif"];
+
+/// What a thumbnail can be.
+const FORMATS: [ImageFormat; 2] = [ImageFormat::Jpeg, ImageFormat::Png];
 
 /// A pattern that turns the path of an image into the path of its thumbnail.
 #[derive(Clone, Debug)]
@@ -59,6 +63,13 @@ impl FromStr for Template {
         parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
         if !parts.iter().any(|part| matches!(part, Part::Stem)) {
             return Err("it needs {stem}, or all thumbnails would have the same name".to_owned());
+        }
+        if let Some(Part::Text(end)) = parts.last()
+            && let Ok(format) = ImageFormat::from_path(format!("x{end}"))
+            && !FORMATS.contains(&format)
+        {
+            let name = format.extensions_str()[0];
+            return Err(format!("thumbnails are JPEG or PNG, not {name}"));
         }
         Ok(Template(parts))
     }
@@ -118,33 +129,35 @@ pub(super) fn beside(image: &Path) -> PathBuf {
     image.with_file_name(name)
 }
 
-/// Makes a job for each image, or an error where two thumbnails would have the same path or one
-/// would overwrite an image. Errors in `images` are passed on in their places.
+/// Makes a job for each image, or an error where two thumbnails would be the same file or one would
+/// overwrite an image, whatever the spelling. Errors in `images` are passed on in their places.
+/// Without a `format`, the extension of each thumbnail decides, and it is JPEG for `{ext}` and for
+/// other extensions.
 pub fn jobs(
     images: Vec<Result<PathBuf, Error>>,
+    originals: &Originals,
     template: &Template,
-    format: ImageFormat,
+    format: Option<ImageFormat>,
 ) -> Vec<Result<Job, Error>> {
-    let sources: HashSet<PathBuf> = images.iter().flatten().map(|path| normalized(path)).collect();
-    let mut planned: HashMap<PathBuf, PathBuf> = HashMap::new();
+    let mut planned: HashMap<Place, PathBuf> = HashMap::new();
     let mut job = |source: PathBuf| {
-        let thumb = template.apply(&source, format);
-        let key = normalized(&thumb);
-        if sources.contains(&key) {
+        let thumb = template.apply(&source, format.unwrap_or(ImageFormat::Jpeg));
+        if originals.contains(&thumb) {
             return Err(Error::new(&source, Cause::ReplacesSource));
         }
-        if let Some(other) = planned.get(&key) {
+        let place = Place::of_path(&thumb).map_err(|err| Error::new(&thumb, err.into()))?;
+        if let Some(other) = planned.get(&place) {
             return Err(Error::new(&source, Cause::SameThumbnail(other.clone())));
         }
-        planned.insert(key, source.clone());
+        planned.insert(place, source.clone());
+        let format = format.or_else(|| format_by_extension(&thumb)).unwrap_or(ImageFormat::Jpeg);
         Ok(Job { source, thumb, format })
     };
     images.into_iter().map(|image| image.and_then(&mut job)).collect()
 }
 
-/// The same path for `a`, `./a` and `.//a`.
-fn normalized(path: &Path) -> PathBuf {
-    path.components().filter(|part| *part != Component::CurDir).collect()
+fn format_by_extension(thumb: &Path) -> Option<ImageFormat> {
+    ImageFormat::from_path(thumb).ok().filter(|format| FORMATS.contains(format))
 }
 
 #[cfg(test)]
@@ -182,20 +195,25 @@ mod tests {
 
     #[test]
     fn invalid_templates_are_refused() {
-        for text in ["", "x", "{dir}/x.jpg", "{stem", "{name}", "{stem}{}"] {
+        for text in ["", "x", "{dir}/x.jpg", "{stem", "{name}", "{stem}{}", "{stem}.webp"] {
             assert!(text.parse::<Template>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn colliding_names_are_refused() {
-        let images = ["a.jpg", "a.png", "./a.jpg", "b.thumb.jpg", "b.jpg"];
-        let images = images.iter().map(|name| Ok(PathBuf::from(name))).collect();
-        let jobs = jobs(images, &Template::default(), ImageFormat::Jpeg);
+        let dir = tempfile::tempdir().unwrap();
+        let names = ["a.jpg", "a.png", "./a.jpg", "b.thumb.jpg", "b.jpg"];
+        let paths = names.map(|name| dir.path().join(name));
+        paths.iter().for_each(|path| std::fs::write(path, b"").unwrap());
+        let originals = Originals::new(&paths);
+        let images = paths.into_iter().map(Ok).collect();
+        let jobs = jobs(images, &originals, &Template::default(), None);
         let is_ok: Vec<bool> = jobs.iter().map(Result::is_ok).collect();
         assert_eq!(is_ok, [true, false, false, true, false]);
-        let error = |i: usize| jobs[i].as_ref().unwrap_err().to_string();
-        assert_eq!(error(1), "a.png: its thumbnail would overwrite the thumbnail of a.jpg");
-        assert_eq!(error(4), "b.jpg: its thumbnail would overwrite an image");
+        let cause = |i: usize| jobs[i].as_ref().unwrap_err().cause.to_string();
+        let same = "its thumbnail would overwrite the thumbnail of ";
+        assert!(cause(1).starts_with(same) && cause(2).starts_with(same));
+        assert_eq!(cause(4), "its thumbnail would overwrite an image");
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Samples {
     pub(super) kind: PixelType,
     /// Pixels of the full picture that one sample covers, horizontally and vertically.
     pub(super) pixels_per_sample: (f64, f64),
+    /// Whether the fourth channel is alpha, by which colours have to be weighted.
+    pub(super) has_alpha: bool,
 }
 
 /// Resizes the part of `samples` that `geometry` selects to the size of the thumbnail.
@@ -29,6 +31,7 @@ pub(super) fn resize(samples: Samples, geometry: &Geometry) -> Vec<u8> {
     let width = (geometry.width / x).min(f64::from(samples.width) - left);
     let height = (geometry.height / y).min(f64::from(samples.height) - top);
     let options = ResizeOptions::new().crop(left, top, width, height);
+    let options = options.use_alpha(samples.has_alpha);
     match samples.kind {
         PixelType::U8 => resize_pixels::<U8>(&mut source, &mut thumb, &options),
         PixelType::U8x3 => resize_pixels::<U8x3>(&mut source, &mut thumb, &options),
@@ -61,6 +64,7 @@ pub(super) fn resize_image(full: DynamicImage, geometry: &Geometry) -> DynamicIm
         bytes: full.into_bytes(),
         kind,
         pixels_per_sample: (1.0, 1.0),
+        has_alpha: kind == PixelType::U8x4,
     };
     let bytes = resize(samples, geometry);
     let image = match kind {
@@ -69,6 +73,27 @@ pub(super) fn resize_image(full: DynamicImage, geometry: &Geometry) -> DynamicIm
         _ => RgbaImage::from_raw(width, height, bytes).map(Into::into),
     };
     image.expect("there are as many bytes as the size requires")
+}
+
+/// Resizes a picture of one, three or four interleaved components that are not alpha, to one layer
+/// of samples per component.
+pub(super) fn resize_components(
+    bytes: Vec<u8>,
+    full: Size,
+    n_components: usize,
+    geometry: &Geometry,
+) -> Vec<Vec<u8>> {
+    let kind = match n_components {
+        1 => PixelType::U8,
+        3 => PixelType::U8x3,
+        _ => PixelType::U8x4,
+    };
+    let Size { width, height } = full;
+    let has_alpha = false;
+    let samples = Samples { bytes, width, height, kind, pixels_per_sample: (1.0, 1.0), has_alpha };
+    let resized = resize(samples, geometry);
+    let layer = |c| resized.iter().skip(c).step_by(n_components).copied().collect();
+    (0..n_components).map(layer).collect()
 }
 
 fn to_8_bits(image: DynamicImage) -> DynamicImage {

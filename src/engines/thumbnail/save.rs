@@ -9,20 +9,22 @@ use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder};
 
 use super::color;
 use super::error::Cause;
-use crate::fs::atomic;
+use super::originals::OverwriteRule;
+use super::signature;
+use crate::fs::atomic::{self, StagedFile};
 
-/// The bytes of the file, without any metadata of the source.
+/// The bytes of the file, without any metadata of the source, and with our signature.
 pub(super) fn encode(
     image: &DynamicImage,
     format: ImageFormat,
     quality: u8,
 ) -> Result<Vec<u8>, Cause> {
     if format == ImageFormat::Jpeg {
-        return jpeg(image, quality);
+        return Ok(signature::sign(jpeg(image, quality)?, format));
     }
     let mut file = Cursor::new(Vec::new());
     image.write_to(&mut file, format).map_err(|err| Cause::Write(err.to_string()))?;
-    Ok(file.into_inner())
+    Ok(signature::sign(file.into_inner(), format))
 }
 
 fn jpeg(image: &DynamicImage, quality: u8) -> Result<Vec<u8>, Cause> {
@@ -46,14 +48,19 @@ fn jpeg(image: &DynamicImage, quality: u8) -> Result<Vec<u8>, Cause> {
     Ok(file)
 }
 
-/// Writes the file atomically, and creates its folder if that does not exist.
-pub(super) fn write(bytes: &[u8], path: &Path) -> Result<(), Cause> {
+/// Writes the file atomically, and creates its folder if that does not exist. A file of that name is
+/// replaced if `rule` allows that, which is checked when the new file is complete.
+pub(super) fn write(bytes: &[u8], path: &Path, rule: OverwriteRule<'_>) -> Result<(), Cause> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !dir.is_dir() {
         fs::create_dir_all(dir)?;
     }
-    atomic::write(path, bytes).map_err(|err| {
-        let (text, subject) = (err.to_string(), format!("{}: ", path.display()));
-        Cause::Write(text.strip_prefix(&subject).unwrap_or(&text).to_owned()) // our error names it
-    })
+    if atomic::is_device(path) {
+        return Ok(fs::write(path, bytes)?);
+    }
+    if let Some(staged) = StagedFile::new(path, bytes)?.create()? {
+        rule.check(path)?;
+        staged.replace()?;
+    }
+    Ok(())
 }

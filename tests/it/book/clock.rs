@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use socket2::SockRef;
 
 use crate::clocks::{assert_refuses_above_limit, assert_ticks, read_a_line_each, seconds};
-use crate::support::{Client, Process, Server, command, eventually, run};
+use crate::support::{Client, Process, Server, command, eventually, has_ipv6, run};
 
 #[test]
 fn clock1_serves_one_client_and_then_the_next() {
@@ -73,6 +73,9 @@ fn a_port_in_use_is_one_line() {
 
 #[test]
 fn servers_listen_on_other_addresses_when_told() {
+    if !has_ipv6() {
+        return;
+    }
     let server = Server::start("clock2", &["-bind", "::1"]);
     assert!(server.addr.is_ipv6());
     server.connect().line();

@@ -36,9 +36,10 @@ pub(super) struct Jpeg<R> {
 /// A JPEG decoded at a fraction of its size.
 pub(super) struct ReducedPicture {
     components: Vec<ComponentSamples>,
-    pub(super) color_space: ColorSpace,
     /// How much of the picture could be decoded, in percent.
     pub(super) percent_decoded: u8,
+    /// Whether restart markers are not where they should be.
+    pub(super) is_irregular: bool,
     /// Whether the file has its end marker (EOI); checked for progressive files only.
     pub(super) has_end: bool,
 }
@@ -109,11 +110,14 @@ impl<R: Read + Seek> Jpeg<R> {
         !self.frame.is_progressive && self.frame.pixels_per_block(component) > ratio
     }
 
-    /// Whether the file is sequential and its components are in scans of their own, not
-    /// interleaved. `image` decodes such files wrongly (zune-jpeg 0.5.15).
-    pub(super) fn is_non_interleaved_baseline(&self) -> bool {
+    /// Whether zune-jpeg 0.5.15 decodes the file wrongly: because it is sequential and its components
+    /// are in scans of their own, not interleaved, or because the first component has not the
+    /// finest samples.
+    pub(super) fn is_misread_by_zune(&self) -> bool {
         let n = self.scan.first().map_or(0, |&n| usize::from(n));
-        !self.frame.is_progressive && n < self.frame.components.len()
+        let first = &self.frame.components[0];
+        let is_non_interleaved = !self.frame.is_progressive && n < self.frame.components.len();
+        is_non_interleaved || (first.h, first.v) != self.frame.max_factors()
     }
 
     /// The largest part of the picture, in percent, that a file of this length can contain, as
@@ -140,6 +144,7 @@ impl<R: Read + Seek> Jpeg<R> {
                 let Some(blocks) = blocks else { break };
                 count.decoded += blocks.decoded;
                 count.expected += blocks.expected;
+                count.is_irregular |= blocks.is_irregular;
             }
             if planes.iter().all(|plane| plane.is_complete(&self.frame)) {
                 break;
@@ -156,25 +161,28 @@ impl<R: Read + Seek> Jpeg<R> {
         let percent_decoded = u8::try_from(count.decoded * 100 / count.expected).unwrap_or(100);
         // The scans of a progressive file that are not decoded should at least be there.
         let has_end = !self.frame.is_progressive || self.rest.rest_contains(b"\xFF\xD9")?;
-        let reduced = self.color_space().map(|color_space| ReducedPicture {
-            color_space,
-            components: self.samples(&planes),
-            percent_decoded,
-            has_end,
-        });
-        Ok(reduced)
+        let components = self.samples(&planes);
+        let is_irregular = count.is_irregular;
+        Ok(Some(ReducedPicture { components, percent_decoded, is_irregular, has_end }))
     }
 
-    fn color_space(&self) -> Option<ColorSpace> {
+    /// Number of colour components: 1, 3 or 4.
+    pub(super) fn n_components(&self) -> usize {
+        self.frame.components.len()
+    }
+
+    /// The colours that the components stand for, by the rules of libjpeg: a JFIF segment means
+    /// YCbCr (JFIF 1.02), without it an Adobe segment decides, then the names of the components.
+    pub(super) fn color_space(&self) -> ColorSpace {
         let ids: Vec<u8> = self.frame.components.iter().map(|component| component.id).collect();
         match (ids.len(), self.tables.adobe_transform) {
-            (1, _) => Some(ColorSpace::Gray),
-            (3, Some(0)) => Some(ColorSpace::Rgb),
-            (3, None) if !self.tables.has_jfif && ids == *b"RGB" => Some(ColorSpace::Rgb),
-            (3, _) => Some(ColorSpace::YCbCr),
-            (4, Some(2)) => Some(ColorSpace::Ycck),
-            (4, _) => Some(ColorSpace::Cmyk),
-            _ => None,
+            (1, _) => ColorSpace::Gray,
+            (3, _) if self.tables.has_jfif => ColorSpace::YCbCr,
+            (3, Some(0)) => ColorSpace::Rgb,
+            (3, None) if ids == *b"RGB" => ColorSpace::Rgb,
+            (3, _) => ColorSpace::YCbCr,
+            (_, Some(2)) => ColorSpace::Ycck,
+            _ => ColorSpace::Cmyk,
         }
     }
 
@@ -208,6 +216,7 @@ impl ReducedPicture {
                 height: component.height,
                 kind: PixelType::U8,
                 pixels_per_sample: component.pixels_per_sample,
+                has_alpha: false,
             };
             resize(samples, geometry)
         });

@@ -42,6 +42,9 @@ pub(super) struct Scan {
 pub(super) struct BlockCount {
     pub(super) decoded: usize,
     pub(super) expected: usize,
+    /// Whether restart intervals are missing or longer or shorter than they should be, and others
+    /// follow.
+    pub(super) is_irregular: bool,
 }
 
 impl Plane {
@@ -160,13 +163,18 @@ impl Scan {
         let blocks_per_mcu: usize =
             components.iter().map(|component| component.h * component.v).sum();
         let n_mcus = across * down;
-        let mut decoder = ScanDecoder { components, across, n_mcus, low: self.low };
+        // Nothing but the end of the file can follow a scan that contains all of the picture.
+        let is_only_scan = !frame.is_progressive && components.len() == frame.components.len();
+        let low = self.low;
+        let mut decoder =
+            ScanDecoder { components, across, n_mcus, low, is_only_scan, is_irregular: false };
         let interval = match usize::from(tables.restart_interval) {
             0 => n_mcus,
             interval => interval,
         };
         let n_decoded = decoder.decode(file, interval, planes);
-        Some(BlockCount { decoded: n_decoded * blocks_per_mcu, expected: n_mcus * blocks_per_mcu })
+        let (decoded, expected) = (n_decoded * blocks_per_mcu, n_mcus * blocks_per_mcu);
+        Some(BlockCount { decoded, expected, is_irregular: decoder.is_irregular })
     }
 }
 
@@ -216,7 +224,15 @@ struct ScanDecoder<'a> {
     n_mcus: usize,
     /// The bit position Al of successive approximation.
     low: u8,
+    /// Whether no other scan can follow.
+    is_only_scan: bool,
+    /// Whether a restart interval did not end at the marker that was expected there.
+    is_irregular: bool,
 }
+
+/// Bytes between the last bits of a restart interval and the marker behind it, at most: what fills
+/// the last byte, and a fill byte.
+const BYTES_BEFORE_MARKER: u64 = 2;
 
 impl ScanDecoder<'_> {
     /// Decodes one restart interval after the other and returns the number of MCUs decoded. After
@@ -231,19 +247,43 @@ impl ScanDecoder<'_> {
         let mut number = 0; // of the restart marker expected next, modulo 8
         while start < self.n_mcus {
             let end = (start + interval).min(self.n_mcus);
-            n_decoded += self.decode_interval(file, start..end, planes);
+            let n_in_interval = self.decode_interval(file, start..end, planes);
+            n_decoded += n_in_interval;
             if end == self.n_mcus {
                 break;
             }
-            // Any other marker ends the scan.
-            let Some(marker @ 0xD0..=0xD7) = file.find_marker() else { break };
-            file.advance(2);
-            // A gap in the numbers means that intervals are missing.
-            let n_missing = usize::from(marker.wrapping_sub(number) & 7);
-            start = end + n_missing * interval;
-            number = marker.wrapping_add(1) & 7;
+            let Some(n_missing) = self.take_restart(file, number) else { break };
+            // Missing intervals cannot reach beyond the picture: then the number is wrong.
+            let resumed = end + usize::from(n_missing) * interval;
+            let n_missing = if resumed < self.n_mcus { n_missing } else { 0 };
+            self.is_irregular |= n_in_interval < end - start;
+            start = end + usize::from(n_missing) * interval;
+            number = (number + n_missing + 1) & 7;
         }
         n_decoded
+    }
+
+    /// Moves behind the next restart marker, of which `number` is expected, and returns how many
+    /// intervals are missing before it; `None` if the scan ends. The guesses about wrong numbers
+    /// are those of libjpeg (T.81 leaves them open).
+    fn take_restart<R: Read + Seek>(&mut self, file: &mut FileWindow<R>, number: u8) -> Option<u8> {
+        loop {
+            let n_bytes_left = file.n_bytes_left();
+            let marker = file.find_marker()?;
+            if marker == 0xD9 || !self.is_only_scan && starts_segment(marker, file.peek(MCU_BYTES))
+            {
+                return None;
+            }
+            let n_skipped = n_bytes_left - file.n_bytes_left();
+            self.is_irregular |= n_skipped > BYTES_BEFORE_MARKER || marker != 0xD0 + number;
+            file.advance(2);
+            match marker.wrapping_sub(number) & 7 {
+                _ if !(0xD0..=0xD7).contains(&marker) => (), // made by damage
+                n_missing @ 0..=2 => return Some(n_missing),
+                6 | 7 => (), // one that was due before
+                _ => return Some(0),
+            }
+        }
     }
 
     /// Decodes a restart interval and returns the number of MCUs decoded.
@@ -282,6 +322,23 @@ impl ScanDecoder<'_> {
         let n_bytes = bits.position();
         file.advance(n_bytes);
         n_decoded
+    }
+}
+
+/// Whether `bytes`, which begin with this marker, begin with a segment that can follow a scan: tables,
+/// the number of lines, or the next scan (T.81, B.2.1). Damage rarely makes one with a valid length.
+fn starts_segment(marker: u8, bytes: &[u8]) -> bool {
+    let Some((&length, segment)) = bytes.get(2..).and_then(|rest| rest.split_first_chunk()) else {
+        return true; // the file ends
+    };
+    let length = usize::from(u16::from_be_bytes(length));
+    let first = usize::from(segment.first().copied().unwrap_or_default());
+    match marker {
+        0xC4 => first & !0x13 == 0 && (19..=4 * (17 + 256)).contains(&length),
+        0xDA => (1..=4).contains(&first) && length == 6 + 2 * first,
+        0xDB => first & !0x13 == 0 && matches!(length.saturating_sub(2) % 65, 0 | 61..=64),
+        0xDC | 0xDD => length == 4,
+        _ => false,
     }
 }
 

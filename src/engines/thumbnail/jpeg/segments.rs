@@ -156,7 +156,9 @@ impl Tables {
 
     fn parse_exif(&mut self, segment: Cursor<'_>) {
         if let Some(exif) = segment.0.strip_prefix(b"Exif\0\0") {
-            self.orientation = self.orientation.or(Orientation::from_exif_chunk(exif));
+            let orientation = || Orientation::from_exif_chunk(exif);
+            let first = self.orientation.or_else(orientation); // further segments do not count
+            self.orientation = first.or(Some(Orientation::NoTransforms));
         }
     }
 
