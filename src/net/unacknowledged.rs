@@ -12,7 +12,7 @@ pub(super) fn n_unacknowledged(local: SocketAddr, peer: SocketAddr) -> u64 {
     send_queue(&table, local, peer).unwrap_or(0)
 }
 
-/// The send queue in the table of proc_net_tcp(5): `sl local rem st tx_queue:rx_queue …`.
+/// The send queue in the table `/proc/net/tcp`, see proc(5): `sl local rem st tx_queue:rx_queue …`.
 fn send_queue(table: &str, local: SocketAddr, peer: SocketAddr) -> Option<u64> {
     let (local, peer) = (kernel_format(local), kernel_format(peer));
     let mut rows = table.lines().map(|row| row.split_ascii_whitespace().skip(1));
@@ -30,8 +30,9 @@ fn kernel_format(addr: SocketAddr) -> String {
         IpAddr::V6(ip) => ip.octets().to_vec(),
     };
     let words = octets.chunks_exact(4).map(|word| word.try_into().expect("four octets"));
-    let words: String = words.map(|word| format!("{:08X}", u32::from_ne_bytes(word))).collect();
-    format!("{words}:{:04X}", addr.port())
+    let words: Vec<String> =
+        words.map(|word| format!("{:08X}", u32::from_ne_bytes(word))).collect();
+    format!("{}:{:04X}", words.concat(), addr.port())
 }
 
 #[cfg(test)]
@@ -66,8 +67,8 @@ mod tests {
             let (mut peer, _) = listener.accept().unwrap();
             let addrs = (client.local_addr().unwrap(), client.peer_addr().unwrap());
             client.set_nonblocking(true).unwrap();
-            let mut n_sent = 0;
-            while let Ok(n) = (&client).write(&[b'x'; 1 << 16]) {
+            let (mut n_sent, block) = (0, vec![b'x'; 1 << 16]);
+            while let Ok(n) = (&client).write(&block) {
                 n_sent += n as u64;
             }
             let n_left = n_unacknowledged(addrs.0, addrs.1);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// Which way a netcat copies, and when it gives up.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Options {
     /// Whether the input is sent.
     pub send: bool,

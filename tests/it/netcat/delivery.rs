@@ -92,7 +92,7 @@ fn unread() -> (Process, TcpStream, String) {
     let mut netcat = Process::with_open_stdin("netcat", &[&addr]);
     let (peer, _) = listener.accept().unwrap();
     peer.shutdown(Shutdown::Write).unwrap();
-    netcat.send(&[b'x'; 100_000]);
+    netcat.send(&vec![b'x'; 100_000]);
     netcat.close_stdin();
     eventually("it has read its input to the end", || netcat.n_threads() == 1);
     (netcat, peer, addr)
@@ -219,7 +219,7 @@ fn two_of_ours_lose_nothing() {
     let (mut there, addr) = listening(&["-l", "127.0.0.1", "0"]);
     there.send(b"greeting\n");
     there.close_stdin();
-    run_with("netcat", &[&addr], &[b'x'; 1_000_000]).is(0, "greeting\n", "");
+    run_with("netcat", &[&addr], &vec![b'x'; 1_000_000]).is(0, "greeting\n", "");
     let there = there.wait();
     assert_eq!((there.code(), there.stdout.len()), (0, 1_000_000));
 }
