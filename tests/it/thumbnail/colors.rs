@@ -129,6 +129,7 @@ impl Tiff<'_> {
         let short = |value: usize| u32::try_from(value).unwrap();
         // Values of more than four bytes follow the header.
         let bits = [8 * n_bytes.to_le_bytes()[0], 0].repeat(n);
+        let bits_or_offset = if n > 2 { 8 } else { short(8 * n_bytes) * 0x1_0001 };
         let predictor = if self.is_predicted { 2 } else { 1 };
         let offset = short(8 + bits.len() + strip.len());
         let n_extra = short(self.extra.len());
@@ -136,7 +137,7 @@ impl Tiff<'_> {
         let entries: [[u32; 4]; 12] = [
             [256, 4, 1, width],
             [257, 4, 1, height],
-            [258, 3, short(n), 8],
+            [258, 3, short(n), bits_or_offset],
             [259, 3, 1, 8], // Deflate
             [262, 3, 1, self.photometric.into()],
             [273, 4, 1, short(8 + bits.len())],
