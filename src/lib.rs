@@ -11,7 +11,7 @@
 //! - [`fs`]: file trees, a directory that no path escapes, files written whole or not at all.
 //! - [`demo`]: what only lessons use.
 //! - [`threads`]: semaphore, thread pool, starting threads below the machine's limit.
-//! - [`text`]: Go's letter case, durations and sizes.
+//! - [`text`]: Go's letter case and durations, and making text from outside safe to display.
 //! - [`machine`]: the machine's limits, CPU clocks and load.
 //!
 //! Each tool has a Cargo feature of its name that brings its engine and the dependencies that the

@@ -32,16 +32,16 @@ struct Cli {
     listen: cli::Listen,
     /// Ask clients for a name; with =false they are called by their addresses and have no commands
     #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
-          default_missing_value = "true", require_equals = true)]
+          default_missing_value = "true", value_name = "BOOL", require_equals = true)]
     names: bool,
     /// Disconnect clients that send no line for this long (0 = never)
-    #[arg(long, default_value = "5m", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = cli::duration)]
     idle: Duration,
     /// Maximum number of lines per second from one client, after a burst of 1000 (0 = unlimited)
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50)]
     flood: u32,
     /// Maximum number of connections from one address except loopback (0 = unlimited)
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 64)]
     per_address: usize,
     /// Append arrivals, departures and changes of name to this file
     #[arg(long, value_name = "FILE")]

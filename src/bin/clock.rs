@@ -7,9 +7,10 @@ use jiff::tz::TimeZone;
 use threadbare::cli;
 use threadbare::engines::clock::{self, Pattern, TimeFormat};
 
-/// Serve the time over TCP: each client gets a line at once and then one per second.
+/// Serve the time over TCP, one line per second
 ///
-/// SIGINT and SIGTERM close all connections gracefully and end the server.
+/// Each client gets its first line at once. SIGINT and SIGTERM close all connections gracefully and
+/// end the server.
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
@@ -17,8 +18,8 @@ struct Cli {
     /// Show the time in this zone, such as Asia/Tokyo [default: TZ, or the system's zone]
     #[arg(long, value_name = "NAME", value_parser = zone)]
     tz: Option<TimeZone>,
-    /// Format lines like strftime
-    #[arg(long, default_value = "%H:%M:%S", value_parser = Pattern::new)]
+    /// Pattern of a line, in the syntax of strftime
+    #[arg(long, value_name = "PATTERN", default_value = "%H:%M:%S", value_parser = Pattern::new)]
     format: Pattern,
 }
 

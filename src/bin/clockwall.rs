@@ -26,7 +26,7 @@ const ENTER: &str = "\x1b[?25l\x1b[?7l";
 /// Restores colours, line wrapping and the cursor.
 const LEAVE: &str = "\x1b[0m\x1b[?7h\x1b[?25h";
 
-/// Show the times of several clock servers: a live table on a terminal, plain lines in a pipe.
+/// Show the times of several clock servers: a live table on a terminal, plain lines in a pipe
 ///
 /// Lost connections are retried for ever; stale times are dim. Offsets are relative to this
 /// machine's time of day (TZ, or the system's zone). Ctrl-C ends the program.

@@ -12,6 +12,7 @@ use signal_hook::consts::SIGINT;
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli;
 use threadbare::engines::du::{self, Error, Event, Measure, Tree, Unit, Usage};
+use threadbare::machine::locale::NumberFormat;
 use threadbare::text::units;
 
 #[path = "du/args.rs"]
@@ -211,6 +212,7 @@ impl<'a> Report<'a> {
 struct Progress {
     bar: ProgressBar,
     unit: Unit,
+    numbers: NumberFormat,
     n_ticks: u32,
 }
 
@@ -219,8 +221,9 @@ impl Progress {
         let style =
             ProgressStyle::with_template("{spinner} {msg}").expect("a constant that parses");
         let is_bytes = measure != Measure::Inodes;
-        let unit = if is_bytes { Unit::Human } else { Unit::Bytes(1, " inodes".to_owned()) };
-        Progress { bar: ProgressBar::hidden().with_style(style), unit, n_ticks: 0 }
+        let unit = if is_bytes { Unit::HUMAN } else { Unit::bytes(1, " inodes") };
+        let numbers = args::number_format();
+        Progress { bar: ProgressBar::hidden().with_style(style), unit, numbers, n_ticks: 0 }
     }
 
     fn show(&mut self, usages: &[Usage]) {
@@ -232,7 +235,8 @@ impl Progress {
         if self.n_ticks == PROGRESS_DELAY {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        self.bar.set_message(format!("{} files, {}", total.n_files, self.unit.format(total.size)));
+        let size = self.unit.format(total.size, &self.numbers);
+        self.bar.set_message(format!("{} files, {size}", total.n_files));
         self.bar.tick();
     }
 }

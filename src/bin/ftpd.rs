@@ -1,7 +1,7 @@
 //! 8.2 ftpd: a concurrent FTP server with TLS (ex. 8.2).
 
 use std::fs;
-use std::io::{self, BufRead, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use threadbare::engines::ftp::{self, Options, Rights, Tls, Users};
 use threadbare::fs::jail::Jail;
 use threadbare::net;
 
-/// Serve a directory over FTP.
+/// Serve a directory over FTP
 ///
 /// By default, anonymous users of this machine can read DIR. On SIGINT or SIGTERM, the server closes
 /// idle sessions, waits up to --drain for running transfers, and exits. `--log info` writes one line
@@ -30,8 +30,8 @@ struct Cli {
     /// Port to listen on (0 = chosen by the system)
     #[arg(long, default_value_t = 2121)]
     port: u16,
-    /// Address to listen on (0.0.0.0 or :: = every interface)
-    #[arg(long, default_value = "127.0.0.1")]
+    /// Host name, all of whose addresses are listened on, or address (0.0.0.0 or :: = every interface)
+    #[arg(long, default_value = "localhost")]
     bind: String,
     /// Allow clients to upload, rename and delete files
     #[arg(long)]
@@ -130,7 +130,7 @@ fn main() -> ExitCode {
 
 fn print_hash() -> anyhow::Result<()> {
     let mut password = String::new();
-    io::stdin().lock().read_line(&mut password).context("stdin")?;
+    BufReader::new(cli::stdin()).read_line(&mut password).context("stdin")?;
     let password = password.trim_end_matches(['\n', '\r']);
     if password.is_empty() {
         bail!("no password on stdin");

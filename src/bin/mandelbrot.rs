@@ -14,7 +14,7 @@ use threadbare::engines::mandelbrot::{self, Error, Region, Strategy, View};
 use threadbare::fs::atomic;
 use threadbare::machine::cpu;
 
-/// Draws the Mandelbrot set on several threads, pixel for pixel as gopl.io/ch3/mandelbrot.
+/// Draw the Mandelbrot set on several threads, pixel for pixel as gopl.io/ch3/mandelbrot does
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
@@ -45,7 +45,7 @@ struct Sweep {
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8", value_name = "N,…")]
     threads: Vec<usize>,
     /// Number of drawings per measurement, of which the median is reported
-    #[arg(long, default_value_t = 9, value_parser = repetitions)]
+    #[arg(long, default_value_t = 9, value_name = "N", value_parser = repetitions)]
     repetitions: usize,
     /// Write a plot of the speed-up to FILE as SVG
     #[arg(long, value_name = "FILE")]
@@ -61,7 +61,8 @@ struct Picture {
     #[arg(long, global = true, default_value = "1024x1024", value_name = "WxH", value_parser = size)]
     size: (usize, usize),
     /// Part of the complex plane, as XMIN,YMIN,XMAX,YMAX
-    #[arg(long, global = true, default_value = "-2,-2,2,2", value_parser = region, allow_hyphen_values = true)]
+    #[arg(long, global = true, default_value = "-2,-2,2,2", value_name = "X,Y,X,Y",
+          value_parser = region, allow_hyphen_values = true)]
     region: Region,
     /// Number of iterations after which a point counts as part of the set
     #[arg(long, global = true, default_value_t = 200, value_name = "N")]

@@ -1,6 +1,6 @@
 //! 8.3, 8.4.1, exercise 8.3 netcat: connects stdin and stdout with a TCP or Unix-domain socket.
 
-use std::io::{Stdin, stdin};
+use std::io::{IsTerminal, stdin};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,11 +10,15 @@ use threadbare::cli::{self, Unbuffered};
 use threadbare::engines::netcat::{Error, Netcat, Options};
 use threadbare::net::{Endpoint, Family, Stream, StreamListener};
 
-/// Connect stdin and stdout to a server, or with -l to a client.
+/// Connect stdin and stdout to a server, or with -l to a client
 ///
-/// At the end of stdin the write half of the connection is closed, and reading goes on. The program
-/// ends when the peer closes the connection, even if stdin is still open. The exit status is 0 if
-/// the peer closed gracefully, 1 if the connection could not be made or was reset.
+/// At the end of stdin the write half of the connection is closed, and reading goes on; with -l not
+/// if stdin was empty, as /dev/null is. The program ends when the peer closes the connection, even
+/// if stdin is a terminal or has sent nothing; a pipe that has sent something is sent to its end.
+///
+/// The exit status is 0 if all that was sent was acknowledged and the peer closed in order, 1 if the
+/// connection could not be made, was reset, or did not deliver everything. Whether the peer's
+/// program has read what its machine acknowledged, TCP cannot know.
 #[derive(Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "nc's switches are switches")]
 struct Cli {
@@ -38,9 +42,9 @@ struct Cli {
     /// seconds, or a duration such as 300ms
     #[arg(short = 'w', value_name = "TIME", value_parser = seconds)]
     wait: Option<Duration>,
-    /// Close the write half at the end of stdin (always done; accepted for compatibility with nc)
+    /// Close the write half at the end of stdin even if -l found no byte in it
     #[arg(short = 'N')]
-    _half_close: bool,
+    half_close: bool,
     /// Report connections and failed addresses on stderr
     #[arg(short = 'v')]
     verbose: bool,
@@ -107,9 +111,15 @@ impl Cli {
         Ok(stream)
     }
 
-    fn netcat(&self) -> Netcat<Stdin, Unbuffered> {
-        let options = Options { send: !self.recv_only, receive: !self.send_only, idle: self.wait };
-        Netcat::new(options, stdin(), Unbuffered)
+    fn netcat(&self) -> Netcat<cli::Stdin, Unbuffered> {
+        let options = Options {
+            send: !self.recv_only,
+            receive: !self.send_only,
+            peer_ends: self.keep || stdin().is_terminal(),
+            half_close_empty: !self.listen || self.half_close,
+            idle: self.wait,
+        };
+        Netcat::new(options, cli::stdin(), Unbuffered)
     }
 
     fn report(&self, action: &str, stream: &Stream) {

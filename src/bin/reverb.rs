@@ -17,13 +17,13 @@ struct Cli {
     #[command(flatten)]
     listen: cli::Listen,
     /// Time between two echoes of a line
-    #[arg(long, default_value = "1s", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
     /// Echo the lines of a client one after the other, as reverb1 does, instead of overlapping
     #[arg(long)]
     sequential: bool,
     /// Disconnect clients that send no line for this long (0 = never)
-    #[arg(long, default_value = "0", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = cli::duration)]
     idle: Duration,
     /// Send back all bytes at once and unchanged (RFC 862)
     #[arg(long, conflicts_with_all = ["delay", "sequential"])]

@@ -23,14 +23,14 @@ use threadbare::machine::cpu;
 /// Outcomes waiting to be printed.
 const OUTCOMES_IN_FLIGHT: usize = 64;
 
-/// Makes thumbnails of images, by default as NAME.thumb.EXT beside them, and prints their names.
+/// Make thumbnails of images and print their names
 ///
 /// Reads JPEG, PNG, GIF, WebP, TIFF and BMP. Rotates pictures upright, converts them to sRGB and
 /// removes metadata; never enlarges. Thumbnails are written atomically.
 #[derive(Parser)]
 struct Cli {
     /// Images and folders of images; without any, names are read from stdin, one per line
-    #[arg(value_name = "FILE|DIR")]
+    #[arg(value_name = "FILE|DIR", value_parser = cli::path())]
     names: Vec<PathBuf>,
     /// Search folders recursively
     #[arg(short, long)]
@@ -137,7 +137,7 @@ fn main() -> ExitCode {
 
 fn names_on_stdin() -> io::Result<Vec<PathBuf>> {
     let mut text = Vec::new();
-    io::stdin().lock().read_to_end(&mut text)?;
+    cli::stdin().read_to_end(&mut text)?;
     let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     Ok(lines.map(|line| PathBuf::from(OsString::from_vec(line.to_vec()))).collect())
 }

@@ -13,11 +13,11 @@ use crossbeam::channel::{after, bounded};
 use crossbeam::select;
 use threadbare::cli;
 
-/// Counts down to a launch
+/// Count down to a launch
 #[derive(Parser)]
 struct Args {
     /// Time that a count takes
-    #[arg(long, default_value = "1s", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
     /// Number of counts before the launch
     #[arg(short, default_value_t = 10)]

@@ -14,11 +14,11 @@ use crossbeam::channel::{bounded, tick};
 use crossbeam::select;
 use threadbare::cli;
 
-/// Counts down to a launch
+/// Count down to a launch
 #[derive(Parser)]
 struct Args {
     /// Time between two numbers
-    #[arg(long, default_value = "1s", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
     /// Number to start counting from
     #[arg(short, default_value_t = 10)]

@@ -12,7 +12,7 @@ use std::thread;
 use clap::Parser;
 use threadbare::cli;
 
-/// Sends a value that nobody receives
+/// Send a value that nobody receives
 #[derive(Parser)]
 struct Args {
     /// Start a thread that receives the value

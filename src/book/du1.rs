@@ -14,11 +14,11 @@ use clap::Parser;
 use crossbeam::channel::{SendError, Sender, bounded};
 use threadbare::{cli, text::units};
 
-/// Counts the files below the given roots and their bytes
+/// Count the files below the given roots and their bytes
 #[derive(Parser)]
 struct Args {
     /// Directories or files to count
-    #[arg(default_value = ".")]
+    #[arg(value_name = "PATH", default_value = ".")]
     roots: Vec<PathBuf>,
 }
 

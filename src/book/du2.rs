@@ -16,11 +16,11 @@ use crossbeam::channel::{SendError, Sender, bounded, never, tick};
 use crossbeam::select;
 use threadbare::{cli, text::units};
 
-/// Counts the files below the given roots and their bytes
+/// Count the files below the given roots and their bytes
 #[derive(Parser)]
 struct Args {
     /// Directories or files to count
-    #[arg(default_value = ".")]
+    #[arg(value_name = "PATH", default_value = ".")]
     roots: Vec<PathBuf>,
     /// Print the totals twice a second
     #[arg(short)]

@@ -17,11 +17,11 @@ use crossbeam::select;
 use rayon::{Scope, ThreadPoolBuilder};
 use threadbare::{cli, text::units};
 
-/// Counts the files below the given roots and their bytes
+/// Count the files below the given roots and their bytes
 #[derive(Parser)]
 struct Args {
     /// Directories or files to count
-    #[arg(default_value = ".")]
+    #[arg(value_name = "PATH", default_value = ".")]
     roots: Vec<PathBuf>,
     /// Print the totals twice a second
     #[arg(short)]

@@ -11,11 +11,11 @@ use std::time::Duration;
 use clap::Parser;
 use threadbare::cli;
 
-/// Greets from a thread while main sleeps
+/// Greet from a thread while main sleeps
 #[derive(Parser)]
 struct Args {
     /// Time that main sleeps
-    #[arg(long, default_value = "1s", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
 }
 

@@ -1,7 +1,7 @@
 //! 8.4.4 mirroredquery: asks three mirrors at once, prints the first answer, cancels the others.
 //! Go: a fragment on page 233, with exercise 8.11.
 //!
-//! Repaired: in the original `request` is left open, and the slower requests run on.
+//! Repaired: the original does not write `request` out, and its slower requests run on.
 //! Look at: a thread blocked in a read does not see a channel; shutting its socket down wakes it.
 
 use std::io::Write;
@@ -17,7 +17,7 @@ use threadbare::cli;
 use threadbare::demo::mirror::{self, Mirror};
 use url::Url;
 
-/// Prints the page of the mirror that answers first
+/// Print the page of the mirror that answers first
 #[derive(Parser)]
 struct Args {
     /// http:// URLs of three mirrors [default: three small servers of the program itself]

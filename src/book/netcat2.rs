@@ -6,7 +6,6 @@
 //! Repaired: the original's exit status depends on a race, and it hangs when the server closes
 //! first.
 
-use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -21,7 +20,7 @@ fn main() -> ExitCode {
         let (writing, (ended_tx, ended_rx)) = (reading.clone(), bounded(2)); // room for both
         let reader_tx = ended_tx.clone();
         thread::spawn(move || reader_tx.send(net::copy(&*reading, cli::stdout())));
-        thread::spawn(move || match net::copy(io::stdin(), &*writing) {
+        thread::spawn(move || match net::copy(cli::stdin(), &*writing) {
             Err(err) if net::is_disconnect(&err) => Ok(()), // the reader reports it
             sent => ended_tx.send(sent),
         });

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         });
         // Not joined: it may be blocked on stdin when the server has closed.
         thread::spawn(move || {
-            _ = net::copy(io::stdin(), &*writing); // NOTE: ignoring errors
+            _ = net::copy(cli::stdin(), &*writing); // NOTE: ignoring errors
             writing.shutdown(Shutdown::Write)
         });
         done_rx.recv()??;

@@ -14,13 +14,13 @@ use clap::Parser;
 use threadbare::net::{self, Conn};
 use threadbare::{cli, text::go_case, threads};
 
-/// Echoes every line three times, each time more softly
+/// Echo every line three times, each time more softly
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
     listen: cli::Listen,
     /// Time between two echoes of a shout
-    #[arg(long, default_value = "1s", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
 }
 

@@ -14,13 +14,13 @@ use threadbare::net::{self, Conn};
 use threadbare::threads::{self, Semaphore};
 use threadbare::{cli, text::go_case};
 
-/// Echoes every line three times, each time more softly; echoes overlap
+/// Echo every line three times, each time more softly; echoes overlap
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
     listen: cli::Listen,
     /// Time between two echoes of a shout
-    #[arg(long, default_value = "1s", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
 }
 

@@ -13,11 +13,11 @@ use clap::{Parser, value_parser};
 use crossbeam::channel::{Receiver, RecvTimeoutError, bounded};
 use threadbare::cli;
 
-/// Computes a Fibonacci number the slow way, behind a spinner
+/// Compute a Fibonacci number the slow way, behind a spinner
 #[derive(Parser)]
 struct Args {
     /// Time between two frames
-    #[arg(long, default_value = "100ms", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = cli::duration)]
     delay: Duration,
     /// Index of the Fibonacci number
     #[arg(short, default_value_t = 45, value_parser = value_parser!(u64).range(..=93))]

@@ -16,7 +16,7 @@ use crossbeam::sync::WaitGroup;
 use threadbare::engines::thumbnail::{self, Error};
 use threadbare::{cli, threads};
 
-/// Makes thumbnails until one fails
+/// Make thumbnails until one fails
 #[derive(Parser)]
 struct Args {
     /// Keep the receiver alive, as Go does, and print how many threads that blocks

@@ -10,11 +10,11 @@ use clap::Parser;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use threadbare::cli;
 
-/// Runs five jobs on three workers
+/// Run five jobs on three workers
 #[derive(Parser)]
 struct Args {
     /// Time that a job takes
-    #[arg(long, default_value = "1s", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = cli::duration)]
     delay: Duration,
 }
 

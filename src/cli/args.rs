@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
-/// The flags of a server: which address and port to listen on.
+/// Serve clients on an address and port.
 #[derive(Parser, Clone, Debug)]
 pub struct Listen {
     /// Port to listen on; 0 lets the system choose a free one
     #[arg(long, default_value_t = 8000)]
     pub port: u16,
-    /// Address to listen on; 0.0.0.0 or :: for every interface
-    #[arg(long, default_value = "127.0.0.1")]
+    /// Host name, all of whose addresses are listened on, or address; 0.0.0.0 or :: for every
+    /// interface
+    #[arg(long, default_value = "localhost")]
     pub bind: String,
 }
 
@@ -25,7 +27,7 @@ impl Listen {
     }
 }
 
-/// The argument of a client: the server to connect to.
+/// Connect to a server.
 #[derive(Parser, Clone, Debug)]
 pub struct Dial {
     /// HOST:PORT to connect to
@@ -33,15 +35,22 @@ pub struct Dial {
     pub addr: String,
 }
 
-/// One or more files to read.
+/// Make thumbnails of image files.
 #[derive(Parser, Clone, Debug)]
 pub struct Files {
     /// Files to read
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required = true, value_name = "FILE", value_parser = path())]
     pub files: Vec<PathBuf>,
 }
 
-/// A lesson without arguments of its own.
+/// Parses one of several paths. An empty one is a path that does not exist, so that the others are
+/// still handled; clap's own parser refuses the command line.
+#[must_use]
+pub fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// Run a lesson that takes no arguments of its own.
 #[derive(Parser, Clone, Copy, Debug)]
 pub struct NoArgs {}
 

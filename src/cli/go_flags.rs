@@ -9,17 +9,18 @@ use clap::{Arg, ArgAction, Command};
 ///
 /// One dash before a word of two letters or more means the long flag of that name, unless the word
 /// is a cluster of short flags: `-port` becomes `--port`, while `du -sb` stays as it is. A switch
-/// takes a value: `-v=true` becomes `-v`, and `-v=false` removes the `-v` before it. Words behind
-/// `--` are operands and stay.
+/// takes a value: `-v=true` becomes `-v`, and `-v=false` removes the `-v` before it. A value may be
+/// negative, which clap would take for a flag: `-delay -1s` becomes `--delay=-1s`. Words behind `--`
+/// are operands and stay.
 pub(super) fn rewrite(
     command: &Command,
     argv: impl IntoIterator<Item = OsString>,
 ) -> Vec<OsString> {
     let flags = Flags::of(command);
-    let mut argv = argv.into_iter();
+    let mut argv = argv.into_iter().peekable();
     let mut words: Vec<OsString> = argv.next().into_iter().collect(); // the program's name
     let mut is_operand = false;
-    for word in argv {
+    while let Some(word) = argv.next() {
         is_operand |= word == "--";
         let (name, value) = split(&word);
         let Some((flag, name)) = flags.find(name).filter(|_| !is_operand) else {
@@ -30,6 +31,10 @@ pub(super) fn rewrite(
         match value.filter(|_| is_switch).and_then(boolean) {
             Some(true) => words.push(name.into()),
             Some(false) => words.retain(|word| flags.find(word).is_none_or(|(f, _)| f != flag)),
+            None if value.is_none() && flag.get_action().takes_values() => {
+                let value = argv.next_if(|word| is_negative(word));
+                words.push(join(name, value.as_deref()));
+            }
             None => words.push(join(name, value)),
         }
     }
@@ -90,6 +95,11 @@ fn split(word: &OsStr) -> (&OsStr, Option<&OsStr>) {
         Some(i) => (OsStr::from_bytes(&bytes[..i]), Some(OsStr::from_bytes(&bytes[i + 1..]))),
         None => (word, None),
     }
+}
+
+/// Whether `word` is a negative number, perhaps with a unit.
+fn is_negative(word: &OsStr) -> bool {
+    matches!(word.as_bytes(), [b'-', b'0'..=b'9' | b'.', ..])
 }
 
 fn join(name: String, value: Option<&OsStr>) -> OsString {
@@ -171,6 +181,17 @@ mod tests {
         check("sweep -icers=1..3", "sweep --icers=1..3");
         check("-- -port -v=false", "-- -port -v=false");
         check("-ports -5 - x=y", "-ports -5 - x=y");
+    }
+
+    #[test]
+    fn a_value_may_be_negative() {
+        let check = |line: &str, expected: &str| assert_eq!(rewritten(line), expected, "{line}");
+        check("-size -1s x", "--size=-1s x");
+        check("--size -.5h", "--size=-.5h");
+        check("-s -1", "-s=-1");
+        check("-size=2 -1", "--size=2 -1");
+        check("-size -names", "--size --names");
+        check("-names -1", "--names -1");
     }
 
     #[test]

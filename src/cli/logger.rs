@@ -1,11 +1,10 @@
 //! The log on stderr: messages from a chosen level on, and notices always.
 
-use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use super::stdio::warn;
+use super::stdio::{warn, write_stderr};
 use crate::net::NOTICE;
 
 static LEVEL: OnceLock<LevelFilter> = OnceLock::new();
@@ -33,7 +32,7 @@ impl Log for StderrLog {
         }
         match record.level() {
             _ if record.target() == NOTICE => {
-                _ = io::stderr().write_all(format!("{}\n", record.args()).as_bytes());
+                write_stderr(&format!("{}\n", record.args()));
             }
             Level::Error | Level::Warn => warn(record.args()),
             level => warn(&format!("{}: {}", level.as_str().to_lowercase(), record.args())),

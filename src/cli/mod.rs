@@ -20,10 +20,12 @@ mod time_zone;
 #[cfg(feature = "urls")]
 mod urls;
 
-pub use args::{Dial, Files, Listen, NoArgs};
+pub use args::{Dial, Files, Listen, NoArgs, path};
 pub use serve::serve;
 pub use signals::signals;
-pub use stdio::{Stdout, Unbuffered, is_stdout_closed, program, stdout, wait_for_byte, warn};
+pub use stdio::{
+    Stdin, Stdout, Unbuffered, is_stdout_closed, program, stdin, stdout, wait_for_byte, warn,
+};
 #[cfg(feature = "time")]
 pub use time_zone::time_zone;
 #[cfg(feature = "urls")]

@@ -1,11 +1,17 @@
 //! Standard input, output and error: one-line errors, and a closed stdout told from other failures.
+//!
+//! A standard stream may be non-blocking, because another program shares it and has set `O_NONBLOCK`.
+//! Whoever reads or writes one here waits until it is ready.
 
 use std::error::Error;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::{env, fmt, thread};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use crate::text::printable::Escaped;
 
@@ -22,18 +28,94 @@ pub fn program() -> &'static str {
 /// Writes `PROGRAM: SUBJECT: CAUSE` to stderr as one line. Failures to write are ignored.
 pub fn warn(err: &(impl fmt::Display + ?Sized)) {
     let line = format!("{}: {}\n", program(), Escaped(&format!("{err:#}")));
-    _ = io::stderr().write_all(line.as_bytes());
+    write_stderr(&line);
+}
+
+/// Writes `line` to stderr as it is. Failures are ignored.
+pub(super) fn write_stderr(line: &str) {
+    let mut stderr = io::stderr().lock();
+    _ = write_all(line.as_bytes(), |rest| {
+        when_ready(rustix::stdio::stderr(), PollFlags::OUT, || stderr.write(rest))
+    });
+}
+
+/// Calls `operate` on a standard stream again and again, as long as it would block or is
+/// interrupted; in between it waits until the stream is ready.
+fn when_ready<T>(
+    stream: BorrowedFd<'_>,
+    readiness: PollFlags,
+    mut operate: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    loop {
+        match operate() {
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => _ = wait(stream, readiness)?,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Waits until a standard stream is ready. Returns how it is.
+fn wait(stream: BorrowedFd<'_>, readiness: PollFlags) -> io::Result<PollFlags> {
+    let mut fds = [PollFd::new(&stream, readiness)];
+    loop {
+        match poll(&mut fds, None) {
+            Ok(_) => return Ok(fds[0].revents()),
+            Err(Errno::INTR) => {}
+            Err(err) => return Err(err.into()),
+        }
+    }
+}
+
+/// Writes all of `bytes` by calls of `write`, which do not fail for a stream that is not ready.
+fn write_all(
+    mut bytes: &[u8],
+    mut write: impl FnMut(&[u8]) -> io::Result<usize>,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match write(bytes)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            n => bytes = &bytes[n..],
+        }
+    }
+    Ok(())
+}
+
+/// The process's stdin. It has a buffer that every [`Stdin`] shares.
+#[derive(Clone, Copy, Debug)]
+pub struct Stdin;
+
+/// Returns the process's stdin.
+#[must_use]
+pub fn stdin() -> Stdin {
+    Stdin
+}
+
+impl Read for Stdin {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        when_ready(rustix::stdio::stdin(), PollFlags::IN, || io::stdin().read(buf))
+    }
 }
 
 /// Blocks until a byte can be read from stdin. At the end of input it never returns: an empty stdin,
-/// as in `</dev/null`, is no key press.
+/// as in `</dev/null`, is no key press. A terminal goes on after each ^D.
 pub fn wait_for_byte() {
-    if let Some(Ok(_)) = io::stdin().lock().bytes().next() {
-        return;
+    loop {
+        match stdin().read(&mut [0]) {
+            Ok(1..) => return,
+            Ok(0) if io::stdin().is_terminal() && !has_hung_up() => {}
+            _ => break,
+        }
     }
     loop {
         thread::park(); // may wake up spuriously
     }
+}
+
+/// Waits until the terminal has input. Returns whether there is none to come.
+fn has_hung_up() -> bool {
+    let lost = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+    wait(rustix::stdio::stdin(), PollFlags::IN).is_ok_and(|state| state.intersects(lost))
 }
 
 /// The process's stdout, buffered by lines.
@@ -51,16 +133,26 @@ pub fn stdout() -> Stdout {
 
 impl Write for Stdout {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        io::stdout().write(buf).map_err(|err| stdout_error(&err))
+        let mut stdout = io::stdout().lock();
+        when_stdout_is_ready(|| stdout.write(buf))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush().map_err(|err| stdout_error(&err))
+        let mut stdout = io::stdout().lock();
+        when_stdout_is_ready(|| stdout.flush())
     }
 
-    /// Locks stdout for the whole of `line`: lines of two threads do not mix.
+    /// Locks stdout for the whole of `bytes`: lines of two threads do not mix.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        write_all(bytes, |rest| when_stdout_is_ready(|| stdout.write(rest)))
+    }
+
     fn write_fmt(&mut self, line: fmt::Arguments<'_>) -> io::Result<()> {
-        io::stdout().lock().write_fmt(line).map_err(|err| stdout_error(&err))
+        match line.as_str() {
+            Some(text) => self.write_all(text.as_bytes()),
+            None => self.write_all(line.to_string().as_bytes()),
+        }
     }
 }
 
@@ -70,7 +162,7 @@ pub struct Unbuffered;
 
 impl Write for Unbuffered {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        rustix::io::write(io::stdout(), buf).map_err(|err| stdout_error(&err.into()))
+        when_stdout_is_ready(|| Ok(rustix::io::write(rustix::stdio::stdout(), buf)?))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -82,6 +174,10 @@ impl AsFd for Unbuffered {
     fn as_fd(&self) -> BorrowedFd<'_> {
         rustix::stdio::stdout()
     }
+}
+
+fn when_stdout_is_ready<T>(operate: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    when_ready(rustix::stdio::stdout(), PollFlags::OUT, operate).map_err(|err| stdout_error(&err))
 }
 
 fn stdout_error(err: &io::Error) -> io::Error {

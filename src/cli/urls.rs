@@ -4,7 +4,7 @@ use clap::Parser;
 
 use crate::web::urls;
 
-/// One or more absolute web URLs: where a crawl starts.
+/// Crawl web sites and print the URL of every page.
 #[derive(Parser, Clone, Debug)]
 pub struct Urls {
     /// http:// or https:// URLs to start from

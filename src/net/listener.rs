@@ -1,23 +1,17 @@
-//! A listening TCP socket that admits a limited number of clients.
+//! Listening TCP sockets that admit a limited number of clients.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, SockRef, Socket, Type};
-
 use super::close::refuse;
 use super::conn::{Conn, WRITE_TIMEOUT, tune};
-use super::errors::{Error, NO_ADDRESS, is_transient};
+use super::errors::{Error, is_transient};
+use super::sockets::ListeningSockets;
 use crate::machine::limits::Limits;
 use crate::threads::{Semaphore, lock};
 
-/// Log target of the line `listening on ADDR`, which is shown at every log level.
-pub const NOTICE: &str = "notice";
-
-/// Connections that the kernel queues until they are accepted: as in Go; std asks for 128.
-pub(super) const BACKLOG: i32 = 4096;
 /// On Linux an accepted connection inherits the options of the listening socket, which saves five
 /// system calls per client.
 const INHERITS_OPTIONS: bool = cfg!(target_os = "linux");
@@ -26,22 +20,26 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Shortest time between two log lines about a lack of room.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
-/// A listening socket that admits only as many simultaneous clients as the machine has room for.
+/// Sockets that listen on every address of a name, and admit only as many simultaneous clients as the
+/// machine has room for.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
+    sockets: ListeningSockets,
     clients: Semaphore,
     /// When a lack of room was last logged.
     last_logged: Mutex<Option<Instant>>,
 }
 
-/// Listens on `addr` and announces it on the log target [`NOTICE`].
+/// Listens on every address that `addr` (`HOST:PORT`) resolves to, IPv4 first and all on the same
+/// port, and announces each on the log target [`NOTICE`](super::NOTICE).
+///
+/// An address that this machine does not have is skipped with a warning while another one works.
 ///
 /// `threads_each` is the number of threads that the server uses for each client; together with the
 /// machine's limits it determines how many clients are admitted at once.
 ///
 /// # Errors
-/// When the address cannot be resolved or bound.
+/// When the address cannot be resolved, one of its addresses is taken, or none can be bound.
 ///
 /// ```
 /// use std::io::Read;
@@ -63,26 +61,11 @@ pub struct Listener {
 /// ```
 pub fn listen(addr: &str, threads_each: usize) -> Result<Listener, Error> {
     let error = |source| Error::new("listen on", addr, source);
-    let socket = bind(addr).map_err(error)?;
+    let addrs: Vec<SocketAddr> = addr.to_socket_addrs().map_err(error)?.collect();
+    let sockets = ListeningSockets::bind(&addrs, Some(WRITE_TIMEOUT)).map_err(error)?;
     let clients = Semaphore::new(Limits::current().clients(threads_each));
-    let local = socket.local_addr().map_err(error)?;
-    log::info!(target: NOTICE, "listening on {local}");
-    Ok(Listener { socket, clients, last_logged: Mutex::new(None) })
-}
-
-/// Listens on the first address that `addr` resolves to and that can be bound.
-fn bind(addr: &str) -> io::Result<TcpListener> {
-    let mut last = io::Error::other(NO_ADDRESS);
-    for addr in addr.to_socket_addrs()? {
-        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
-        socket.set_reuse_address(true)?;
-        tune(&socket, Some(WRITE_TIMEOUT)); // before the first client can inherit the options
-        match socket.bind(&addr.into()).and_then(|()| socket.listen(BACKLOG)) {
-            Ok(()) => return Ok(socket.into()),
-            Err(err) => last = err,
-        }
-    }
-    Err(last)
+    sockets.announce().map_err(error)?;
+    Ok(Listener { sockets, clients, last_logged: Mutex::new(None) })
 }
 
 impl Listener {
@@ -95,17 +78,17 @@ impl Listener {
         std::iter::from_fn(|| self.accept())
     }
 
-    /// Returns the address listened on, with the port that the kernel chose for port 0.
+    /// Returns the first address listened on, with the port that the kernel chose for port 0.
     ///
     /// # Errors
     /// Those of getsockname(2).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.sockets.local_addr()
     }
 
     /// Stops accepting: a blocked [`incoming`](Self::incoming) wakes up and ends.
     pub fn shutdown(&self) {
-        _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
+        self.sockets.shutdown();
     }
 
     /// Returns the number of clients connected now.
@@ -116,7 +99,7 @@ impl Listener {
 
     fn accept(&self) -> Option<Conn> {
         loop {
-            match self.socket.accept() {
+            match self.sockets.accept() {
                 Ok((stream, peer)) => {
                     if let Some(permit) = self.clients.try_acquire() {
                         if !INHERITS_OPTIONS {

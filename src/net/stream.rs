@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, pipe, splice};
-use socket2::{SockRef, Socket};
+use socket2::Socket;
 
 use super::conn::tune;
 use super::errors::{Error, NO_ADDRESS, is_transient};
-use super::listener::{BACKLOG, NOTICE};
+use super::sockets::{ListeningSockets, NOTICE};
+use super::unacknowledged::n_unacknowledged;
 
 /// Bytes moved by one splice(2).
 const SPLICE_MAX: usize = 1 << 20;
@@ -55,11 +56,13 @@ pub struct Stream {
     peer: String,
 }
 
-/// A listening socket. Dropping one of a Unix domain removes its file.
+/// A listener, with one socket per address. Dropping one of a Unix domain removes its file.
 #[derive(Debug)]
-pub enum StreamListener {
-    /// A TCP socket.
-    Tcp(TcpListener),
+pub struct StreamListener(Sockets);
+
+#[derive(Debug)]
+enum Sockets {
+    Tcp(ListeningSockets),
     /// A Unix-domain socket and the path of its file.
     Unix(UnixListener, PathBuf),
 }
@@ -104,11 +107,13 @@ impl Endpoint {
         Err(last.unwrap_or_else(|| self.error("dial", io::Error::other(NO_ADDRESS))))
     }
 
-    /// Listens and announces it on the log target [`NOTICE`]. The file of a Unix-domain socket on
+    /// Listens on every address, IPv4 first and all on the same port, and announces each on the log
+    /// target [`NOTICE`]. An address that this machine does not have is skipped with a warning
+    /// while another one works. The file of a Unix-domain socket on
     /// which nobody listens any more is replaced.
     ///
     /// # Errors
-    /// When the address cannot be resolved or bound.
+    /// When the address cannot be resolved, one of its addresses is taken, or none can be bound.
     pub fn listen(&self) -> Result<StreamListener, Error> {
         let listener = match self {
             Endpoint::Tcp { .. } => self.listen_tcp(),
@@ -133,14 +138,9 @@ impl Endpoint {
     }
 
     fn listen_tcp(&self) -> io::Result<StreamListener> {
-        let addrs = self.addrs()?;
-        if addrs.is_empty() {
-            return Err(io::Error::other(NO_ADDRESS));
-        }
-        let listener = TcpListener::bind(&*addrs)?;
-        SockRef::from(&listener).listen(BACKLOG)?;
-        log::info!(target: NOTICE, "listening on {}", listener.local_addr()?);
-        Ok(StreamListener::Tcp(listener))
+        let sockets = ListeningSockets::bind(&self.addrs()?, None)?;
+        sockets.announce()?;
+        Ok(StreamListener(Sockets::Tcp(sockets)))
     }
 }
 
@@ -170,7 +170,7 @@ fn listen_unix(path: &Path) -> io::Result<StreamListener> {
         bound => bound,
     }?;
     log::info!(target: NOTICE, "listening on {}", path.display());
-    Ok(StreamListener::Unix(listener, path.to_owned()))
+    Ok(StreamListener(Sockets::Unix(listener, path.to_owned())))
 }
 
 /// Whether `path` is a socket on which nobody listens, left by a program that has ended.
@@ -187,12 +187,13 @@ impl StreamListener {
     /// Those of accept(2), except errors that concern one connection only, which are skipped.
     pub fn accept(&self) -> io::Result<Stream> {
         loop {
-            let accepted = match self {
-                StreamListener::Tcp(listener) => {
-                    listener.accept().map(|(stream, peer)| Stream::tcp(stream, peer))
+            let accepted = match &self.0 {
+                Sockets::Tcp(sockets) => {
+                    sockets.accept().map(|(stream, peer)| Stream::tcp(stream, peer))
                 }
-                StreamListener::Unix(listener, path) => listener.accept().map(|(stream, _)| {
-                    Stream { socket: stream.into(), peer: path.display().to_string() }
+                Sockets::Unix(listener, path) => listener.accept().map(|(stream, _)| Stream {
+                    socket: stream.into(),
+                    peer: path.display().to_string(),
                 }),
             };
             match accepted {
@@ -205,7 +206,7 @@ impl StreamListener {
 
 impl Drop for StreamListener {
     fn drop(&mut self) {
-        if let StreamListener::Unix(_, path) = self {
+        if let Sockets::Unix(_, path) = &self.0 {
             _ = std::fs::remove_file(path); // else the next to listen replaces it
         }
     }
@@ -226,6 +227,25 @@ impl Stream {
     /// Shuts down one half or both; blocked reads and writes return.
     pub fn shutdown(&self, how: Shutdown) {
         _ = self.socket.shutdown(how); // it may have ended already
+    }
+
+    /// Returns the number of bytes that were sent and that the peer's kernel has not acknowledged;
+    /// after a shutdown of the write half, the end of the stream counts as one. 0 where the system
+    /// does not tell, as for a Unix-domain socket.
+    #[must_use]
+    pub fn n_unacknowledged(&self) -> u64 {
+        let local = self.socket.local_addr().ok().and_then(|addr| addr.as_socket());
+        match (local, self.peer.parse()) {
+            (Some(local), Ok(peer)) => n_unacknowledged(local, peer),
+            _ => 0,
+        }
+    }
+
+    /// Takes the error that the kernel has noted and that no read or write has returned, such as a
+    /// reset after the end of the stream.
+    pub fn take_error(&self) -> Option<io::Error> {
+        let err = self.socket.take_error().ok().flatten()?;
+        Some(self.with_peer(&err))
     }
 
     /// Sets the timeout of the reads that follow.

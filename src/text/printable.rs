@@ -2,6 +2,7 @@
 //! line or send escape sequences to a terminal.
 
 use std::fmt;
+use std::path::Path;
 
 /// Displays text on one line, with control characters escaped as in Rust (`\n`, `\u{1b}`).
 ///
@@ -19,6 +20,16 @@ impl fmt::Display for Escaped<'_> {
             c if c.is_control() => write!(f, "{}", c.escape_default()),
             c => write!(f, "{c}"),
         })
+    }
+}
+
+/// Displays a path as the subject of a message: the empty one in quotes, so that it is seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a>(pub &'a Path);
+
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.as_os_str().is_empty() { f.write_str("''") } else { self.0.display().fmt(f) }
     }
 }
 

@@ -11,7 +11,8 @@ pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Blocks on `condvar` until it is notified, wakes up spuriously, or `timeout` (if any) has passed.
+/// Blocks until `condvar` is notified, the thread wakes up spuriously, or `timeout` (if any) has
+/// passed.
 pub fn wait<'a, T>(
     condvar: &Condvar,
     guard: MutexGuard<'a, T>,

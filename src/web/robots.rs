@@ -45,17 +45,10 @@ struct Group {
 }
 
 impl Robots {
-    /// Rules that allow every path.
+    /// Rules that allow every path, as for a robots.txt that does not exist (RFC 9309, 2.3.1.3).
     #[must_use]
     pub fn allow_all() -> Self {
         Robots::default()
-    }
-
-    /// Rules that forbid every path, as for a robots.txt that cannot be reached (RFC 9309, 2.3.1.4).
-    #[must_use]
-    pub fn disallow_all() -> Self {
-        let all = Rule { allow: false, pattern: "/".to_owned(), is_anchored: false };
-        Robots { rules: vec![all], ..Robots::default() }
     }
 
     /// Parses `text` for the crawler with the product token `agent`.
@@ -228,8 +221,8 @@ mod tests {
     }
 
     #[test]
-    fn unreachable_forbids_and_missing_allows() {
-        assert!(!Robots::disallow_all().allows("/x") && Robots::allow_all().allows("/x"));
+    fn without_rules_every_path_is_allowed() {
+        assert!(Robots::allow_all().allows("/x"));
     }
 
     /// What `*` and `$` mean, by trying every possibility.

@@ -159,7 +159,7 @@ fn errors_are_one_line() {
     let port = other.addr.port().to_string();
     let refused = run("chat", &["-port", &port]);
     assert_eq!(refused.code(), 1);
-    assert!(refused.stderr.contains(&format!("listen on 127.0.0.1:{port}: ")), "{refused:?}");
+    assert!(refused.stderr.contains(&format!("listen on localhost:{port}: ")), "{refused:?}");
     let args = ["-port", "0", "--log-file", "/nonexistent/log"];
     let refused = outcome(command("chat", &args));
     refused.is(1, "", "chat: /nonexistent/log: No such file or directory (os error 2)\n");

@@ -1,7 +1,7 @@
 //! What every tool shares: `--generate`, the spelling of flags, repeated flags, ignored signals.
 
 use std::fs;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use signal_hook::consts::SIGINT;
 
 use crate::support::{
-    Process, Server, command, eventually, outcome, program, pseudo_terminal, run,
+    Process, Server, command, eventually, outcome, program, pseudo_terminal, report_skipped, run,
 };
 
 /// The tools' names, from their files.
@@ -32,8 +32,7 @@ fn filter(name: &str, args: &[&str], input: &str) -> Option<(bool, String)> {
     let mut command = Command::new(name);
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let Ok(mut child) = command.spawn() else {
-        // Not by eprintln!, which the test harness captures.
-        _ = writeln!(io::stderr(), "skipped: {name} is not installed");
+        report_skipped(&format!("{name} is not installed"));
         return None;
     };
     _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -142,6 +141,19 @@ fn the_last_of_a_repeated_flag_wins() {
     du.current_dir(dir.path());
     let lines = outcome(du).stdout;
     assert!(!lines.contains("./a") && !lines.contains("./b") && lines.contains("./c"), "{lines}");
+}
+
+#[test]
+fn a_negative_duration_is_refused_by_name() {
+    // Go's flag package takes `-delay -1s` and `-delay=-1s` as one.
+    for (name, flag) in [("countdown1", "-delay"), ("reverb", "--delay"), ("netcat", "-w")] {
+        for args in [vec![flag.to_owned(), "-1s".to_owned()], vec![format!("{flag}=-1s")]] {
+            let refused = run(name, &args);
+            let is_named = refused.stderr.contains("a duration cannot be negative");
+            assert!(refused.code() == 2 && is_named, "{name} {args:?}: {refused:?}");
+            assert_eq!(refused.stderr.lines().count(), 1, "{refused:?}");
+        }
+    }
 }
 
 /// The program under a shell that ignores SIGINT, as a script's `PROGRAM &` has it.

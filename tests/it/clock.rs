@@ -47,7 +47,8 @@ fn errors_are_one_line() {
     assert_eq!((refused.code(), refused.stderr.lines().count()), (1, 1), "{refused:?}");
     let taken = Server::start("clock", &[]);
     let error = format!("clock: listen on {}: Address already in use (os error 98)\n", taken.addr);
-    run("clock", &["-port", &taken.addr.port().to_string()]).is(1, "", &error);
+    run("clock", &["-bind", "127.0.0.1", "-port", &taken.addr.port().to_string()])
+        .is(1, "", &error);
     assert_eq!(run("clock", &["-port", "65536"]).code(), 2);
     assert_eq!(run("clock", &["-bind", "203.0.113.1"]).code(), 1, "not an address of this machine");
 }

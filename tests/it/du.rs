@@ -10,9 +10,11 @@ use std::process::Command;
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use tempfile::{TempDir, tempdir};
 
+mod exclude;
+mod mounts;
 mod output;
 
-use crate::support::{as_user, command, limited, outcome, program, run};
+use crate::support::{as_user, command, limited, outcome, program, report_skipped, run};
 
 /// A directory with hard links, a sparse file, symbolic links and names that are not UTF-8.
 fn tree() -> TempDir {
@@ -43,22 +45,20 @@ fn lines(output: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
-/// Why this machine's du cannot be compared with, if so: it must be GNU's, and of a version in
-/// which directories have an apparent size.
-fn gnu_du_is_missing(dir: &Path) -> Option<&'static str> {
+/// Whether this machine's du is GNU's; says so if not.
+fn has_gnu_du() -> bool {
     let version = Command::new("du").arg("--version").output();
-    if !version.is_ok_and(|version| version.stdout.starts_with(b"du (GNU")) {
-        return Some("there is no GNU du");
+    let has_gnu_du = version.is_ok_and(|version| version.stdout.starts_with(b"du (GNU"));
+    if !has_gnu_du {
+        report_skipped("there is no GNU du");
     }
-    let size = Command::new("du").arg("-sb").arg(dir.join("empty")).output().unwrap();
-    size.stdout.starts_with(b"0\t").then_some("this GNU du gives directories no apparent size")
+    has_gnu_du
 }
 
 #[test]
 fn lines_are_those_of_gnu_du() {
     let dir = tree();
-    if let Some(reason) = gnu_du_is_missing(dir.path()) {
-        eprintln!("skipped: {reason}");
+    if !has_gnu_du() {
         return;
     }
     let check = |args: &str, roots: &[&str]| {
@@ -76,9 +76,9 @@ fn lines_are_those_of_gnu_du() {
         );
         assert_eq!(ours.status.code(), theirs.status.code(), "du {args} {roots:?}");
     };
-    let all = "-s|-sb|-sh|-s --si|-sc|-s --inodes|-sl|-sk|-sm|-sBM|-B 1kB -s|-sL|-sS|-sx|-lS|-la|\
-               -lab|-lh -d1|-l --max-depth=1|-lc|-l -t 8K|-l -t -8K|-laS --apparent-size|\
-               -la --exclude *.o|-l --exclude b/c|-la --exclude [!a]|-l --inodes -h|-sbk|-skb";
+    let all = "-s|-sh|-s --si|-sc|-s --inodes|-sl|-sk|-sm|-sBM|-B 1kB -s|-sL|-sS|-sx|-lS|-la|\
+               -lh -d1|-l --max-depth=1|-lc|-l -t 8K|-l -t -8K|\
+               -la --exclude *.o|-l --exclude b/c|-la --exclude [!a]|-l --inodes -h";
     for args in all.split('|') {
         for roots in [&[][..], &["."], &["a", "b"], &["a/b", "a", "a"], &["a/one", "a", "b/same"]] {
             check(args, roots);
@@ -87,6 +87,70 @@ fn lines_are_those_of_gnu_du() {
     check("-s", &["a", "missing", "wide"]);
     check("-sD", &["b/loop"]);
     check("-s", &["b/loop", "b/loop/"]);
+}
+
+/// The lengths of the directory `path` and, unless `separate`, of those below it.
+fn lengths_of_dirs(path: &Path, separate: bool) -> u64 {
+    let Ok(entries) = fs::read_dir(path) else { return 0 };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let subdirs = paths.filter(|path| !separate && path.symlink_metadata().unwrap().is_dir());
+    let below: u64 = subdirs.map(|path| lengths_of_dirs(&path, separate)).sum();
+    path.metadata().unwrap().len() + below
+}
+
+/// NEWS of coreutils 9.2: `du --apparent` counts the sizes of regular files and symbolic links only.
+#[test]
+fn only_files_and_links_have_an_apparent_size() {
+    let dir = tree();
+    fs::create_dir(dir.path().join("d")).unwrap();
+    fs::create_dir(dir.path().join("d/empty")).unwrap();
+    fs::write(dir.path().join("d/file"), [0; 100]).unwrap();
+    symlink("..", dir.path().join("d/link")).unwrap();
+    assert!(Command::new("mkfifo").arg(dir.path().join("d/fifo")).status().unwrap().success());
+    let ours = |args: &[&str]| {
+        let mut command = command("du", args);
+        command.current_dir(&dir);
+        let outcome = outcome(command);
+        assert_eq!((outcome.code(), &*outcome.stderr), (0, ""));
+        outcome.stdout
+    };
+    let expected = "0\td/empty\n0\td/fifo\n100\td/file\n2\td/link\n102\td\n";
+    for walker in ["openat", "ordered", "jwalk"] {
+        assert_eq!(ours(&["-ab", "--walker", walker, "d"]), expected, "{walker}");
+    }
+    for flag in ["-AB1", "-abd0", "--apparent-size"] {
+        let args = [flag, "-B1", "-d0", "d"];
+        assert_eq!(ours(&args), "102\td\n", "{args:?}");
+    }
+    assert_eq!((ours(&["-sbk", "d"]), ours(&["-skb", "d"])), ("1\td\n".into(), "102\td\n".into()));
+    assert!(ours(&["--json", "-d0", "d"]).contains("\"bytes\":102,"));
+    if !has_gnu_du() {
+        return;
+    }
+    let size = Command::new("du").arg("-sb").arg(dir.path().join("d/empty")).output().unwrap();
+    let counts_dirs = !size.stdout.starts_with(b"0\t");
+    for args in [&["-sb"][..], &["-lab"], &["-laS", "-b"], &["-l", "-d1", "--apparent-size", "-B1"]]
+    {
+        for root in [".", "a", "b", "d"] {
+            let args = [args, &[root]].concat();
+            let theirs =
+                Command::new("du").args(&args).arg("-0").current_dir(&dir).output().unwrap();
+            let expected = theirs.stdout.split(|byte| *byte == 0).map(|line| {
+                let Some(tab) = line.iter().position(|byte| *byte == b'\t') else { return vec![] };
+                let size: u64 = String::from_utf8_lossy(&line[..tab]).parse().unwrap();
+                let path = dir.path().join(OsStr::from_bytes(&line[tab + 1..]));
+                let is_dir = counts_dirs && path.symlink_metadata().unwrap().is_dir();
+                let n_less =
+                    if is_dir { lengths_of_dirs(&path, args.contains(&"-laS")) } else { 0 };
+                [(size - n_less).to_string().as_bytes(), &line[tab..]].concat()
+            });
+            let mut expected: Vec<Vec<u8>> = expected.collect();
+            expected.sort_unstable();
+            let mut command = command("du", &args);
+            let ours = command.arg("-0").current_dir(&dir).output().unwrap().stdout;
+            assert!(lines(&ours) == expected, "{args:?}: {}", String::from_utf8_lossy(&ours));
+        }
+    }
 }
 
 #[test]
@@ -195,13 +259,14 @@ fn files_may_be_removed_during_the_walk() {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 fn one_file_system_stops_at_mount_points() {
     let outcome = run("du", &["-x", "/dev"]);
     let mounts = fs::read_to_string("/proc/mounts").unwrap();
     let paths = mounts.lines().filter_map(|line| line.split(' ').nth(1));
     let below_dev: Vec<&str> = paths.filter(|path| path.starts_with("/dev/")).collect();
     if below_dev.is_empty() {
-        eprintln!("skipped: nothing is mounted below /dev");
+        report_skipped("nothing is mounted below /dev");
     }
     for mount in below_dev {
         assert!(!outcome.lines().iter().any(|line| line.ends_with(mount)), "{mount}");
@@ -229,6 +294,48 @@ fn wrong_usage_is_refused() {
     check(&["-d", "-1"]);
     check(&["--walker", "none"]);
     check(&["--nonsense"]);
+}
+
+#[test]
+fn an_empty_argument_is_a_path_that_does_not_exist() {
+    let dir = tempdir().unwrap();
+    for name in ["a", "b"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    // GNU du 9.1 reports it in other words, counts the others and ends with 1.
+    for walker in ["openat", "ordered", "jwalk"] {
+        let mut command = command("du", &["--inodes", "--walker", walker, "a", "", "b"]);
+        command.current_dir(&dir);
+        let stderr = format!("du: '': No such file or directory (os error 2)\n{ONE_ERROR}");
+        outcome(command).is(1, "1\ta\n1\tb\n", &stderr);
+    }
+    let mut command = command("thumbnail", &["", "a"]);
+    command.current_dir(&dir);
+    let outcome = outcome(command);
+    assert_eq!(outcome.code(), 1);
+    assert!(outcome.stderr.contains("thumbnail: '': "), "{}", outcome.stderr);
+}
+
+#[test]
+fn flags_and_arguments_are_read_as_by_gnu_du() {
+    let dir = tree();
+    let check = |args: &[&str], expected: &str| {
+        let mut command = command("du", args);
+        outcome({
+            command.current_dir(&dir);
+            command
+        })
+        .is(0, expected, "");
+    };
+    // The right values are those of GNU du 9.1.
+    check(&["--inodes", "empty//"], "1\tempty/\n");
+    check(&["--inodes", ".///empty"], "1\t.///empty\n");
+    check(&["--inodes", "--th=2", "empty", "b"], "7\tb\n");
+    check(&["--inodes", "--m=0", "--to", "a"], "5\ta\n5\ttotal\n");
+    check(&["-ab", "-t", "K", "a/b"], "5000\ta/b/c/two.o\n5000\ta/b/c\n5000\ta/b\n");
+    check(&["-sb", "-t", "+5k", "a/b"], "");
+    check(&["-sb", "-t", "0x1388", "a/b"], "5000\ta/b\n");
+    check(&["-s", "-A", "-B", "010", "a/b"], "625\ta/b\n");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! 8.2: ftpd, the tool, seen through sockets.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -17,6 +16,7 @@ mod protocol;
 mod random;
 mod robustness;
 mod secure;
+mod secure_clients;
 
 /// A writable server of a temporary directory with a few files.
 struct Site {
@@ -60,13 +60,6 @@ impl Site {
     fn names(&self) -> Vec<String> {
         names(self.dir.path())
     }
-}
-
-/// Reports a test that cannot run here. It bypasses the capture of outputs, so that it is seen even
-/// though the test passes.
-fn skipped(test: &str, reason: &str) {
-    let line = format!("ftpd: {test} skipped: {reason}\n");
-    io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 fn names(dir: &Path) -> Vec<String> {

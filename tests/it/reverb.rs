@@ -242,7 +242,8 @@ fn on_a_signal_echoes_far_in_the_future_are_dropped() {
 fn errors_are_one_line() {
     let other = Server::start("reverb", &[]);
     let error = format!("reverb: listen on {}: Address already in use (os error 98)\n", other.addr);
-    run("reverb", &["-port", &other.addr.port().to_string()]).is(1, "", &error);
+    run("reverb", &["-bind", "127.0.0.1", "-port", &other.addr.port().to_string()])
+        .is(1, "", &error);
     for args in [
         &["-delay", "soon"][..],
         &["-delay", "-1s"],

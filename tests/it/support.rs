@@ -23,6 +23,22 @@ use signal_hook::consts::SIGINT;
 /// Far longer than anything here takes; then the test has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
+/// Says that a test, or a part of it, cannot run here, and why. It bypasses the capture of outputs,
+/// so that it is seen even though the test passes.
+pub(crate) fn report_skipped(reason: &str) {
+    let name = thread::current().name().unwrap_or("a test").to_owned();
+    _ = std::io::stderr().write_all(format!("skipped: {name}: {reason}\n").as_bytes());
+}
+
+/// Whether this machine has IPv6; where not, the output says so.
+pub(crate) fn has_ipv6() -> bool {
+    let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    if !has_ipv6 {
+        report_skipped("this machine has no IPv6");
+    }
+    has_ipv6
+}
+
 /// The built program of that name.
 pub(crate) fn program(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_spinner")).with_file_name(name);
@@ -283,9 +299,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Returns once it has announced its address.
+    /// Returns once it has announced its address, which is 127.0.0.1 unless `args` say otherwise.
     pub(crate) fn start(name: &str, args: &[&str]) -> Self {
-        Server::of(command(name, &[&["-port", "0"], args].concat()))
+        Server::of(command(name, &[&["-port", "0", "-bind", "127.0.0.1"], args].concat()))
     }
 
     pub(crate) fn of(mut command: Command) -> Self {

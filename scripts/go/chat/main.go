@@ -1,4 +1,4 @@
-// Chat is a strong Go peer to compare ours with: two goroutines a client, as in the book, and what a
+// Chat is a strong Go peer to compare ours with: two goroutines per client, as in the book, and what a
 // careful Go programmer would add. A line is formatted once and its bytes shared; clients have
 // buffered channels; a writer sends all that is pending in one write; a client whose channel is full
 // loses the line instead of holding up the others.

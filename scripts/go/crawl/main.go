@@ -1,5 +1,5 @@
 // Crawl is the Go program our crawler is measured against: twenty long-lived goroutines as in the
-// book's crawl3, with what a careful Go programmer adds. It keeps twenty idle connections a host,
+// book's crawl3, with what a careful Go programmer adds. It keeps twenty idle connections per host,
 // strips fragments, stays on the hosts it was given, prints each page once, and ends.
 package main
 

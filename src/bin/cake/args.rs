@@ -9,11 +9,10 @@ use threadbare::engines::cake::experiment::{self, Engine, Method};
 use threadbare::engines::cake::threads::Work;
 use threadbare::engines::cake::{Distribution, Shop, Stage};
 
-/// Measures a cake shop, an assembly line of threads and channels, and compares it with a
-/// simulation.
+/// Measure an assembly line of threads and channels, and compare it with a simulation
 ///
-/// Without flags that describe a shop, runs the book's six settings. Durations are written as in
-/// Go: 10ms, 2500us, 1s.
+/// The line is the book's cake shop. Without flags that describe a shop, its six settings are run.
+/// Durations are written as in Go: 10ms, 2500us, 1s.
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -32,17 +31,16 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Measures all combinations of buffer capacity and number of icers; writes CSV, JSON and a
-    /// heat map
+    /// Measure all combinations of buffer capacity and number of icers
     Sweep {
         /// Capacities of the buffers, as a list (0,1,2,5) with ranges (0..4)
-        #[arg(long, default_value = "0,1,2,5,10,100", value_parser = numbers)]
+        #[arg(long, value_name = "LIST", default_value = "0,1,2,5,10,100", value_parser = numbers)]
         buffers: Numbers,
         /// Numbers of icers, as a list with ranges
-        #[arg(long, default_value = "1..8", value_parser = numbers)]
+        #[arg(long, value_name = "LIST", default_value = "1..8", value_parser = numbers)]
         icers: Numbers,
-        /// Directory for sweep.csv, sweep.json and sweep.svg
-        #[arg(short, long, default_value = ".")]
+        /// Directory for sweep.csv, sweep.json and sweep.svg (a heat map)
+        #[arg(short, long, value_name = "DIR", default_value = ".")]
         out: PathBuf,
         #[command(flatten)]
         line: LineArgs,
@@ -51,17 +49,17 @@ pub(crate) enum Command {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Draws a timeline of what each cook did, one row per cook
+    /// Draw a timeline of what each cook did, one row per cook
     Timeline {
         /// File to write the chart to
-        #[arg(long)]
+        #[arg(long, value_name = "FILE")]
         svg: PathBuf,
         #[command(flatten)]
         shop: ShopArgs,
         #[command(flatten)]
         method: MethodArgs,
     },
-    /// Measures for about a minute; writes charts, data and a page, index.html
+    /// Measure for about a minute and write charts, their data and a page, index.html
     Report {
         /// Directory for the files; created if missing
         dir: PathBuf,
@@ -76,13 +74,13 @@ pub(crate) struct ShopArgs {
     #[command(flatten)]
     line: LineArgs,
     /// Capacity of the buffer between baking and icing, in cakes [default: 0]
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     bakebuf: Option<usize>,
     /// Number of cooks who ice [default: 1]
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     icers: Option<usize>,
     /// Capacity of the buffer between icing and inscribing, in cakes [default: 0]
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     icebuf: Option<usize>,
 }
 
@@ -90,31 +88,31 @@ pub(crate) struct ShopArgs {
 #[derive(Args, Default, PartialEq)]
 pub(crate) struct LineArgs {
     /// Number of cakes [default: 20]
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     cakes: Option<u64>,
     /// Number of cooks who bake [default: 1]
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     bakers: Option<usize>,
     /// Time to bake a cake [default: 10ms]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = cli::duration, allow_hyphen_values = true)]
     bake: Option<Duration>,
     /// Standard deviation of the baking time [default: 0]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = cli::duration, allow_hyphen_values = true)]
     bakestddev: Option<Duration>,
     /// Time to ice a cake [default: 10ms]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = cli::duration, allow_hyphen_values = true)]
     ice: Option<Duration>,
     /// Standard deviation of the icing time [default: 0]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = cli::duration, allow_hyphen_values = true)]
     icestddev: Option<Duration>,
     /// Number of cooks who inscribe [default: 1]
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     inscribers: Option<usize>,
     /// Time to inscribe a cake [default: 10ms]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = cli::duration, allow_hyphen_values = true)]
     inscribe: Option<Duration>,
     /// Standard deviation of the inscribing time [default: 0]
-    #[arg(long, value_parser = cli::duration, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = cli::duration, allow_hyphen_values = true)]
     inscribestddev: Option<Duration>,
     /// Distribution of the times: fixed, normal or exponential [default: normal where a standard
     /// deviation is given, else fixed]
@@ -125,7 +123,7 @@ pub(crate) struct LineArgs {
 #[derive(Args)]
 pub(crate) struct MethodArgs {
     /// Seed of the random times; the same seed gives the same times in every engine
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
     /// Engine to use: threads, virtual (simulation), recurrence (formula), or both (the first two)
     #[arg(long, default_value = "both", value_name = "NAME")]
@@ -138,7 +136,8 @@ pub(crate) struct MethodArgs {
 #[derive(Args)]
 pub(crate) struct OutputArgs {
     /// Number of times to repeat each measurement, each time with other random times
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) repetitions: u64,
     /// Print JSON instead of a table
     #[arg(long)]

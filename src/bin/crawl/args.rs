@@ -11,7 +11,7 @@ use threadbare::web::fetch;
 
 use crate::records::Records;
 
-/// Crawl web sites and print the URL of every page, once each.
+/// Crawl web sites and print the URL of every page, once each
 ///
 /// Only the hosts of the given URLs are crawled, as far as robots.txt allows. A page that cannot be
 /// fetched is reported on stderr, and the exit status is then 1.

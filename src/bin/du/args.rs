@@ -3,16 +3,20 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{IsTerminal, stdout};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser};
 use rustix::termios::tcgetwinsize;
+use threadbare::cli;
 use threadbare::engines::du::{self, DrawOptions, LineOptions, Measure, Options, Pattern, Unit};
 use threadbare::fs::walk::{Backend, Follow};
 use threadbare::machine::limits::Limits;
+use threadbare::machine::locale::NumberFormat;
 
-/// Summarizes the disk usage of files and directories.
+/// Summarize the disk usage of files and directories
 ///
 /// Without any of GNU du's flags and on a terminal, draws the largest entries as a tree; otherwise
 /// prints the lines of GNU du, sorted by name.
@@ -20,7 +24,7 @@ use threadbare::machine::limits::Limits;
 #[command(disable_help_flag = true, args_override_self = true, infer_long_args = true)]
 pub(crate) struct Cli {
     /// Files and directories to measure
-    #[arg(value_name = "PATH", default_value = ".")]
+    #[arg(value_name = "PATH", default_value = ".", value_parser = cli::path().map(without_extra_slashes))]
     pub(crate) roots: Vec<PathBuf>,
     #[command(flatten)]
     output: OutputFlags,
@@ -87,26 +91,28 @@ pub(crate) enum OutputMode {
     Totals,
 }
 
-/// Flags that GNU du has too.
+/// Flags that GNU du has too. The aliases are abbreviations that are unique among its flags, but not
+/// among ours.
 #[derive(Args, Default, PartialEq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Gnu {
     /// Print files as well as directories
     #[arg(short, long)]
     all: bool,
-    /// Measure the lengths of files instead of their allocated disk space
-    #[arg(long)]
+    /// Measure the lengths of regular files and symbolic links instead of the allocated disk space
+    /// of everything, as GNU du since 9.2
+    #[arg(short = 'A', long)]
     apparent_size: bool,
     #[command(flatten)]
     unit: UnitFlags,
     /// Print a grand total at the end
-    #[arg(short = 'c', long)]
+    #[arg(short = 'c', long, alias = "to")]
     total: bool,
     /// Follow symbolic links given as arguments
     #[arg(short = 'D', visible_short_alias = 'H', long, overrides_with_all = ["dereference", "no_dereference"])]
     dereference_args: bool,
     /// Print only entries at most N levels below an argument
-    #[arg(short = 'd', long, value_name = "N")]
+    #[arg(short = 'd', long, value_name = "N", alias = "m")]
     max_depth: Option<u32>,
     /// Skip files whose path or name matches the pattern
     #[arg(long, value_name = "GLOB")]
@@ -133,7 +139,8 @@ struct Gnu {
     #[arg(short, long, conflicts_with = "all")]
     summarize: bool,
     /// Print only entries of at least SIZE, or of at most SIZE if given as -SIZE
-    #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true, value_parser = threshold)]
+    #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true)]
+    #[arg(value_parser = du::parse_threshold, aliases = ["th", "thr", "thre"])]
     threshold: Option<i64>,
     /// Skip directories on other file systems than their argument
     #[arg(short = 'x', long)]
@@ -160,7 +167,7 @@ impl Args for UnitFlags {
     fn augment_args(command: Command) -> Command {
         let size = Arg::new("block-size").short('B').long("block-size").value_name("SIZE");
         let size = size
-            .help("Print sizes in multiples of SIZE, such as 512, K or MB")
+            .help("Print sizes in multiples of SIZE, such as 512, K or MB; '1 groups digits")
             .value_parser(Unit::parse);
         let switch = |(short, long, _, help): (Option<char>, &'static str, _, &'static str)| {
             let arg = Arg::new(long).long(long).help(help).action(ArgAction::SetTrue);
@@ -192,17 +199,16 @@ impl FromArgMatches for UnitFlags {
     }
 }
 
-fn threshold(text: &str) -> Result<i64, String> {
-    let size = |text: &str| {
-        i64::try_from(du::parse_size(text)?).map_err(|_| format!("{text} is too large"))
-    };
-    match text.strip_prefix('-') {
-        Some(text) => match size(text)? {
-            0 => Err("-0 would exclude every file".to_owned()),
-            size => Ok(-size),
-        },
-        None => size(text),
+/// The path with one slash at its end for several, as GNU du prints it; POSIX may give `//` a meaning
+/// of its own.
+fn without_extra_slashes(path: PathBuf) -> PathBuf {
+    let mut bytes = path.into_os_string().into_vec();
+    if bytes.len() > 2 {
+        while bytes.ends_with(b"//") {
+            bytes.pop();
+        }
     }
+    OsString::from_vec(bytes).into()
 }
 
 impl Cli {
@@ -246,7 +252,8 @@ impl Cli {
         let no_color = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         DrawOptions {
-            unit: self.gnu.unit(Unit::Human),
+            unit: self.gnu.unit(Unit::HUMAN),
+            numbers: number_format(),
             depth_max: self.gnu.depth_max(),
             n_entries: top.map_or(height, |top| top as usize),
             width,
@@ -261,9 +268,8 @@ impl Cli {
         let exclude = gnu.exclude.iter().map(|glob| Pattern::new(glob.as_encoded_bytes()));
         Options {
             measure: match () {
-                () if is_totals => Measure::Lengths,
                 () if gnu.inodes => Measure::Inodes,
-                () if self.is_apparent() => Measure::Apparent,
+                () if is_totals || self.is_apparent() => Measure::Apparent,
                 () => Measure::Disk,
             },
             depth_max: match mode {
@@ -300,6 +306,7 @@ impl Gnu {
     fn line_options(&self) -> LineOptions {
         LineOptions {
             unit: self.unit(unit_from_environment()),
+            numbers: number_format(),
             depth_max: self.depth_max(),
             threshold: self.threshold.unwrap_or(0),
             end: if self.null { '\0' } else { '\n' },
@@ -308,9 +315,9 @@ impl Gnu {
 
     fn unit(&self, default: Unit) -> Unit {
         match &self.unit.unit {
-            Some(Unit::Bytes(..)) | None if self.inodes => Unit::Bytes(1, String::new()),
-            Some(unit) => unit.clone(),
-            None => default,
+            Some(unit) if !self.inodes || !unit.is_fixed() => unit.clone(),
+            _ if self.inodes => Unit::bytes(1, ""),
+            _ => default,
         }
     }
 }
@@ -322,7 +329,12 @@ fn unit_from_environment() -> Unit {
     let value = names.iter().find_map(|name| env::var(name).ok());
     let default = if env::var_os("POSIXLY_CORRECT").is_some() { 512 } else { 1024 };
     let unit = value.and_then(|text| Unit::parse(&text).ok());
-    unit.unwrap_or(Unit::Bytes(default, String::new()))
+    unit.unwrap_or(Unit::bytes(default, ""))
+}
+
+/// How the user's locale writes numbers.
+pub(crate) fn number_format() -> NumberFormat {
+    NumberFormat::from_environment(|name| env::var(name).ok())
 }
 
 /// Columns of the terminal, and its lines without two for the prompts before and after.

@@ -170,7 +170,7 @@ impl Measurement {
         Mean::from_values(&pairs.map(ratio).collect::<Vec<_>>())
     }
 
-    /// Cakes per second.
+    /// Cakes per second, averaged over the [`runs`](Self::runs) to report.
     pub fn throughput(&self) -> Option<Mean> {
         mean(self.runs(), RunStats::throughput)
     }

@@ -45,7 +45,8 @@ struct Value {
     margin: Option<f64>,
 }
 
-/// Of the first repetition, as are the counters. Shares are 0 to 1.
+/// How one cook spent the first repetition, in fractions of its time; the counters are of the same
+/// repetition.
 #[derive(Serialize)]
 struct CookRecord {
     stage: &'static str,

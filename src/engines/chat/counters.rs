@@ -47,7 +47,7 @@ pub enum LogEvent {
     Evicted(String),
 }
 
-/// Where the threads of the server count and log.
+/// The counters and the log channel that the threads of the server share.
 pub(super) struct Monitor<'a> {
     pub(super) counters: &'a Counters,
     pub(super) log_events_tx: Option<&'a Sender<LogEvent>>,

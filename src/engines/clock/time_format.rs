@@ -20,7 +20,7 @@ pub struct TimeFormat {
 }
 
 impl Pattern {
-    /// Checks a pattern such as `%H:%M:%S`.
+    /// Checks a pattern such as `%H:%M:%S` and returns it.
     ///
     /// # Errors
     /// When the pattern shows no time, has an unknown conversion, or makes lines that are too long.

@@ -42,7 +42,7 @@ pub struct Crawl {
     pub(super) saved: Vec<(PageId, SavedBody)>,
 }
 
-/// A crawl in numbers.
+/// How many pages and bytes a crawl has fetched, and how it ended.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// Number of URLs fetched successfully, redirects excluded.

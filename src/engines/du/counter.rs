@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::mem;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,10 @@ use crossbeam::channel::{Receiver, Sender, TryRecvError};
 use super::counted::CountedFiles;
 use super::events::Event;
 use super::options::Options;
-use super::records::{HardLink, ThreadTally};
+use super::records::{HardLink, MountPoint, ThreadTally};
 use super::tree::Kind;
 use super::usage::Usage;
-use crate::fs::walk::{Entry, Error, FileId, Follow, Visitor};
+use crate::fs::walk::{Dir, Entry, Error, FileId, Follow, Visitor, path_in};
 
 /// How often a thread sends its progress and checks for cancellation.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
@@ -24,9 +25,11 @@ pub(super) struct Shared<'a> {
     pub(super) options: &'a Options,
     pub(super) counted: &'a CountedFiles,
     /// The next node id.
-    pub(super) next_node: AtomicU32,
+    pub(super) next_node: &'a AtomicU32,
     /// Index of the root.
     pub(super) root: usize,
+    /// The mount point at which the walk starts, unless it starts at the root.
+    pub(super) start_at: Option<&'a MountPoint>,
     pub(super) events: &'a Sender<Event>,
     /// Closed to cancel.
     pub(super) done: &'a Receiver<()>,
@@ -82,17 +85,11 @@ impl<'a> Counter<'a> {
         self.tally
     }
 
-    /// Whether the options exclude the entry.
-    fn is_excluded(&self, entry: &Entry<'_>) -> bool {
-        let options = self.shared.options;
-        if options.one_file_system && entry.dir.is_some_and(|dir| dir.dev != entry.meta.dev) {
-            return true;
-        }
-        if options.exclude.is_empty() {
-            return false;
-        }
-        let path = entry.path();
-        options.exclude.iter().any(|pattern| pattern.matches(&path))
+    /// Whether the entry is on another file system than the directory it is in, which is not asked
+    /// for.
+    fn is_foreign(&self, entry: &Entry<'_>) -> bool {
+        let is_on_other = |dir: &Arc<Dir>| dir.dev != entry.meta.dev;
+        self.shared.options.one_file_system && entry.dir.is_some_and(is_on_other)
     }
 
     /// Whether an earlier root has counted the entry. Hard links are looked up when the root is
@@ -101,6 +98,17 @@ impl<'a> Counter<'a> {
         let counted = self.shared.counted;
         let is_recorded = counted.has_dirs && entry.meta.is_dir || self.tracks_visits();
         is_recorded && counted.ids.contains(&entry.meta.file_id())
+    }
+
+    /// Whether the entry is left for a walk of its own. With several roots every directory counts
+    /// once, and only a mount makes one appear twice below a root.
+    fn is_postponed(&self, entry: &Entry<'_>) -> bool {
+        let Shared { counted, start_at, .. } = self.shared;
+        counted.has_dirs
+            && entry.meta.is_dir
+            && entry.meta.is_mount_root == Some(true)
+            && entry.dir.is_some()
+            && !start_at.is_some_and(|start| start.is_entry(entry))
     }
 
     /// Whether a file may be reached by several paths that are not hard links.
@@ -115,7 +123,7 @@ impl<'a> Counter<'a> {
         !options.count_links
             && options.follow != Follow::Always
             && !entry.meta.is_dir
-            && (entry.meta.n_links > 1 || counted.root_files.contains(&entry.meta.file_id()))
+            && (entry.meta.n_links > 1 || counted.other_names.contains(&entry.meta.file_id()))
     }
 
     fn is_listed(&self, entry: &Entry<'_>) -> bool {
@@ -160,8 +168,21 @@ impl<'a> Counter<'a> {
 }
 
 impl Visitor for Counter<'_> {
+    fn skips(&mut self, dir: Option<&Arc<Dir>>, name: &[u8]) -> bool {
+        let exclude = &self.shared.options.exclude;
+        if exclude.is_empty() {
+            return false;
+        }
+        let path = path_in(dir, name);
+        exclude.iter().any(|pattern| pattern.matches(&path))
+    }
+
     fn visit_entry(&mut self, entry: &Entry<'_>) -> Option<u32> {
-        if self.is_excluded(entry) || self.was_counted(entry) {
+        if self.is_foreign(entry) || self.was_counted(entry) {
+            return None;
+        }
+        if let Some(dir) = entry.dir.filter(|_| self.is_postponed(entry)) {
+            self.tally.mount_points.push(MountPoint::new(dir, entry));
             return None;
         }
         let Shared { options, counted, .. } = self.shared;

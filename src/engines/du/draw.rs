@@ -8,6 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::size::Unit;
 use super::tree::{Kind, SortedChildren, Tree};
+use crate::machine::locale::NumberFormat;
 use crate::text::printable::Escaped;
 
 /// What is drawn, and for what terminal.
@@ -15,6 +16,8 @@ use crate::text::printable::Escaped;
 pub struct DrawOptions {
     /// The unit of sizes.
     pub unit: Unit,
+    /// How numbers are written.
+    pub numbers: NumberFormat,
     /// Maximum number of steps between a root and an entry that is drawn.
     pub depth_max: u32,
     /// Maximum number of entries, one per line, the total of several roots included.
@@ -45,8 +48,9 @@ const TERMINAL_WIDTH_MIN_FOR_BARS: usize = 32;
 pub fn draw(trees: &[Tree], options: &DrawOptions) -> String {
     let rows = choose_rows(trees, options);
     let Some(total) = rows.first().map(|row| row.size) else { return String::new() };
-    let sizes: Vec<String> = rows.iter().map(|row| options.unit.format(row.size)).collect();
-    let size_width = sizes.iter().map(String::len).max().unwrap_or(0);
+    let size = |row: &Row| options.unit.format(row.size, &options.numbers);
+    let sizes: Vec<String> = rows.iter().map(size).collect();
+    let size_width = sizes.iter().map(|size| size.width()).max().unwrap_or(0);
     let bar_width = match options.width {
         ..TERMINAL_WIDTH_MIN_FOR_BARS => 0,
         width => (width / 4).min(BAR_WIDTH_MAX),
@@ -253,14 +257,15 @@ mod tests {
     fn trees(roots: &[&Path], n_largest_files: usize) -> Vec<Tree> {
         let (events_tx, events_rx) = unbounded();
         let roots: Vec<_> = roots.iter().map(|root| root.to_path_buf()).collect();
-        let options = Options { measure: Measure::Lengths, n_largest_files, ..Options::default() };
+        let options = Options { measure: Measure::Apparent, n_largest_files, ..Options::default() };
         run(&roots, &options, &events_tx, &never()).unwrap();
         let tree = |event| if let Event::Done { tree, .. } = event { tree } else { None };
         events_rx.try_iter().filter_map(tree).collect()
     }
 
     fn options(n_entries: usize, width: usize) -> DrawOptions {
-        DrawOptions { unit: Unit::Si, depth_max: u32::MAX, n_entries, width, is_colored: false }
+        let (unit, numbers) = (Unit::SI, NumberFormat::default());
+        DrawOptions { unit, numbers, depth_max: u32::MAX, n_entries, width, is_colored: false }
     }
 
     #[test]

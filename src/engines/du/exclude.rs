@@ -3,134 +3,114 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::bracket::{BYTES, Comparison, compare};
+
 /// A shell pattern with `*`, `?`, `[…]` and `\`. As in GNU du, it is matched against the path and
 /// against every part of it after a slash, and `*` and `?` match slashes too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern(Vec<Token>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
-    /// Any number of characters.
-    Star,
-    /// Any one character.
-    Any,
-    /// One character that is in one of the ranges, or, if negated, in none.
-    Set { ranges: Vec<(char, char)>, negated: bool },
-    /// This character.
-    Char(char),
-    /// This byte, which is not part of valid UTF-8.
-    Byte(u8),
+pub struct Pattern {
+    text: Vec<u8>,
+    chars: Vec<char>,
+    is_utf8: bool,
+    /// The name, if the pattern has no wildcard and so matches one only.
+    literal: Option<Vec<u8>>,
 }
 
-/// A character, or a byte that is not part of valid UTF-8.
-type Symbol = Result<char, u8>;
-
 impl Pattern {
-    /// Compiles a pattern. Every text is one: a `[` without its `]` and a `\` at the end match
-    /// themselves.
+    /// Compiles a pattern. Every text is one: it means what it means to fnmatch(3) in a UTF-8
+    /// locale, but without a wildcard a `\` at the end matches itself.
     pub fn new(text: &[u8]) -> Self {
-        let text = symbols(text);
-        let mut tokens = Vec::new();
-        let mut at = 0;
-        while let Some(symbol) = text.get(at) {
-            at += 1;
-            tokens.push(match symbol {
-                Ok('*') => Token::Star,
-                Ok('?') => Token::Any,
-                Ok('\\') if at < text.len() => {
-                    at += 1;
-                    literal(text[at - 1])
-                }
-                Ok('[') => match set(&text[at..]) {
-                    Some((set, len)) => {
-                        at += len;
-                        set
-                    }
-                    None => Token::Char('['),
-                },
-                symbol => literal(*symbol),
-            });
-        }
-        Pattern(tokens)
+        let is_utf8 = std::str::from_utf8(text).is_ok();
+        let (literal, text) = (literal(text), text.to_vec());
+        Pattern { chars: chars(&text, !is_utf8), text, is_utf8, literal }
     }
 
     /// Whether the pattern matches `path` or a part of it after a slash.
     pub fn matches(&self, path: &Path) -> bool {
-        let path = symbols(path.as_os_str().as_bytes());
-        let after_slash = |at: &usize| *at == 0 || path[at - 1] == Ok('/') && path[*at] != Ok('/');
-        (0..path.len()).filter(after_slash).any(|at| matches(&self.0, &path[at..]))
+        let path = path.as_os_str().as_bytes();
+        let after_slash = |at: &usize| *at == 0 || path[at - 1] == b'/';
+        let mut parts = (0..=path.len()).filter(after_slash).map(|at| &path[at..]);
+        if let Some(literal) = &self.literal {
+            return parts.any(|part| part == literal);
+        }
+        let has_start = |part: &&[u8]| part.len() == path.len() || !matches!(part, [] | [b'/', ..]);
+        parts.filter(has_start).any(|part| self.matches_part(part))
+    }
+
+    /// Compares characters; as in fnmatch(3), bytes if that fails, and if one of the texts is not
+    /// UTF-8.
+    fn matches_part(&self, name: &[u8]) -> bool {
+        let are_chars = self.is_utf8 && std::str::from_utf8(name).is_ok();
+        let match_chars = || matches(&self.chars, &chars(name, false));
+        let match_bytes = || matches(&chars(&self.text, true), &chars(name, true));
+        let is_ascii = self.text.is_ascii() && name.is_ascii();
+        are_chars && match_chars() || !is_ascii && match_bytes()
     }
 }
 
-fn symbols(bytes: &[u8]) -> Vec<Symbol> {
-    let chunk = |chunk: std::str::Utf8Chunk<'_>| {
-        let chars: Vec<Symbol> = chunk.valid().chars().map(Ok).collect();
-        chars.into_iter().chain(chunk.invalid().iter().map(|byte| Err(*byte))).collect::<Vec<_>>()
-    };
-    bytes.utf8_chunks().flat_map(chunk).collect()
+/// The characters of a text, or its bytes.
+fn chars(text: &[u8], are_bytes: bool) -> Vec<char> {
+    match std::str::from_utf8(text) {
+        Ok(text) if !are_bytes => text.chars().collect(),
+        _ => text.iter().map(|byte| byte_as_char(*byte)).collect(),
+    }
 }
 
-fn literal(symbol: Symbol) -> Token {
-    symbol.map_or_else(Token::Byte, Token::Char)
+fn byte_as_char(byte: u8) -> char {
+    let code = if byte.is_ascii() { 0 } else { BYTES } + u32::from(byte);
+    char::from_u32(code).expect("the last code point is 0x10ffff")
 }
 
-/// Parses a set from behind its `[`. Returns it and its length with the `]`; `None` without one.
-fn set(text: &[Symbol]) -> Option<(Token, usize)> {
-    let negated = matches!(text.first(), Some(Ok('!' | '^')));
-    let start = usize::from(negated);
-    let close = text.iter().skip(start + 1).position(|symbol| *symbol == Ok(']'))? + start + 1;
-    let members: Option<Vec<char>> = text[start..close].iter().map(|symbol| symbol.ok()).collect();
-    let members = members?;
-    let mut ranges = Vec::new();
-    let mut rest = members.as_slice();
+/// The only name that a pattern without wildcards matches.
+fn literal(pattern: &[u8]) -> Option<Vec<u8>> {
+    let (mut name, mut rest) = (Vec::new(), pattern);
     loop {
-        match rest {
-            [from, '-', to, tail @ ..] => {
-                ranges.push((*from, *to));
-                rest = tail;
+        rest = match rest {
+            [b'\\', byte, tail @ ..] | [byte, tail @ ..] => {
+                let is_escaped = rest.len() > tail.len() + 1;
+                if !is_escaped && matches!(byte, b'*' | b'?' | b'[') {
+                    return None;
+                }
+                name.push(*byte);
+                tail
             }
-            [one, tail @ ..] => {
-                ranges.push((*one, *one));
-                rest = tail;
-            }
-            [] => return Some((Token::Set { ranges, negated }, close + 1)),
-        }
+            [] => return Some(name),
+        };
     }
 }
 
 /// After a mismatch, the last star takes one character more; earlier stars need not be retried.
-fn matches(pattern: &[Token], text: &[Symbol]) -> bool {
+fn matches(pattern: &[char], text: &[char]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut retry = None;
     while t < text.len() {
-        match pattern.get(p) {
-            Some(Token::Star) => {
-                p += 1;
-                retry = Some((p, t));
-            }
-            Some(token) if matches_symbol(token, text[t]) => {
-                p += 1;
-                t += 1;
-            }
-            _ => {
-                let Some((after_star, from)) = retry else { return false };
-                p = after_star;
-                t = from + 1;
-                retry = Some((after_star, t));
-            }
+        if pattern.get(p) == Some(&'*') {
+            p += 1;
+            retry = Some((p, t));
+        } else if let Some(next) = after_match(pattern, p, text[t]) {
+            p = next;
+            t += 1;
+        } else {
+            let Some((after_star, from)) = retry else { return false };
+            p = after_star;
+            t = from + 1;
+            retry = Some((after_star, t));
         }
     }
-    pattern[p..].iter().all(|token| *token == Token::Star)
+    pattern[p..].iter().all(|c| *c == '*')
 }
 
-fn matches_symbol(token: &Token, symbol: Symbol) -> bool {
-    match token {
-        Token::Star => false,
-        Token::Any => true,
-        Token::Char(c) => symbol == Ok(*c),
-        Token::Byte(byte) => symbol == Err(*byte),
-        Token::Set { ranges, negated } => symbol
-            .is_ok_and(|c| ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != *negated),
+/// The index behind the part of the pattern at `at`, no star, if that matches `c`.
+fn after_match(pattern: &[char], at: usize, c: char) -> Option<usize> {
+    match (pattern.get(at)?, pattern.get(at + 1)) {
+        ('?', _) => Some(at + 1),
+        ('\\', next) => (next == Some(&c)).then_some(at + 2),
+        ('[', _) => match compare(pattern, at + 1, c) {
+            Comparison::Match(next) => Some(next),
+            Comparison::Mismatch => None,
+            Comparison::NoBracket => (c == '[').then_some(at + 1),
+        },
+        (same, _) => (*same == c).then_some(at + 1),
     }
 }
 
@@ -167,16 +147,15 @@ mod tests {
     }
 
     /// The definition of a match, which tries every length for every star.
-    fn matches_by_definition(pattern: &[Token], text: &[Symbol]) -> bool {
-        match pattern {
-            [] => text.is_empty(),
-            [Token::Star, rest @ ..] => {
-                (0..=text.len()).any(|n| matches_by_definition(rest, &text[n..]))
+    fn matches_by_definition(pattern: &[char], at: usize, text: &[char]) -> bool {
+        match (pattern.get(at), text) {
+            (None, _) => text.is_empty(),
+            (Some('*'), _) => {
+                (0..=text.len()).any(|n| matches_by_definition(pattern, at + 1, &text[n..]))
             }
-            [token, rest @ ..] => {
-                text.first().is_some_and(|symbol| matches_symbol(token, *symbol))
-                    && matches_by_definition(rest, &text[1..])
-            }
+            (_, [c, rest @ ..]) => after_match(pattern, at, *c)
+                .is_some_and(|next| matches_by_definition(pattern, next, rest)),
+            (_, []) => false,
         }
     }
 
@@ -186,8 +165,8 @@ mod tests {
             pattern in "[ab*?/!^\\\\\\[\\]-]{0,9}|\\PC*",
             text in "[ab/]{0,9}|\\PC*",
         ) {
-            let (tokens, text) = (Pattern::new(pattern.as_bytes()).0, symbols(text.as_bytes()));
-            prop_assert_eq!(matches(&tokens, &text), matches_by_definition(&tokens, &text));
+            let (pattern, text) = (chars(pattern.as_bytes(), false), chars(text.as_bytes(), false));
+            prop_assert_eq!(matches(&pattern, &text), matches_by_definition(&pattern, 0, &text));
         }
 
         #[test]

@@ -4,12 +4,15 @@ use std::io::{self, Write};
 
 use super::size::Unit;
 use super::tree::{Tree, TreeEntry};
+use crate::machine::locale::NumberFormat;
 
 /// Which entries are printed, and how.
 #[derive(Clone, Debug)]
 pub struct LineOptions {
     /// The unit of sizes.
     pub unit: Unit,
+    /// How numbers are written.
+    pub numbers: NumberFormat,
     /// Maximum number of steps between a root and an entry that is printed.
     pub depth_max: u32,
     /// The minimum size of an entry that is printed; if negative, minus the maximum size.
@@ -27,7 +30,7 @@ impl LineOptions {
     }
 
     fn write(&self, out: &mut impl Write, size: u64, path: &[u8]) -> io::Result<()> {
-        write!(out, "{}\t", self.unit.format(size))?;
+        write!(out, "{}\t", self.unit.format(size, &self.numbers))?;
         out.write_all(path)?;
         write!(out, "{}", self.end)
     }

@@ -14,12 +14,11 @@ pub enum Measure {
     /// Allocated disk space in bytes.
     #[default]
     Disk,
-    /// Length in bytes.
+    /// Lengths in bytes of regular files and symbolic links; anything else has none, as in GNU du
+    /// since 9.2 and in the book's du1 to du4.
     Apparent,
     /// 1 per file: a number of inodes.
     Inodes,
-    /// Length in bytes, and 0 for directories, as in the book's du1 to du4.
-    Lengths,
 }
 
 impl Measure {
@@ -29,7 +28,6 @@ impl Measure {
             Measure::Disk => meta.n_blocks.saturating_mul(512),
             Measure::Apparent => meta.n_bytes,
             Measure::Inodes => 1,
-            Measure::Lengths => u64::from(!meta.is_dir) * meta.n_bytes,
         };
         Usage { size, n_bytes: meta.n_bytes, n_files: u64::from(!meta.is_dir) }
     }

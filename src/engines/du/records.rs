@@ -1,9 +1,11 @@
 //! What one thread records while a root is counted, without looking at the other threads' records.
 
+use std::sync::Arc;
+
 use super::largest::LargestFiles;
 use super::tree::{Kind, NO_PARENT, name_len};
 use super::usage::Usage;
-use crate::fs::walk::FileId;
+use crate::fs::walk::{Dir, Entry, FileId, Meta};
 
 /// Everything that one thread has counted below one root.
 #[derive(Debug, Default)]
@@ -20,6 +22,30 @@ pub(super) struct ThreadTally {
     pub(super) largest: LargestFiles,
     /// Files other than `hard_links` that later roots may reach again.
     pub(super) counted: Vec<FileId>,
+    /// Directories to walk later.
+    pub(super) mount_points: Vec<MountPoint>,
+}
+
+/// A directory on which something is mounted.
+#[derive(Debug)]
+pub(super) struct MountPoint {
+    dir: Arc<Dir>,
+    name: Box<[u8]>,
+    meta: Meta,
+}
+
+impl MountPoint {
+    pub(super) fn new(dir: &Arc<Dir>, entry: &Entry<'_>) -> Self {
+        MountPoint { dir: Arc::clone(dir), name: entry.name.into(), meta: entry.meta }
+    }
+
+    pub(super) fn entry(&self) -> Entry<'_> {
+        Entry { dir: Some(&self.dir), name: &self.name, meta: self.meta }
+    }
+
+    pub(super) fn is_entry(&self, entry: &Entry<'_>) -> bool {
+        entry.dir.is_some_and(|dir| Arc::ptr_eq(dir, &self.dir)) && *entry.name == *self.name
+    }
 }
 
 /// A directory or file that becomes a node of the tree.

@@ -7,7 +7,7 @@ use std::ops::AddAssign;
 pub struct Usage {
     /// What [`Measure`](super::Measure) selects: bytes, or a number of inodes.
     pub size: u64,
-    /// Lengths in bytes, whatever the measure.
+    /// Lengths in bytes of regular files and symbolic links, whatever the measure.
     pub n_bytes: u64,
     /// Number of files, directories not included.
     pub n_files: u64,

@@ -130,7 +130,11 @@ impl Control {
 
     /// The TLS session that data connections may resume.
     pub(super) fn resumable(&self) -> Option<Resumable> {
-        self.output().resumable.clone()
+        let output = self.output();
+        let version = output.tls.as_ref().and_then(|tls| tls.protocol_version());
+        let mut resumable = output.resumable.clone()?;
+        resumable.version = version;
+        Some(resumable)
     }
 
     /// Makes `transfer` the current one.

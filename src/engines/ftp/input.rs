@@ -25,6 +25,8 @@ pub(super) struct Input {
     line: Vec<u8>,
     line_max: usize,
     is_too_long: bool,
+    /// Whether the argument of the command has begun.
+    has_space: bool,
     telnet: Telnet,
 }
 
@@ -47,6 +49,7 @@ impl Input {
             line: Vec::new(),
             line_max,
             is_too_long: false,
+            has_space: false,
             telnet: Telnet::Data,
         }
     }
@@ -66,6 +69,10 @@ impl Input {
     pub(super) fn next(&mut self) -> Option<Line> {
         while let Some(&byte) = self.raw.get(self.n_taken) {
             self.n_taken += 1;
+            if self.has_space && self.telnet == Telnet::Command && byte != IAC {
+                self.telnet = Telnet::Data;
+                self.take(IAC); // part of a name, sent without the escape
+            }
             if let Some(byte) = self.data(byte)
                 && let Some(line) = self.take(byte)
             {
@@ -76,11 +83,14 @@ impl Input {
         None
     }
 
-    /// The byte, unless it is part of a Telnet command. File names are UTF-8 and never contain 255,
-    /// so the escape IAC IAC is dropped too.
+    /// The byte, unless it is part of a Telnet command. IAC IAC is the byte 255 (RFC 854).
+    ///
+    /// Names in old encodings contain 255 too, and clients send it without the escape (CP1251). So
+    /// Telnet commands are expected before the argument only: clients send them before ABOR.
     fn data(&mut self, byte: u8) -> Option<u8> {
         let (telnet, data) = match (self.telnet, byte) {
             (Telnet::Data, IAC) => (Telnet::Command, None),
+            (Telnet::Command, IAC) => (Telnet::Data, Some(IAC)),
             (Telnet::Command, SUB_BEGIN) => (Telnet::Sub, None),
             (Telnet::Command, byte) if NEGOTIATE.contains(&byte) => (Telnet::Option, None),
             (Telnet::Sub, IAC) => (Telnet::SubCommand, None),
@@ -106,6 +116,7 @@ impl Input {
             }
             _ => {
                 self.line.push(byte);
+                self.has_space |= byte == b' ';
                 None
             }
         }
@@ -113,6 +124,7 @@ impl Input {
 
     fn end(&mut self) -> Line {
         let mut line = mem::take(&mut self.line);
+        self.has_space = false;
         if line.last() == Some(&b'\r') {
             line.pop();
         }
@@ -160,7 +172,20 @@ mod tests {
         check(b"\xff\xf4\xffABOR\r\n", &["ABOR"]);
         check(b"NO\xff\xfd\x01OP\r\n", &["NOOP"]);
         check(b"NO\xff\xfa\x18\x01\xff\xf0OP\r\n", &["NOOP"]);
-        check(b"MKD a\xff\xffb\r\n", &["MKD ab"]);
+    }
+
+    #[test]
+    fn names_keep_their_bytes() {
+        let check = |input: &[u8], expected: &[u8]| {
+            let mut input_lines = Input::new(20);
+            input_lines.push(input);
+            assert_eq!(input_lines.next(), Some(Line::Text(expected.to_vec())));
+            assert_eq!(input_lines.next(), None);
+        };
+        check(b"MKD a\xff\xffb\r\n", b"MKD a\xffb"); // escaped (RFC 854)
+        check(b"STOR \xcc\xee\xff.txt\r\n", b"STOR \xcc\xee\xff.txt"); // CP1251, not escaped
+        check(b"MKD \xff\xf0\xff\xfd\xff\r\n", b"MKD \xff\xf0\xff\xfd\xff");
+        check(b"MKD \xff\xff\xff\xff\xff\xfa\n", b"MKD \xff\xff\xff\xfa");
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::ascii::{self, FromNetwork};
+use super::ascii::{FromNetwork, ToNetwork};
 use super::control::Control;
 use super::data::{DataStream, Opener};
 use super::listing::{Listing, Target};
@@ -132,6 +132,7 @@ impl Job<'_> {
         is_ascii: bool,
     ) -> Result<(), ReplyError> {
         let (mut buf, mut text) = (vec![0; BUFFER_SIZE], Vec::new());
+        let mut to_network = ToNetwork::default();
         loop {
             let n = file.read(&mut buf).map_err(|err| ReplyError::disk(&err))?;
             if n == 0 {
@@ -140,7 +141,7 @@ impl Job<'_> {
             let mut bytes = &buf[..n];
             if is_ascii {
                 text.clear();
-                ascii::to_network(bytes, &mut text);
+                to_network.push(bytes, &mut text);
                 bytes = &text;
             }
             stream.write_all(bytes).map_err(|err| ReplyError::connection(&err))?;
@@ -230,7 +231,8 @@ impl Job<'_> {
         if is_complete {
             return Ok(reply);
         }
-        Ok(Reply::new(226, format!("Listing truncated after {} entries.", listing.n_max)))
+        // Not 226: a client that mirrors the directory would delete the files that are missing.
+        Err(ReplyError::new(451, format!("Listing truncated after {} entries.", listing.n_max)))
     }
 }
 
@@ -418,6 +420,6 @@ mod tests {
             connect(port).read_to_string(&mut text).unwrap();
             assert_eq!(text.lines().count(), 2);
         });
-        assert_eq!(reply, "226 Listing truncated after 2 entries.");
+        assert_eq!(reply, "451 Listing truncated after 2 entries.");
     }
 }

@@ -1,7 +1,5 @@
 //! Resolving the paths that clients send, and making file names safe to send.
 
-use crate::text::printable::replace_controls;
-
 /// Longest path that the kernel accepts, in bytes.
 const PATH_MAX: usize = 4095;
 
@@ -25,16 +23,10 @@ pub(super) fn resolve(cwd: &[u8], path: &[u8]) -> Option<Vec<u8>> {
     (resolved.len() <= PATH_MAX).then_some(resolved)
 }
 
-/// `name` with `?` in place of control characters, which could end a line or control a terminal.
+/// `name` with `?` in place of the control characters of ASCII, which could end a line. All other
+/// bytes are kept: they may be letters in any encoding (Shift-JIS and CP850 use those from 0x80).
 pub(super) fn printable(name: &[u8]) -> Vec<u8> {
-    match str::from_utf8(name) {
-        Ok(text) => replace_controls(text, '?').collect::<String>().into(),
-        Err(_) => name.iter().map(|b| if is_control(*b) { b'?' } else { *b }).collect(),
-    }
-}
-
-fn is_control(byte: u8) -> bool {
-    matches!(byte, 0..0x20 | 0x7f..0xa0 | 0xff)
+    name.iter().map(|byte| if byte.is_ascii_control() { b'?' } else { *byte }).collect()
 }
 
 /// Whether `name` has no control characters, so that listings can show it unchanged.
@@ -95,8 +87,9 @@ mod tests {
         let check = |name: &[u8], expected: &[u8]| assert_eq!(printable(name), expected);
         check("grüße".as_bytes(), "grüße".as_bytes());
         check(b"a\r\nb\x1b[31m", b"a??b?[31m");
-        check("a\u{9b}b".as_bytes(), b"a?b");
-        check(b"\xe9t\xe9\x9b\xff", b"\xe9t\xe9??");
+        check(b"a\x7f\0", b"a??");
+        check(b"\xe9t\xe9\x9b\xff", b"\xe9t\xe9\x9b\xff"); // Latin-1
+        check(b"\x93\xfa\x96\x7b", b"\x93\xfa\x96\x7b"); // Shift-JIS
         assert!(is_printable(b"a b") && !is_printable(b"a\tb"));
     }
 
@@ -130,7 +123,7 @@ mod tests {
         #[test]
         fn printable_names_have_no_control_characters(name in proptest::collection::vec(any::<u8>(), 0..50)) {
             let text = printable(&name);
-            prop_assert!(text.iter().all(|b| *b >= b' ' && *b != 0x7f && *b != 0xff));
+            prop_assert!(!text.iter().any(u8::is_ascii_control));
             prop_assert!(is_printable(&text));
         }
     }

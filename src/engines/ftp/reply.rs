@@ -1,9 +1,10 @@
 //! Replies: a code of three digits and a text of one or several lines (RFC 959, 4.2).
 
-use std::io;
+use std::{io, iter};
 
 use super::names;
 use crate::net::is_timeout;
+use crate::text::printable::replace_controls;
 
 /// A complete reply, to be written at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ impl Reply {
         let mut text = line(code, b'-', first.as_bytes());
         for inner in between {
             text.push(b' ');
-            text.extend(names::printable(inner.as_ref()));
+            text.extend(sendable(inner.as_ref()));
             text.extend(b"\r\n");
         }
         text.extend(line(code, b' ', last.as_bytes()));
@@ -45,7 +46,7 @@ impl Reply {
     /// The last line, for the log.
     pub(super) fn last_line(&self) -> String {
         let text = String::from_utf8_lossy(&self.0);
-        text.lines().last().unwrap_or_default().to_owned()
+        replace_controls(text.lines().last().unwrap_or_default(), '?').collect()
     }
 }
 
@@ -123,9 +124,16 @@ fn reason(err: &io::Error) -> String {
 fn line(code: u16, separator: u8, text: &[u8]) -> Vec<u8> {
     let mut line = code.to_string().into_bytes();
     line.push(separator);
-    line.extend(names::printable(text));
+    line.extend(sendable(text));
     line.extend(b"\r\n");
     line
+}
+
+/// `text` as the control connection carries it: without control characters, and with the byte 255
+/// doubled, which begins a Telnet command (RFC 854).
+fn sendable(text: &[u8]) -> Vec<u8> {
+    let text = names::printable(text);
+    text.iter().flat_map(|byte| iter::repeat_n(*byte, if *byte == 255 { 2 } else { 1 })).collect()
 }
 
 /// A path between quotation marks, with those in it doubled (RFC 959, appendix II).
@@ -146,6 +154,8 @@ mod tests {
     fn replies_have_one_line_or_several() {
         assert_eq!(Reply::new(200, "Fine.").bytes(), b"200 Fine.\r\n");
         assert_eq!(Reply::new(257, b"a\r\n221 b").bytes(), b"257 a??221 b\r\n");
+        assert_eq!(Reply::new(257, b"\xcc\xff").bytes(), b"257 \xcc\xff\xff\r\n");
+        assert_eq!(Reply::new(257, "a\u{9b}b").last_line(), "257 a?b"); // the log is for terminals
         let several = Reply::lines(211, "Features:", ["SIZE", "211 x\r\n"], "End");
         assert_eq!(several.bytes(), b"211-Features:\r\n SIZE\r\n 211 x??\r\n211 End\r\n");
         assert_eq!(several.last_line(), "211 End");

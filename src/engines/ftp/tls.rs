@@ -3,19 +3,23 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ring::rand::{SecureRandom, SystemRandom};
-use rustls::ServerConfig;
 use rustls::crypto::ring as provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::{ProtocolVersion, ServerConfig};
 
 /// Tickets sent on a control connection: as many as clients keep.
 const CONTROL_TICKETS: usize = 8;
 /// Tickets sent on the data connection of a download.
 const DOWNLOAD_TICKETS: usize = 2;
+/// Tickets sent on the data connection of an upload, at its end: PHP's and Ruby's clients use each
+/// ticket once and keep only the last one.
+const UPLOAD_TICKETS: usize = 1;
 
 /// A certificate with its key, and whether TLS and resumed sessions are required (RFC 4217).
 #[derive(Clone, Debug)]
@@ -65,24 +69,21 @@ impl Tls {
         config
     }
 
-    /// The configuration for a data connection of `session`.
-    ///
-    /// A client that only writes does not read new tickets. Closing with them unread resets the
-    /// connection and may lose the end of the file, so no tickets are sent on uploads, unless the
-    /// client does the handshake before the transfer is announced.
+    /// The configuration for a data connection of `session`. Without the requirement to resume it,
+    /// the tickets of any session are accepted.
     pub(super) fn for_data(&self, session: Resumable, is_upload: bool) -> ServerConfig {
         let mut config = (*self.config).clone();
-        // Without the requirement, the tickets of any session are accepted.
+        let tickets = Arc::new(SessionTickets {
+            tickets: config.ticketer,
+            session,
+            is_own_only: self.must_resume,
+            is_resumed: AtomicBool::new(false),
+        });
+        config.ticketer = Arc::clone(&tickets) as _;
         if self.must_resume {
-            let tickets = Arc::new(SessionTickets {
-                tickets: config.ticketer,
-                session,
-                accepted: None.into(),
-            });
-            config.ticketer = Arc::clone(&tickets) as _;
             config.session_storage = tickets;
         }
-        config.send_tls13_tickets = if is_upload { 0 } else { DOWNLOAD_TICKETS };
+        config.send_tls13_tickets = if is_upload { UPLOAD_TICKETS } else { DOWNLOAD_TICKETS };
         config
     }
 }
@@ -94,6 +95,8 @@ pub(super) type SessionId = [u8; 16];
 #[derive(Clone, Debug)]
 pub(super) struct Resumable {
     pub(super) id: SessionId,
+    /// The version of TLS, once the handshake of the control connection has agreed on it.
+    pub(super) version: Option<ProtocolVersion>,
     /// The session by its id, for clients that use no tickets (curl with TLS 1.2).
     by_id: Arc<dyn StoresServerSessions>,
 }
@@ -104,18 +107,26 @@ impl Resumable {
         let mut id = SessionId::default();
         let filled = SystemRandom::new().fill(&mut id);
         filled.map_err(|_| rustls::Error::FailedToGetRandomBytes)?;
-        Ok(Resumable { id, by_id: ServerSessionMemoryCache::new(1) })
+        Ok(Resumable { id, version: None, by_id: ServerSessionMemoryCache::new(1) })
     }
 }
 
-/// Accepts and issues tickets of `session` alone, and stores no sessions. Otherwise a stranger whose
-/// handshake on the data port succeeded before the refusal could resume that session the next time.
+/// The tickets of one data connection. Stores no sessions.
 #[derive(Debug)]
 struct SessionTickets {
     tickets: Arc<dyn ProducesTickets>,
     session: Resumable,
-    /// The decrypted contents of the last accepted ticket.
-    accepted: Mutex<Option<Vec<u8>>>,
+    /// Accepts and issues tickets of `session` alone. Otherwise a stranger whose handshake on the
+    /// data port succeeded before the refusal could resume that session the next time.
+    is_own_only: bool,
+    /// Whether the client has presented a ticket, or the id of its session, that was accepted.
+    is_resumed: AtomicBool,
+}
+
+impl SessionTickets {
+    fn is_accepted(&self, plain: &[u8]) -> bool {
+        !self.is_own_only || memchr::memmem::find(plain, &self.session.id).is_some()
+    }
 }
 
 impl StoresServerSessions for SessionTickets {
@@ -124,7 +135,9 @@ impl StoresServerSessions for SessionTickets {
     }
 
     fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
-        self.session.by_id.get(id)
+        let session = self.session.by_id.get(id)?;
+        self.is_resumed.store(true, Ordering::Relaxed);
+        Some(session)
     }
 
     fn take(&self, _: &[u8]) -> Option<Vec<u8>> {
@@ -137,28 +150,25 @@ impl StoresServerSessions for SessionTickets {
 }
 
 impl ProducesTickets for SessionTickets {
+    /// With TLS 1.2, no ticket is sent in a handshake that resumes a session: clients keep the ticket
+    /// they have (RFC 5077, 3.3), and OpenSSL's session cache would drop the session for a new one.
+    /// rustls asks after it has read the client's ticket.
     fn enabled(&self) -> bool {
-        self.tickets.enabled()
+        let is_tls12 = self.session.version == Some(ProtocolVersion::TLSv1_2);
+        self.tickets.enabled() && !(is_tls12 && self.is_resumed.load(Ordering::Relaxed))
     }
 
     fn lifetime(&self) -> u32 {
         self.tickets.lifetime()
     }
 
-    /// With TLS 1.2, rustls asks for a ticket before it knows the session's id. Then the contents of
-    /// the accepted ticket are encrypted again: without a new ticket, Go's client would forget the
-    /// one it has. An eavesdropper who copied the accepted ticket lacks its secret.
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        if memchr::memmem::find(plain, &self.session.id).is_some() {
-            return self.tickets.encrypt(plain);
-        }
-        self.tickets.encrypt(self.accepted.lock().ok()?.as_ref()?)
+        if self.is_accepted(plain) { self.tickets.encrypt(plain) } else { None }
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
-        let plain = self.tickets.decrypt(cipher)?;
-        memchr::memmem::find(&plain, &self.session.id)?;
-        *self.accepted.lock().ok()? = Some(plain.clone());
+        let plain = self.tickets.decrypt(cipher).filter(|plain| self.is_accepted(plain))?;
+        self.is_resumed.store(true, Ordering::Relaxed);
         Some(plain)
     }
 }
@@ -182,22 +192,43 @@ fn config(
 mod tests {
     use super::*;
 
+    fn tickets(session: &Resumable, is_own_only: bool) -> SessionTickets {
+        SessionTickets {
+            tickets: provider::Ticketer::new().unwrap(),
+            session: session.clone(),
+            is_own_only,
+            is_resumed: AtomicBool::new(false),
+        }
+    }
+
+    fn plain(session: &Resumable) -> Vec<u8> {
+        [b"more", &session.id[..]].concat()
+    }
+
     #[test]
     fn tickets_of_other_sessions_are_refused() {
-        let tickets = provider::Ticketer::new().unwrap();
         let (own, other) = (Resumable::new().unwrap(), Resumable::new().unwrap());
-        let bound = SessionTickets {
-            tickets: Arc::clone(&tickets),
-            session: own.clone(),
-            accepted: None.into(),
-        };
-        let plain = |session: &Resumable| [b"more", &session.id[..]].concat();
-        let accepted = tickets.encrypt(&plain(&own)).unwrap();
-        assert_eq!(bound.decrypt(&tickets.encrypt(&plain(&other)).unwrap()), None);
-        assert_eq!(bound.encrypt(b"of TLS 1.2"), None); // no ticket was accepted yet
+        let bound = tickets(&own, true);
+        let ticket = |session| bound.tickets.encrypt(&plain(session)).unwrap();
+        assert_eq!(bound.decrypt(&ticket(&other)), None);
         assert_eq!(bound.encrypt(&plain(&other)), None);
-        assert_eq!(bound.decrypt(&accepted), Some(plain(&own)));
-        let again = bound.encrypt(b"of TLS 1.2").unwrap();
-        assert_eq!(tickets.decrypt(&again), Some(plain(&own)));
+        assert_eq!(bound.decrypt(&ticket(&own)), Some(plain(&own)));
+        assert_eq!(bound.decrypt(&bound.encrypt(&plain(&own)).unwrap()), Some(plain(&own)));
+        let any = tickets(&own, false);
+        assert_eq!(any.decrypt(&any.encrypt(&plain(&other)).unwrap()), Some(plain(&other)));
+    }
+
+    #[test]
+    fn only_tls_1_3_sends_tickets_in_a_resumed_handshake() {
+        for (version, expected) in
+            [(ProtocolVersion::TLSv1_2, false), (ProtocolVersion::TLSv1_3, true)]
+        {
+            let session = Resumable { version: Some(version), ..Resumable::new().unwrap() };
+            let tickets = tickets(&session, true);
+            assert!(tickets.enabled(), "{version:?}");
+            let ticket = tickets.encrypt(&plain(&session)).unwrap();
+            tickets.decrypt(&ticket).unwrap();
+            assert_eq!(tickets.enabled(), expected, "{version:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use super::limits::{ITERATIONS_MAX, PIXELS_MAX, SIDE_MAX};
 
-/// The error of this engine.
+/// Why a picture or a plot cannot be drawn.
 #[derive(Debug)]
 pub enum Error {
     /// Width or height is 0 or too large, or the picture has too many pixels.

@@ -6,6 +6,9 @@
 //! The result does not depend on which thread notices the end: the peer's end of stream is success,
 //! a reset is a failure. The kernel reports a reset once, to a reader or to a writer, and after that
 //! shows the other an end of stream. So the end is decided only while no write is under way.
+//!
+//! Success means that the peer's kernel has acknowledged all that was sent. Whether the peer's
+//! program has read it, TCP cannot tell.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -46,7 +49,7 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
     /// A netcat that is not connected. Nothing is read from `input` before [`relay`](Self::relay).
     pub fn new(mut options: Options, input: R, output: W) -> Self {
         options.idle = options.idle.filter(|idle| *idle < IDLE_MAX);
-        let state = Mutex::new(State::new(options.send, Instant::now()));
+        let state = Mutex::new(State::new(&options, Instant::now()));
         let shared = Arc::new(Shared { state, changed: Condvar::new() });
         Netcat { options, input: Some(input), output, shared }
     }
@@ -54,10 +57,11 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
     /// Copies both ways until the connection ends.
     ///
     /// The write half is closed at the end of the input. After the peer has ended its half, input is
-    /// still sent until there has been none for half a second.
+    /// still sent (see [`Options::peer_ends`]).
     ///
     /// # Errors
-    /// When the connection was reset, the input could not be read, or the output not be written.
+    /// When the connection was reset, part of the input was not delivered, the input could not be read,
+    /// or the output not be written.
     ///
     /// # Examples
     /// Sends a line to a server that sends it back:
@@ -77,7 +81,13 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
     /// });
     ///
     /// let endpoint = Endpoint::Tcp { host: "127.0.0.1".to_owned(), port, family: Family::Any };
-    /// let options = Options { send: true, receive: true, idle: None };
+    /// let options = Options {
+    ///     send: true,
+    ///     receive: true,
+    ///     peer_ends: false,
+    ///     half_close_empty: true,
+    ///     idle: None,
+    /// };
     /// let (mut received, output) = std::io::pipe()?;
     /// let mut netcat = Netcat::new(options, &b"a line\n"[..], output);
     /// netcat.relay(endpoint.dial(None, |_| {})?).expect("the server closes in order");
@@ -129,9 +139,7 @@ impl Shared {
     fn attach(&self, stream: &Arc<Stream>) {
         let mut state = self.state();
         state.connect(stream, Instant::now());
-        if matches!(state.sending, Sending::Ended(_)) {
-            stream.shutdown(Shutdown::Write);
-        }
+        state.half_close();
         self.changed.notify_all();
     }
 
@@ -195,9 +203,7 @@ impl Shared {
         let mut state = self.state();
         state.sending = Sending::Ended(Instant::now());
         state.input_error = error;
-        if let Some(peer) = &state.peer {
-            peer.shutdown(Shutdown::Write);
-        }
+        state.half_close();
         self.changed.notify_all();
     }
 
@@ -207,6 +213,7 @@ impl Shared {
         let mut state = threads::wait_while(&self.changed, self.state(), is_unconnected);
         let Some(peer) = state.peer.clone() else { return };
         state.sending = Sending::Writing(Instant::now());
+        state.count_sent(bytes.len());
         drop(state);
         let result = (&*peer).write_all(bytes);
         let mut state = self.state();

@@ -10,6 +10,13 @@ pub struct Options {
     pub send: bool,
     /// Whether received bytes are written to the output; otherwise they are discarded.
     pub receive: bool,
+    /// Whether the peer's end ends the connection though the input goes on, as on a terminal or where
+    /// the input waits for the next peer. Otherwise the input is sent to its end once any of it was
+    /// sent: the peer may have ended only its half.
+    pub peer_ends: bool,
+    /// Whether an input without a byte, as from `/dev/null`, closes the write half. If not, it stays
+    /// open until the peer ends: some peers stop sending as soon as we do.
+    pub half_close_empty: bool,
     /// Ends the connection when nothing was sent or received for this long.
     pub idle: Option<Duration>,
 }
@@ -17,7 +24,7 @@ pub struct Options {
 /// An I/O error, and where it occurred.
 #[derive(Debug)]
 pub enum Error {
-    /// The connection failed; the error names the peer.
+    /// The connection failed, or not all of the input was delivered; the error names the peer.
     Peer(io::Error),
     /// The input could not be read.
     Input(io::Error),

@@ -1,6 +1,7 @@
 //! The state of the two threads of a netcat, and the decision when a connection ends.
 
 use std::io;
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,10 @@ const INPUT_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long to wait for the peer's end when nothing is received: closing earlier could reset the
 /// connection before the peer has read everything.
 const PEER_END_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Pauses between two looks at what the peer has not acknowledged; they grow with the time waited.
+const ACK_PAUSE: Duration = Duration::from_millis(1);
+const ACK_PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// What the two threads do now, and how they ended.
 #[derive(Debug)]
@@ -26,6 +31,12 @@ pub(super) struct State {
     pub(super) receive_error: Option<Error>,
     /// Why a write to the peer failed.
     pub(super) send_error: Option<io::Error>,
+    /// Bytes of the input that were sent to this peer, or were to be sent when the write failed.
+    n_sent: u64,
+    /// Bytes that the peer had not acknowledged when last looked at, and since when it is as many.
+    unacknowledged: (u64, Instant),
+    /// Whether the end of the input closes the write half: always, or when there was any input.
+    is_half_closing: bool,
 }
 
 /// What the sending thread does, and since when.
@@ -62,14 +73,17 @@ pub(super) enum Decision {
 }
 
 impl State {
-    pub(super) fn new(is_sending: bool, now: Instant) -> Self {
+    pub(super) fn new(options: &Options, now: Instant) -> Self {
         State {
             peer: None,
-            sending: if is_sending { Sending::Reading(now) } else { Sending::Never },
+            sending: if options.send { Sending::Reading(now) } else { Sending::Never },
             receiving: Receiving::Reading(now),
             input_error: None,
             receive_error: None,
             send_error: None,
+            n_sent: 0,
+            unacknowledged: (0, now),
+            is_half_closing: options.half_close_empty,
         }
     }
 
@@ -78,18 +92,32 @@ impl State {
         self.peer = Some(Arc::clone(peer));
         self.receiving = Receiving::Reading(now);
         (self.receive_error, self.send_error) = (None, None);
+        (self.n_sent, self.unacknowledged) = (0, (0, now));
+    }
+
+    /// Counts bytes that are sent to the peer.
+    pub(super) fn count_sent(&mut self, n: usize) {
+        self.n_sent += n as u64;
+        self.is_half_closing = true; // for every later peer, too
+    }
+
+    /// Closes the write half if the input has ended.
+    pub(super) fn half_close(&mut self) {
+        if let (true, Sending::Ended(_), Some(peer)) =
+            (self.is_half_closing, self.sending, &self.peer)
+        {
+            peer.shutdown(Shutdown::Write);
+        }
     }
 
     /// Decides whether the connection ends at `now`.
     pub(super) fn decide(&mut self, options: &Options, now: Instant) -> Decision {
-        if let Some(err) = self.failure(options) {
+        if let Some(err) = self.failure() {
             return Decision::End(Err(err));
         }
         let (end, idle) = (self.end(options, now), self.idle_end(options, now));
-        if end.is_some_and(|end| end <= now) {
-            return Decision::End(
-                self.input_error.take().map_or(Ok(()), |err| Err(Error::Input(err))),
-            );
+        if let Some(end) = end.filter(|end| *end <= now) {
+            return self.end_delivered(options, now, now - end);
         }
         if idle.is_some_and(|idle| idle <= now) {
             return Decision::End(self.stalled().map_or(Ok(()), Err));
@@ -99,24 +127,53 @@ impl State {
     }
 
     /// Takes the error that ends the connection, if there is one.
-    fn failure(&mut self, options: &Options) -> Option<Error> {
-        // A peer that closed in order makes writes fail, too; the receiving thread reads its end.
-        let is_failure = |err: &mut io::Error| !options.receive || !is_orderly(err);
-        let failed_send = |state: &mut State| state.send_error.take_if(is_failure);
-        self.receive_error.take().or_else(|| failed_send(self).map(Error::Peer))
+    fn failure(&mut self) -> Option<Error> {
+        // After a reset or an end, a write says only that the pipe is broken; the receiving thread
+        // finds out which it was.
+        let is_decided = self.receiving == Receiving::Ended;
+        match self.receive_error.take() {
+            Some(Error::Peer(err)) => return Some(self.undelivered(err)),
+            Some(err) => return Some(err),
+            None => {}
+        }
+        let err = self.send_error.take_if(|err| is_decided || !is_broken_pipe(err))?;
+        Some(self.undelivered(err))
     }
 
     /// When the connection ends in order; `None` while that is not foreseeable.
     fn end(&self, options: &Options, now: Instant) -> Option<Instant> {
         match (self.receiving, self.sending) {
-            (Receiving::Ended, Sending::Never | Sending::Ended(_)) => Some(now),
-            (Receiving::Ended, _) if self.send_error.is_some() => Some(now),
+            (Receiving::Ended, Sending::Never) => Some(now),
+            (Receiving::Ended, Sending::Ended(since)) => Some(since.min(now)),
             (Receiving::Ended, Sending::Reading(since)) if options.receive => {
-                Some(since + INPUT_TIMEOUT)
+                (options.peer_ends || self.n_sent == 0).then_some(since + INPUT_TIMEOUT)
             }
             (_, Sending::Ended(since)) if !options.receive => Some(since + PEER_END_TIMEOUT),
             _ => None,
         }
+    }
+
+    /// Ends the connection if the peer has acknowledged all that was sent. `waited` is the time since
+    /// the connection could have ended.
+    fn end_delivered(&mut self, options: &Options, now: Instant, waited: Duration) -> Decision {
+        if let Some(peer) = self.peer.clone().filter(|_| self.n_sent > 0) {
+            let n_left = peer.n_unacknowledged();
+            // In this order: a reset leaves nothing to acknowledge.
+            if let Some(err) = peer.take_error() {
+                return Decision::End(Err(self.undelivered(err)));
+            }
+            if n_left != self.unacknowledged.0 {
+                self.unacknowledged = (n_left, now);
+            }
+            let is_idle = |idle| now.saturating_duration_since(self.unacknowledged.1) >= idle;
+            if n_left > 0 && options.idle.is_some_and(is_idle) {
+                return Decision::End(Err(self.stopped_reading(&peer)));
+            }
+            if n_left > 0 {
+                return Decision::Wait(Some(waited.clamp(ACK_PAUSE, ACK_PAUSE_MAX)));
+            }
+        }
+        Decision::End(self.input_error.take().map_or(Ok(()), |err| Err(Error::Input(err))))
     }
 
     /// When the idle timeout ends the connection.
@@ -136,12 +193,24 @@ impl State {
     /// The error of a connection that is idle because the peer has stopped reading.
     fn stalled(&self) -> Option<Error> {
         let Sending::Writing(_) = self.sending else { return None };
-        let text = format!("{}: the peer stopped reading", self.peer.as_ref()?.peer());
-        Some(Error::Peer(io::Error::new(io::ErrorKind::TimedOut, text)))
+        Some(self.stopped_reading(self.peer.as_ref()?))
+    }
+
+    fn stopped_reading(&self, peer: &Stream) -> Error {
+        let text = format!("{}: the peer stopped reading", peer.peer());
+        self.undelivered(io::Error::new(io::ErrorKind::TimedOut, text))
+    }
+
+    /// The error of the peer, with how much of the input may be lost.
+    fn undelivered(&self, err: io::Error) -> Error {
+        Error::Peer(match self.n_sent {
+            0 => err,
+            n => io::Error::new(err.kind(), format!("{err}; up to {n} bytes were not delivered")),
+        })
     }
 }
 
-/// Whether a write failed because the peer closed the connection without a reset.
-fn is_orderly(err: &io::Error) -> bool {
+/// Whether a write failed because the peer closed the connection, with or without a reset.
+fn is_broken_pipe(err: &io::Error) -> bool {
     err.kind() == io::ErrorKind::BrokenPipe
 }

@@ -11,8 +11,8 @@ const TOO_LONG: &[u8] = b"line too long\n";
 
 /// Reads until the end of the input, or until the client is idle for too long.
 ///
-/// At the end of the input, outstanding echoes keep the connection; whoever drops it last closes
-/// it.
+/// At the end of the input, outstanding echoes keep the connection open; the last thread to drop it
+/// closes it.
 pub(super) fn read(client: &Arc<Client>, timer: &Timer, options: &Options) {
     let conn = client.conn();
     let append = |shouts: &mut Vec<u8>, line: InputLine<'_>| match line {

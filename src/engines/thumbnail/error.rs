@@ -5,6 +5,8 @@ use std::{fmt, io};
 
 use image::ImageError;
 
+use crate::text::printable::Subject;
+
 /// A thumbnail that could not be made: the path at fault, and the cause.
 #[derive(Debug)]
 pub struct Error {
@@ -57,7 +59,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.cause)
+        write!(f, "{}: {}", Subject(&self.path), self.cause)
     }
 }
 

@@ -1,60 +1,12 @@
 //! What a walk finds: entries with their metadata, and the directories they are in.
 
 use std::ffi::OsStr;
+use std::iter::successors;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::{fs, io};
 
-/// Device and inode number: equal for two names of one file.
-pub type FileId = (u64, u64);
-
-/// The metadata that every backend reads for an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Meta {
-    /// The device that the file is on.
-    pub dev: u64,
-    /// Its inode number on that device.
-    pub ino: u64,
-    /// Number of hard links (names) to the file.
-    pub n_links: u64,
-    /// Length in bytes.
-    pub n_bytes: u64,
-    /// Allocated disk space in blocks of 512 bytes.
-    pub n_blocks: u64,
-    /// Whether it is a directory.
-    pub is_dir: bool,
-}
-
-impl Meta {
-    /// Reads the metadata of `path`; of a symbolic link its own, or its target's if `follow`.
-    ///
-    /// # Errors
-    /// The error of `lstat` or `stat`.
-    pub fn read(path: &Path, follow: bool) -> io::Result<Self> {
-        let meta = if follow { fs::metadata(path) } else { fs::symlink_metadata(path) };
-        meta.map(Meta::from)
-    }
-
-    /// The identity of the file, whatever its name.
-    pub fn file_id(&self) -> FileId {
-        (self.dev, self.ino)
-    }
-}
-
-impl From<fs::Metadata> for Meta {
-    fn from(meta: fs::Metadata) -> Self {
-        Meta {
-            dev: meta.dev(),
-            ino: meta.ino(),
-            n_links: meta.nlink(),
-            n_bytes: meta.size(),
-            n_blocks: meta.blocks(),
-            is_dir: meta.is_dir(),
-        }
-    }
-}
+use super::meta::{FileId, Meta};
 
 /// A directory that is being walked. It holds its own name and its parent, so that the path of an
 /// entry costs nothing until it is asked for.
@@ -69,20 +21,36 @@ pub struct Dir {
     pub depth: u32,
     /// The device that the directory is on.
     pub dev: u64,
+    ino: u64,
+    /// Whether a directory below this one may be one of its ancestors again.
+    may_recur: bool,
 }
 
 impl Dir {
     pub(super) fn new(entry: &Entry<'_>, id: u32) -> Arc<Self> {
-        let (parent, depth) = (entry.dir.cloned(), entry.depth());
-        Arc::new(Dir { parent, name: entry.name.into(), id, depth, dev: entry.meta.dev })
+        Arc::new(Dir {
+            parent: entry.dir.cloned(),
+            name: entry.name.into(),
+            id,
+            depth: entry.depth(),
+            dev: entry.meta.dev,
+            ino: entry.meta.ino,
+            may_recur: entry.may_recur(),
+        })
+    }
+
+    fn file_id(&self) -> FileId {
+        (self.dev, self.ino)
+    }
+
+    /// The directory itself, its parent, and so on up to the root.
+    fn ancestors(&self) -> impl Iterator<Item = &Dir> {
+        successors(Some(self), |dir| dir.parent.as_deref())
     }
 
     /// The path of the directory, beginning with the root as it was given.
     pub fn path(&self) -> PathBuf {
-        let mut chain = vec![self];
-        while let Some(parent) = &chain[chain.len() - 1].parent {
-            chain.push(parent);
-        }
+        let chain: Vec<&Dir> = self.ancestors().collect();
         chain.iter().rev().map(|dir| OsStr::from_bytes(&dir.name)).collect()
     }
 }
@@ -118,10 +86,28 @@ impl Entry<'_> {
     pub fn path(&self) -> PathBuf {
         path_in(self.dir, self.name)
     }
+
+    /// Whether the entry is a directory that it is in, as a bind mount or a followed link can be.
+    pub(super) fn is_ancestor(&self) -> bool {
+        let is_same = |dir: &Dir| dir.file_id() == self.meta.file_id();
+        let is_among = |dir: &Arc<Dir>| dir.ancestors().any(is_same);
+        self.meta.is_dir && self.may_recur() && self.dir.is_some_and(is_among)
+    }
+
+    /// Whether the entry, or a directory below it, may be a directory that it is in. Between the
+    /// two there is a mount point, a followed link or a change of the device; the last one leads to
+    /// the device of the ancestor. So below most mount points nothing has to be compared.
+    fn may_recur(&self) -> bool {
+        self.dir.is_some_and(|dir| {
+            let is_boundary = self.meta.dev != dir.dev || self.meta.is_mount_root != Some(false);
+            let has_device = |dir: &Dir| dir.dev == self.meta.dev;
+            dir.may_recur || is_boundary && dir.ancestors().any(has_device)
+        })
+    }
 }
 
 /// The path of `name` in `dir`, or `name` itself for a root.
-pub(super) fn path_in(dir: Option<&Arc<Dir>>, name: &[u8]) -> PathBuf {
+pub fn path_in(dir: Option<&Arc<Dir>>, name: &[u8]) -> PathBuf {
     let name = OsStr::from_bytes(name);
     dir.map_or_else(|| name.into(), |dir| dir.path().join(name))
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
+use crate::text::printable::Subject;
+
 /// A path that could not be read, and why.
 #[derive(Debug)]
 pub struct Error {
@@ -14,7 +16,7 @@ pub struct Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.cause)
+        write!(f, "{}: {}", Subject(&self.path), self.cause)
     }
 }
 

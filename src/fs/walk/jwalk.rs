@@ -2,7 +2,6 @@
 //! to one thread in the order of the paths.
 
 use std::ffi::OsStr;
-use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -10,24 +9,26 @@ use std::sync::Arc;
 
 use jwalk::{Parallelism, WalkDirGeneric};
 
-use super::entry::{Dir, Entry, Meta, path_in};
+use super::entry::{Dir, Entry, path_in};
 use super::error::Error;
+use super::meta::Meta;
 use super::root::Root;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, visit};
 
 /// The metadata that jwalk's threads read, stored in its entry.
 #[derive(Debug, Default)]
-struct Stat(Option<io::Result<Metadata>>);
+struct Stat(Option<io::Result<Meta>>);
 
 type JwalkEntry = jwalk::DirEntry<((), Stat)>;
 
-pub(super) fn run(root: &Root<'_>, n_threads: usize, visitor: &mut impl Visitor) {
+pub(super) fn run(root: &Root, n_threads: usize, visitor: &mut impl Visitor) {
     let mut dirs = vec![Arc::clone(&root.dir)];
-    for entry in walk_dir(root.path, n_threads) {
+    for entry in walk_dir(&root.path, n_threads) {
         match entry {
-            Ok(entry) => visit(entry, &mut dirs, visitor),
+            Ok(entry) => visit_next(&entry, &mut dirs, visitor),
+            Err(err) if err.depth() > dirs.len() => {} // below a directory that is not entered
             Err(err) => {
-                let path = err.path().unwrap_or(root.path).to_owned();
+                let path = err.path().unwrap_or(&root.path).to_owned();
                 visitor.visit_error(Error { path, cause: err.into() });
             }
         }
@@ -45,34 +46,48 @@ fn walk_dir(root: &Path, n_threads: usize) -> WalkDirGeneric<((), Stat)> {
         .parallelism(Parallelism::RayonNewPool(n_threads))
         .process_read_dir(|_, _, (), entries| {
             for entry in entries.iter_mut().flatten() {
-                entry.client_state = Stat(Some(entry.path().symlink_metadata()));
+                entry.client_state = Stat(Some(Meta::read(&entry.path(), false)));
             }
         })
 }
 
 /// Visits an entry; `dirs` holds the directories from the root down to the one it is in.
-fn visit(jwalk_entry: JwalkEntry, dirs: &mut Vec<Arc<Dir>>, visitor: &mut impl Visitor) {
+fn visit_next(jwalk_entry: &JwalkEntry, dirs: &mut Vec<Arc<Dir>>, visitor: &mut impl Visitor) {
+    let depth = jwalk_entry.depth;
+    if depth > dirs.len() {
+        return; // below a directory that is not entered
+    }
+    if depth > 0 {
+        dirs.truncate(depth);
+        let (dir, name) = (dirs.last(), OsStr::as_bytes(&jwalk_entry.file_name));
+        if visitor.skips(dir, name) {
+            return;
+        }
+        let Some(dir) = visit_stat(dir, name, &jwalk_entry.client_state, visitor) else { return };
+        dirs.push(dir);
+    }
     if let Some(err) = jwalk_entry.read_children.as_ref().and_then(|children| children.error()) {
         let code = err.io_error().and_then(io::Error::raw_os_error);
         let cause =
             code.map_or_else(|| io::Error::other(err.to_string()), io::Error::from_raw_os_error);
         visitor.visit_error(Error { path: jwalk_entry.path(), cause });
     }
-    if jwalk_entry.depth == 0 || jwalk_entry.depth > dirs.len() {
-        return; // the root, which has been visited, or below a directory that is not entered
-    }
-    dirs.truncate(jwalk_entry.depth);
-    let dir = dirs.last();
-    let name = OsStr::as_bytes(&jwalk_entry.file_name);
-    match jwalk_entry.client_state.0 {
-        Some(Ok(meta)) => {
-            let entry = Entry { dir, name, meta: Meta::from(meta) };
-            if let Some(id) = visitor.visit_entry(&entry) {
-                let dir = Dir::new(&entry, id);
-                dirs.push(dir);
-            }
+}
+
+/// Visits an entry, or reports why its metadata could not be read. Returns the directory if it is to
+/// be entered.
+fn visit_stat(
+    dir: Option<&Arc<Dir>>,
+    name: &[u8],
+    stat: &Stat,
+    visitor: &mut impl Visitor,
+) -> Option<Arc<Dir>> {
+    match stat.0.as_ref()? {
+        &Ok(meta) => visit(&Entry { dir, name, meta }, visitor),
+        Err(err) => {
+            let cause = io::Error::from_raw_os_error(err.raw_os_error().unwrap_or(0));
+            visitor.visit_error(Error { path: path_in(dir, name), cause });
+            None
         }
-        Some(Err(cause)) => visitor.visit_error(Error { path: path_in(dir, name), cause }),
-        None => {}
     }
 }

@@ -47,6 +47,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 mod entry;
 mod error;
 mod jwalk;
+mod meta;
+mod mounts;
 #[cfg(target_os = "linux")]
 mod openat;
 mod options;
@@ -56,8 +58,10 @@ mod root;
 mod tests;
 mod visitor;
 
-pub use entry::{Dir, Entry, FileId, Meta};
+pub use entry::{Dir, Entry, path_in};
 pub use error::Error;
+pub use meta::{FileId, Meta};
+pub use mounts::mounted_files;
 pub use options::{Backend, Follow};
 pub use visitor::Visitor;
 
@@ -115,9 +119,24 @@ impl Walker {
     /// # Panics
     /// If there are fewer visitors than threads.
     pub fn run<V: Visitor>(&self, root: &Path, visitors: &mut [V]) {
+        if let Some(root) = Root::visit(root, self.follow, &mut visitors[0]) {
+            self.enter(root, visitors);
+        }
+    }
+
+    /// Visits `entry`, which another walk has found and not entered, and everything below it.
+    ///
+    /// # Panics
+    /// If there are fewer visitors than threads.
+    pub fn resume<V: Visitor>(&self, entry: &Entry<'_>, visitors: &mut [V]) {
+        if let Some(root) = Root::visit_entry(entry, &mut visitors[0]) {
+            self.enter(root, visitors);
+        }
+    }
+
+    fn enter<V: Visitor>(&self, root: Root, visitors: &mut [V]) {
         assert!(visitors.len() >= self.n_threads, "one visitor per thread");
         let first = &mut visitors[0];
-        let Some(root) = Root::visit(root, self.follow, first) else { return };
         match self.backend {
             #[cfg(target_os = "linux")]
             Backend::OpenAt => {

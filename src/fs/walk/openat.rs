@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rayon::{Scope, ThreadPool, current_thread_index};
-use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, RawDir, Statx, StatxFlags, makedev, openat, statx,
-};
+use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
+use rustix::io::fcntl_dupfd_cloexec;
 
-use super::entry::{Dir, Entry, Meta, path_in};
+use super::entry::{Dir, Entry, path_in};
 use super::error::Error;
+use super::meta::Meta;
 use super::options::Follow;
 use super::root::Root;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, visit};
 use crate::threads::lock;
 
 /// Size of the buffer that one `getdents64` fills with names.
@@ -29,18 +29,13 @@ const QUEUED_BATCHES_PER_THREAD: usize = 2;
 /// The longest path that the kernel accepts in one call, with its NUL.
 pub(super) const PATH_MAX: usize = 4096;
 const DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-const STAT: AtFlags = AtFlags::SYMLINK_NOFOLLOW.union(AtFlags::NO_AUTOMOUNT);
-const FIELDS: StatxFlags = StatxFlags::TYPE
-    .union(StatxFlags::NLINK)
-    .union(StatxFlags::INO)
-    .union(StatxFlags::SIZE)
-    .union(StatxFlags::BLOCKS);
 
 /// What all threads of one walk share.
 struct Shared<'v, V> {
     workers: Vec<Mutex<Worker<'v, V>>>,
     /// Where paths start when a directory's parent is not kept open.
     root: OwnedFd,
+    root_depth: u32,
     n_open_fds: AtomicUsize,
     max_kept_fds: usize,
     is_stopped: AtomicBool,
@@ -73,12 +68,11 @@ impl OpenDir<'_> {
     /// Visits the entry `name`; if it is a directory to enter, it is added to `subdirs`.
     fn visit<V: Visitor>(&self, name: &CStr, visitor: &mut V, subdirs: &mut Vec<Arc<Dir>>) {
         let dir = Some(&self.dir);
-        match statx(&self.fd, name, STAT, FIELDS) {
-            Ok(stat) => {
-                let entry = Entry { dir, name: name.to_bytes(), meta: meta(&stat) };
-                let id = visitor.visit_entry(&entry);
-                subdirs.extend(id.map(|id| Dir::new(&entry, id)));
-            }
+        if visitor.skips(dir, name.to_bytes()) {
+            return;
+        }
+        match Meta::read_at(&self.fd, name) {
+            Ok(meta) => subdirs.extend(visit(&Entry { dir, name: name.to_bytes(), meta }, visitor)),
             Err(err) => {
                 let path = path_in(dir, name.to_bytes());
                 visitor.visit_error(Error { path, cause: err.into() });
@@ -95,23 +89,25 @@ impl Drop for OpenDir<'_> {
 
 /// Walks below `root`; thread number `i` of the pool calls `visitors[i]`.
 pub(super) fn run<V: Visitor>(
-    root: Root<'_>,
+    root: Root,
     follow: Follow,
     pool: &ThreadPool,
     max_kept_fds: usize,
     visitors: &mut [V],
 ) {
-    let nofollow = if follow == Follow::Never { OFlags::NOFOLLOW } else { OFlags::empty() };
-    let fd = match openat(CWD, root.path, DIR | nofollow, Mode::empty()) {
+    let is_followed = follow != Follow::Never && root.dir.depth == 0;
+    let nofollow = if is_followed { OFlags::empty() } else { OFlags::NOFOLLOW };
+    let fd = match openat(CWD, &root.path, DIR | nofollow, Mode::empty()) {
         Ok(fd) => fd,
         Err(err) => {
-            let path = root.path.to_owned();
+            let path = root.path;
             return visitors[0].visit_error(Error { path, cause: err.into() });
         }
     };
     let shared = Shared {
         workers: visitors.iter_mut().map(|visitor| Mutex::new(Worker::new(visitor))).collect(),
         root: fd,
+        root_depth: root.dir.depth,
         n_open_fds: AtomicUsize::new(1),
         max_kept_fds,
         is_stopped: AtomicBool::new(false),
@@ -152,11 +148,11 @@ impl<'v, V: Visitor> Shared<'v, V> {
     fn open_by_path(&self, dir: &Dir) -> rustix::io::Result<OwnedFd> {
         let mut chain = Vec::new();
         let mut next = Some(dir);
-        while let Some(dir) = next.filter(|dir| dir.parent.is_some()) {
+        while let Some(dir) = next.filter(|dir| dir.depth > self.root_depth) {
             chain.push(&*dir.name);
             next = dir.parent.as_deref();
         }
-        let mut fd = openat(&self.root, c".", DIR, Mode::empty())?;
+        let mut fd = fcntl_dupfd_cloexec(&self.root, 0)?; // `.` would need the permission to search it
         let mut step = Vec::new();
         while let Some(name) = chain.pop() {
             step.extend_from_slice(name);
@@ -239,16 +235,5 @@ impl<'v, V: Visitor> Shared<'v, V> {
             let parent = is_kept.then(|| Arc::clone(open));
             scope.spawn(move |scope| self.enter(scope, subdir, parent));
         }
-    }
-}
-
-fn meta(stat: &Statx) -> Meta {
-    Meta {
-        dev: makedev(stat.stx_dev_major, stat.stx_dev_minor),
-        ino: stat.stx_ino,
-        n_links: stat.stx_nlink.into(),
-        n_bytes: stat.stx_size,
-        n_blocks: stat.stx_blocks,
-        is_dir: FileType::from_raw_mode(stat.stx_mode.into()).is_dir(),
     }
 }

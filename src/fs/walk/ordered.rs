@@ -5,22 +5,22 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 
-use super::entry::{Dir, Entry, FileId, Meta, path_in};
+use super::entry::{Dir, Entry, path_in};
 use super::error::Error;
+use super::meta::Meta;
 use super::options::Follow;
 use super::root::Root;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, visit};
 
 /// A directory whose entries have not all been visited yet.
 struct Level {
     dir: Arc<Dir>,
-    id: FileId,
     /// Names still to be visited, from the last to the first.
     names: Vec<Vec<u8>>,
 }
 
-pub(super) fn run(root: Root<'_>, follow: Follow, visitor: &mut impl Visitor) {
-    let mut levels = vec![Level::read(root.dir, root.id, visitor)];
+pub(super) fn run(root: Root, follow: Follow, visitor: &mut impl Visitor) {
+    let mut levels = vec![Level::read(root.dir, visitor)];
     while let Some(level) = levels.last_mut() {
         let Some(name) = level.names.pop() else {
             levels.pop();
@@ -30,26 +30,23 @@ pub(super) fn run(root: Root<'_>, follow: Follow, visitor: &mut impl Visitor) {
             continue;
         };
         let dir = Arc::clone(&level.dir);
+        if visitor.skips(Some(&dir), &name) {
+            continue;
+        }
         let path = path_in(Some(&dir), &name);
         match Meta::read(&path, follow == Follow::Always) {
-            Ok(meta) if leads_back(&meta, &levels) => {}
             Ok(meta) => {
                 let entry = Entry { dir: Some(&dir), name: &name, meta };
-                let dir = visitor.visit_entry(&entry).map(|id| Dir::new(&entry, id));
-                levels.extend(dir.map(|dir| Level::read(dir, meta.file_id(), visitor)));
+                let dir = visit(&entry, visitor);
+                levels.extend(dir.map(|dir| Level::read(dir, visitor)));
             }
             Err(cause) => visitor.visit_error(Error { path, cause }),
         }
     }
 }
 
-/// Whether a followed link leads to a directory that it is in.
-fn leads_back(meta: &Meta, levels: &[Level]) -> bool {
-    meta.is_dir && levels.iter().any(|level| level.id == meta.file_id())
-}
-
 impl Level {
-    fn read(dir: Arc<Dir>, id: FileId, visitor: &mut impl Visitor) -> Self {
+    fn read(dir: Arc<Dir>, visitor: &mut impl Visitor) -> Self {
         let path = dir.path();
         let mut names = Vec::new();
         match fs::read_dir(&path) {
@@ -64,6 +61,6 @@ impl Level {
             Err(cause) => visitor.visit_error(Error { path, cause }),
         }
         names.sort_unstable_by(|a, b| b.cmp(a));
-        Level { dir, id, names }
+        Level { dir, names }
     }
 }

@@ -1,12 +1,19 @@
 //! The callbacks of a walk.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use super::entry::Entry;
+use super::entry::{Dir, Entry};
 use super::error::Error;
 
 /// Receives what one thread of a walk finds.
 pub trait Visitor: Send {
+    /// Whether to pass over `name` in `dir` (`None` for a root) without reading its metadata: it is
+    /// then neither an entry nor an error.
+    fn skips(&mut self, _dir: Option<&Arc<Dir>>, _name: &[u8]) -> bool {
+        false
+    }
+
     /// Handles an entry. To have a directory entered, return an id for it, which then stands in
     /// [`Dir::id`](super::Dir::id); for anything else return `None`.
     fn visit_entry(&mut self, entry: &Entry<'_>) -> Option<u32>;
@@ -17,4 +24,13 @@ pub trait Visitor: Send {
     /// Called after every directory, and after every batch of entries of a large one. `Break` ends
     /// the walk; a visitor that has returned it returns it from then on.
     fn after_batch(&mut self) -> ControlFlow<()>;
+}
+
+/// Passes an entry to the visitor, unless it is a directory that it is in. Returns the directory if
+/// it is to be entered.
+pub(super) fn visit(entry: &Entry<'_>, visitor: &mut impl Visitor) -> Option<Arc<Dir>> {
+    if entry.is_ancestor() {
+        return None;
+    }
+    visitor.visit_entry(entry).map(|id| Dir::new(entry, id))
 }

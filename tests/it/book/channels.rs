@@ -98,7 +98,11 @@ fn mirroredquery_without_an_answer_fails() {
     };
     let outcome = run("mirroredquery", &[&gone, &gone, &gone]);
     assert_eq!((outcome.code(), &*outcome.stdout), (1, ""));
-    assert_eq!(outcome.stderr.lines().count(), 4, "a line a mirror, and one: {outcome:?}");
+    assert_eq!(
+        outcome.stderr.lines().count(),
+        4,
+        "one line per mirror, and the total failure: {outcome:?}"
+    );
     assert_eq!(run("mirroredquery", &[&gone]).code(), 2, "three or none");
     assert_eq!(run("mirroredquery", &["a", "b", "c"]).code(), 2, "not URLs");
 }

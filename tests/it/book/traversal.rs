@@ -6,7 +6,11 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use super::every::assert_interruptible;
 use crate::support::{Process, as_user, command, limited, outcome, run};
+
+/// Roots that take far longer to walk than a test may wait.
+const LONG_WALK: [&str; 1_000] = ["/"; 1_000];
 
 const DUS: [&str; 4] = ["du1", "du2", "du3", "du4"];
 
@@ -88,6 +92,12 @@ fn deep_trees_and_few_descriptors() {
 fn totals_come_twice_a_second_and_last() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["du2", "du3"] {
+        let walking = Process::with_open_stdin(name, &[&["-v"][..], &LONG_WALK].concat());
+        for _ in 0..2 {
+            let total = walking.line().unwrap();
+            assert!(total.ends_with(" GB"), "{name}: {total}");
+        }
+        assert_interruptible(walking); // it is still walking
         let outcome = run(name, &["-v", dir.path().to_str().unwrap()]);
         assert_eq!((outcome.code(), outcome.lines().pop()), (0, Some("0 files  0.0 GB")));
         assert_eq!(run(name, &["-v=false", dir.path().to_str().unwrap()]).lines().len(), 1);
@@ -96,8 +106,8 @@ fn totals_come_twice_a_second_and_last() {
 
 #[test]
 fn a_byte_cancels_du4_and_the_end_of_stdin_does_not() {
-    let mut du4 = Process::with_open_stdin("du4", &["/"]);
-    let first = du4.line().unwrap(); // after half a second it is still walking
+    let mut du4 = Process::with_open_stdin("du4", &LONG_WALK);
+    let first = du4.line().unwrap(); // twice a second while it walks
     assert!(first.ends_with(" GB"), "{first}");
     du4.send(b"\n");
     let cancelled = du4.wait();

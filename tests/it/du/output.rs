@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command as StdCommand, Stdio};
 
 use rustix::process::Signal;
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -154,4 +154,70 @@ fn an_interrupt_leaves_partial_sums() {
     check(&["-sc"], |stdout| stdout.ends_with("\ttotal (partial)\n"));
     check(&["--tree", "-n", "1"], |stdout| stdout.ends_with(" / (partial)\n"));
     check(&["--json", "-d0"], |stdout| stdout.ends_with(",\"partial\":true}\n"));
+}
+
+/// A folder for LOCPATH with a locale `xx_XX.utf8` that writes 1.234.567,8; or what the C library
+/// needs of it.
+fn locales() -> TempDir {
+    let dir = tempdir().unwrap();
+    let locale = dir.path().join("xx_XX.utf8");
+    fs::create_dir(&locale).unwrap();
+    let head = [0x2003_1114, 3, 20, 22, 24].map(u32::to_ne_bytes);
+    fs::write(locale.join("LC_NUMERIC"), [&head.concat()[..], b",\0.\0\x03\0"].concat()).unwrap();
+    dir
+}
+
+#[test]
+fn numbers_are_written_as_in_the_locale() {
+    let (dir, locales) = (tempdir().unwrap(), locales());
+    fs::File::create(dir.path().join("f")).unwrap().set_len(1_500_000).unwrap();
+    let check = |variables: &[(&str, &str)], args: &[&str], expected: &str| {
+        let mut command = command("du", args);
+        command.args(["-A", "f"]).current_dir(&dir).env("LOCPATH", locales.path());
+        for name in ["LC_ALL", "LC_NUMERIC", "LANG"] {
+            command.env_remove(name);
+        }
+        command.envs(variables.iter().copied());
+        outcome(command).is(0, expected, "");
+    };
+    check(&[], &["-h"], "1.5M\tf\n");
+    check(&[("LANG", "xx_XX.UTF-8")], &["-h"], "1,5M\tf\n");
+    check(&[("LC_NUMERIC", "xx_XX.utf8"), ("LANG", "C")], &["--si"], "1,5M\tf\n");
+    check(&[("LC_ALL", "C"), ("LANG", "xx_XX.utf8")], &["-h"], "1.5M\tf\n");
+    check(&[("LC_ALL", ""), ("LANG", "xx_XX.utf8")], &["-h"], "1,5M\tf\n");
+    // setlocale(3) changes nothing if one of the locales is not installed.
+    check(&[("LC_CTYPE", "yy_YY.utf8"), ("LANG", "xx_XX.utf8")], &["-h"], "1.5M\tf\n");
+    check(&[("LANG", "yy_YY.utf8")], &["-h"], "1.5M\tf\n");
+    check(&[("LC_ALL", "xx_XX.utf8")], &["-B", "'1"], "1.500.000\tf\n");
+    check(&[("LC_ALL", "xx_XX.utf8")], &["-B", "'kB"], "1.500kB\tf\n");
+    check(&[("LC_ALL", "xx_XX.utf8"), ("BLOCK_SIZE", "'1")], &[], "1.500.000\tf\n");
+    check(&[("BLOCK_SIZE", "'1")], &[], "1500000\tf\n");
+    check(&[("DU_BLOCK_SIZE", "0x3e8")], &[], "1500\tf\n");
+}
+
+/// The locales of this machine and of GNU du, if both are there.
+#[test]
+#[allow(clippy::print_stderr, reason = "a skipped test says so")]
+fn numbers_are_those_of_gnu_du_in_every_locale() {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("f"), vec![1; 1_234_567]).unwrap();
+    let locales = StdCommand::new("locale").arg("-a").output();
+    let locales = locales.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let locales = locales.unwrap_or_default();
+    let gnu = StdCommand::new("du").arg("--version").output();
+    if !gnu.is_ok_and(|gnu| gnu.stdout.starts_with(b"du (GNU")) || locales.lines().count() < 4 {
+        eprintln!("skipped: there is no GNU du, or no locale but C");
+        return;
+    }
+    // Other character sets have other bytes for a space.
+    for locale in locales.lines().filter(|name| name.ends_with(".utf8")) {
+        for args in [["-h", "f"], ["-B'1", "f"], ["-B'human-readable", "f"]] {
+            let in_locale = |mut command: StdCommand| {
+                command.arg("--apparent-size").args(args).current_dir(&dir).env("LC_ALL", locale);
+                String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned()
+            };
+            let theirs = in_locale(StdCommand::new("du"));
+            assert_eq!(in_locale(command("du", &[""; 0])), theirs, "{locale} {args:?}");
+        }
+    }
 }

@@ -105,7 +105,7 @@ impl Ftp {
                 assert!(text.is_empty(), "incomplete reply: {text}");
                 return None;
             }
-            text += str::from_utf8(&line).expect("replies are UTF-8");
+            text += &String::from_utf8_lossy(&line); // names have any encoding
             let line = text[start..].strip_suffix("\r\n").expect("lines end with CR LF");
             assert!(!line.contains(['\r', '\x1b', '\0']), "{line:?}");
             let code = *first.get_or_insert_with(|| line[..3].parse::<u16>().expect(line));

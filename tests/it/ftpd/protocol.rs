@@ -1,11 +1,14 @@
 //! Every command and its replies.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
-use super::{Ftp, Site, skipped};
+use super::{Ftp, Site};
+use crate::support::has_ipv6;
 
 #[test]
 #[allow(clippy::too_many_lines, reason = "a table")]
@@ -203,9 +206,51 @@ fn file_names_may_contain_any_printable_character() {
     assert!(made.starts_with("257 \"/d\"\"q\"\"\" "), "{made}");
     ftp.command("CWD d\"q\"", 250);
     assert!(ftp.command("PWD", 257).starts_with("257 \"/d\"\"q\"\"\" "));
-    ftp.send(b"MKD iac\xff\xff\r\n");
-    ftp.expect_reply(257, "MKD iac");
-    assert!(site.path("d\"q\"/iac").is_dir());
+}
+
+/// Names are bytes: those of other encodings than UTF-8 are kept, and 255 (CP1251's last letter) with
+/// and without Telnet's escape.
+#[test]
+fn names_in_other_encodings_keep_their_bytes() {
+    let site = Site::new(&[]);
+    let mut ftp = site.login();
+    let names: [(&[u8], &[u8]); 5] = [
+        (b"\xcc\xee\xff.txt", b"\xcc\xee\xff.txt"), // CP1251
+        (b"\xcc\xee\xff\xff.txt", b"\xcc\xee\xff.txt"),
+        (b"\xcc\xee.txt", b"\xcc\xee.txt"),
+        (b"\x93\xfa\x96\x7b", b"\x93\xfa\x96\x7b"), // Shift-JIS
+        (b"\x81\x9b", b"\x81\x9b"),                 // CP850
+    ];
+    for (sent, stored) in names {
+        let path = site.dir.path().join(OsStr::from_bytes(stored));
+        ftp.send([b"MKD ", sent, b"\r\n"].concat());
+        ftp.expect_reply(257, "MKD");
+        assert!(path.is_dir(), "{sent:?}");
+        let listing = ftp.get("NLST");
+        assert!(listing.split(|byte| *byte == b'\n').any(|line| line == [stored, b"\r"].concat()));
+        ftp.send([b"SITE CHMOD 700 ", sent, b"\r\n"].concat());
+        ftp.expect_reply(200, "SITE CHMOD");
+        ftp.send([b"RMD ", sent, b"\r\n"].concat());
+        ftp.expect_reply(250, "RMD");
+        assert!(!path.exists(), "{sent:?}");
+    }
+    for control in [b"MKD a\x1fb\r\n", b"MKD a\x7fb\r\n"] {
+        ftp.send(control);
+        ftp.expect_reply(553, "MKD");
+    }
+}
+
+/// As vsftpd, proftpd and pyftpdlib send them. The file is longer than the server's buffer, and a
+/// buffer ends between CR and LF.
+#[test]
+fn ascii_mode_sends_cr_lf_unchanged() {
+    let site = Site::new(&[]);
+    let text = [&b"a\nb\r\n\rc\n"[..], &vec![b'x'; (256 << 10) - 9], b"\r\nd"].concat();
+    fs::write(site.path("text"), &text).unwrap();
+    let mut ftp = site.login();
+    ftp.command("TYPE A", 200);
+    let expected = [&b"a\r\nb\r\n\rc\r\n"[..], &vec![b'x'; (256 << 10) - 9], b"\r\nd"].concat();
+    assert!(ftp.get("RETR text") == expected);
 }
 
 #[test]
@@ -300,8 +345,8 @@ fn active_mode_connects_to_the_client_only() {
 
 #[test]
 fn ipv6() {
-    if TcpListener::bind("[::1]:0").is_err() {
-        return skipped("ipv6", "this machine has no IPv6");
+    if !has_ipv6() {
+        return;
     }
     let site = Site::new(&["-bind", "::1"]);
     let mut ftp = site.login();

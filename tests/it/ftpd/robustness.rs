@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::Site;
 use super::client::stranger;
-use super::{Site, skipped};
 use threadbare::net;
 
-use crate::support::{DEADLINE, Process, Server, eventually, program};
+use crate::support::{DEADLINE, Process, Server, eventually, program, report_skipped};
 
 #[test]
 fn an_interrupted_upload_leaves_only_the_old_file() {
@@ -272,7 +272,7 @@ fn has_begun(site: &Site) -> bool {
 fn a_client_killed_half_way_leaves_the_old_file() {
     let curl = Command::new("curl").arg("--version").stdout(Stdio::null()).status();
     if !curl.is_ok_and(|status| status.success()) {
-        return skipped("a_client_killed_half_way", "curl is not installed");
+        return report_skipped("curl is not installed");
     }
     let site = Site::new(&[]);
     let url = format!("ftp://{}/file", site.server.addr);

@@ -29,13 +29,13 @@ const KINDS: [Kind; 3] = [
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A site with TLS, and the certificate store with which clients trust it.
-struct Secure {
-    site: Site,
+pub(super) struct Secure {
+    pub(super) site: Site,
     roots: Arc<RootCertStore>,
 }
 
 impl Secure {
-    fn new(args: &[&str]) -> Self {
+    pub(super) fn new(args: &[&str]) -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let dir = tempfile::tempdir().unwrap();
@@ -146,6 +146,48 @@ fn uploads_alone_do_not_run_out_of_tickets() {
         drop(data);
         ftp.expect_reply(226, "STOR");
     }
+}
+
+/// A client that uses each ticket once, keeps only the last one, and reads to the end after an upload
+/// (PHP's) gets a ticket there.
+#[test]
+fn uploads_end_with_a_ticket() {
+    let secure_site = Secure::new(&[]);
+    let config = secure_site.config(TLS13);
+    let mut ftp = secure_site.login(&config);
+    for nth in 0..30 {
+        let mut data = secure(ftp.data(), &config);
+        ftp.command("STOR new", 150);
+        data.write_all(&[nth; 100]).unwrap();
+        data.conn.send_close_notify();
+        data.flush().unwrap();
+        assert_eq!(data.read_to_end(&mut Vec::new()).unwrap(), 0);
+        ftp.expect_reply(226, "STOR");
+    }
+}
+
+/// A client that does not read (Perl's Net::FTP) resets the connection when it closes it with a ticket
+/// unread, and the server might lose the end of the file.
+#[test]
+fn uploads_begin_without_a_ticket_where_nothing_must_be_resumed() {
+    let secure_site = Secure::new(&["-no-tls-resume"]);
+    let config = secure_site.config(TLS13);
+    let mut ftp = secure_site.login(&config);
+    let mut data = secure(ftp.data(), &config);
+    data.conn.write_tls(&mut data.sock).unwrap();
+    ftp.send("STOR new\r\n");
+    data.conn.complete_io(&mut data.sock).unwrap(); // the handshake, before the announcement
+    ftp.expect_reply(150, "STOR");
+    data.write_all(b"contents").unwrap();
+    data.sock.set_nonblocking(true).unwrap();
+    let unread = data.sock.peek(&mut [0]).unwrap_err();
+    assert_eq!(unread.kind(), std::io::ErrorKind::WouldBlock);
+    data.sock.set_nonblocking(false).unwrap();
+    data.conn.send_close_notify();
+    data.flush().unwrap();
+    drop(data);
+    ftp.expect_reply(226, "STOR");
+    assert_eq!(secure_site.site.read("new"), b"contents");
 }
 
 #[test]

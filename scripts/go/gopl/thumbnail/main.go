@@ -1,4 +1,4 @@
-// Thumbnail drives the book's package as its last example does, with one goroutine a CPU: the
+// Thumbnail drives the book's package as its last example does, with one goroutine per CPU: the
 // thumbnails of its arguments in the folder -o.
 package main
 

@@ -1,5 +1,5 @@
-// Chat has the shape of the book's: two goroutines a client, a broadcaster that hands each line to
-// each client over a channel without room.
+// Chat has the shape of the book's: two goroutines per client, a broadcaster that hands each line to
+// each client over an unbuffered channel.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Clock writes the time to each client once a second, a goroutine a client, as the book's clock2.
+// Clock writes the time to each client once a second, with one goroutine per client, as the book's clock2.
 package main
 
 import (

@@ -1,5 +1,5 @@
 // Du counts the files below its arguments and their bytes, in the shapes of the book's du1 (one
-// goroutine walks), du3 (a goroutine a directory, twenty read at once) and du4 (the same, can be
+// goroutine walks), du3 (one goroutine per directory, twenty read at once) and du4 (the same, can be
 // cancelled).
 package main
 

@@ -5,7 +5,7 @@
 //	micro alive|jobs N MILLISECONDS
 //
 // It moves more and more items until a run takes that long, and prints how many there were, the sum
-// of what arrived, and nanoseconds an item.
+// of what arrived, and nanoseconds per item.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Reverb echoes each shout three times, ever quieter, a goroutine a shout, as the book's reverb2; but
+// Reverb echoes each shout three times, ever quieter, with one goroutine per shout, as the book's reverb2; but
 // it waits for the last echo before it closes (exercise 8.4).
 package main
 

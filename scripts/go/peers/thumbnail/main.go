@@ -1,4 +1,4 @@
-// Thumbnail makes thumbnails of the JPEGs it is given, a goroutine a CPU, in the folder -o: the
+// Thumbnail makes thumbnails of the JPEGs it is given, one goroutine per CPU, in the folder -o: the
 // longest side 128, each pixel the nearest of the original, as the book's package samples.
 package main
 

@@ -23,3 +23,9 @@ impl Arg {
         str::from_utf8(&self.0).unwrap_or("\u{fffd}").trim()
     }
 }
+
+/// Splits `bytes` at the first space; the rest is empty if there is none.
+pub(super) fn split_word(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let end = bytes.iter().position(|byte| *byte == b' ').unwrap_or(bytes.len());
+    (&bytes[..end], bytes.get(end + 1..).unwrap_or_default())
+}

@@ -1,6 +1,6 @@
 //! Commands about files and directories that need no data connection.
 
-use super::arg::Arg;
+use super::arg::{Arg, split_word};
 use crate::engines::ftp::facts;
 use crate::engines::ftp::listing::{Format, Listing, Options, parse_options};
 use crate::engines::ftp::names;
@@ -95,11 +95,9 @@ fn regular_file(session: &Session<'_, '_>, arg: &Arg) -> Result<Info, ReplyError
 /// MFMT sets the modification time (draft-somers-ftp-mfxx).
 pub(super) fn mfmt(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     session.check_may_write()?;
-    let arg = arg.bytes();
-    let end = arg.iter().position(|byte| *byte == b' ').unwrap_or(arg.len());
-    let (stamp, name) = arg.split_at(end);
+    let (stamp, name) = split_word(arg.bytes());
     let seconds = str::from_utf8(stamp).ok().and_then(facts::parse_stamp);
-    let (Some(seconds), Some((_, name))) = (seconds, name.split_first()) else {
+    let Some(seconds) = seconds.filter(|_| !name.is_empty()) else {
         return Err(ReplyError::new(501, "Usage: MFMT YYYYMMDDhhmmss name."));
     };
     let path = session.path(name)?;
@@ -109,14 +107,15 @@ pub(super) fn mfmt(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
 }
 
 /// SITE CHMOD; `arg` are an octal mode and a name.
-pub(super) fn chmod(session: &Session<'_, '_>, arg: &str) -> Outcome {
+pub(super) fn chmod(session: &Session<'_, '_>, arg: &[u8]) -> Outcome {
     session.check_may_write()?;
-    let (mode, name) = arg.split_once(' ').unwrap_or((arg, ""));
-    let mode = u32::from_str_radix(mode, 8).ok().filter(|mode| *mode <= 0o777);
+    let (mode, name) = split_word(arg);
+    let mode = str::from_utf8(mode).ok().and_then(|mode| u32::from_str_radix(mode, 8).ok());
+    let mode = mode.filter(|mode| *mode <= 0o777);
     let Some(mode) = mode.filter(|_| !name.is_empty()) else {
         return Err(ReplyError::new(501, "Usage: SITE CHMOD 644 name."));
     };
-    let path = session.path(name.as_bytes())?;
+    let path = session.path(name)?;
     session.server.jail.set_mode(relative(&path), mode)?;
     done(200, "SITE CHMOD command ok.")
 }

@@ -1,6 +1,6 @@
 //! Commands about the server and the session: STAT, SYST, NOOP, SITE.
 
-use super::arg::Arg;
+use super::arg::{Arg, split_word};
 use super::files;
 use crate::engines::ftp::outcome::{Outcome, done, done_lines};
 use crate::engines::ftp::reply::ReplyError;
@@ -35,14 +35,13 @@ pub(super) fn noop(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
 }
 
 pub(super) fn site(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
-    let text = String::from_utf8_lossy(arg.bytes());
-    let (name, rest) = text.split_once(' ').unwrap_or((&text, ""));
-    match name.to_ascii_uppercase().as_str() {
-        "HELP" => {
+    let (name, rest) = split_word(arg.bytes());
+    match name.to_ascii_uppercase().as_slice() {
+        b"HELP" => {
             let commands = ["HELP", "CHMOD <mode> <file>"];
             done_lines(214, "SITE commands:", commands, "Help OK.")
         }
-        "CHMOD" => files::chmod(session, rest),
+        b"CHMOD" => files::chmod(session, rest),
         _ => Err(ReplyError::new(504, "Unknown SITE command.")),
     }
 }

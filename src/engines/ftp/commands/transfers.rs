@@ -10,12 +10,12 @@ use super::files::{listing, now};
 use crate::engines::ftp::data::{Endpoint, Opener, Protection};
 use crate::engines::ftp::job::{Job, Sink, Work};
 use crate::engines::ftp::listing::Format;
-use crate::engines::ftp::names;
 use crate::engines::ftp::outcome::{Next, Outcome, done};
 use crate::engines::ftp::reply::{Reply, ReplyError};
 use crate::engines::ftp::session::Session;
 use crate::engines::ftp::transfer::Transfer;
 use crate::fs::jail::relative;
+use crate::text::printable::replace_controls;
 
 /// The settings that hold for one transfer only.
 struct Setup {
@@ -180,11 +180,13 @@ fn opener(
         session: resumable.id,
         config: tls.for_data(resumable, is_upload),
         must_resume: tls.must_resume,
+        is_upload,
     });
     Ok(Opener { endpoint, peer, local, timeout: options.data_timeout, tls })
 }
 
 /// The command with the resolved path, for STAT and the log.
 fn title(verb: &str, path: &[u8]) -> String {
-    format!("{verb} {}", String::from_utf8_lossy(&names::printable(path)))
+    let path = String::from_utf8_lossy(path);
+    format!("{verb} {}", replace_controls(&path, '?').collect::<String>())
 }

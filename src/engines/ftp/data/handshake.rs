@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::{HandshakeKind, ServerConfig, ServerConnection};
+use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use socket2::Socket;
 
 use super::stream::DataStream;
@@ -24,6 +24,7 @@ pub(crate) struct Protection {
     pub(crate) session: SessionId,
     /// Whether the data connection must resume that session.
     pub(crate) must_resume: bool,
+    pub(crate) is_upload: bool,
 }
 
 /// A handshake under way.
@@ -33,25 +34,34 @@ pub(super) struct Handshake {
     tls: Box<ServerConnection>,
     session: SessionId,
     must_resume: bool,
+    /// Whether tickets of TLS 1.3 are sent at the end of the client's data, not now. A client that
+    /// only writes does not read them, and closing with unread input resets its connection, which
+    /// may lose the end of the file.
+    delays_tickets: bool,
 }
 
 impl Handshake {
     pub(super) fn new(socket: Arc<Socket>, protection: Protection) -> io::Result<Self> {
-        let Protection { config, session, must_resume } = protection;
+        let Protection { config, session, must_resume, is_upload } = protection;
         let tls = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
-        Ok(Handshake { socket, tls: Box::new(tls), session, must_resume })
+        Ok(Handshake {
+            socket,
+            tls: Box::new(tls),
+            session,
+            must_resume,
+            delays_tickets: is_upload,
+        })
     }
 
     /// Does what is possible of a handshake that the client has begun before the transfer is
     /// announced.
     ///
     /// curl uses a ticket once, keeps only the last one, and looks for a new one when it has sent a
-    /// file. So such clients get a ticket on uploads too: without it, a second upload could not
-    /// resume the session. It arrives before the client sends its file, which may be small.
-    pub(super) fn begin_early(socket: Arc<Socket>, mut protection: Protection) -> io::Result<Self> {
-        let n_tickets = &mut protection.config.send_tls13_tickets;
-        *n_tickets = (*n_tickets).max(1);
+    /// file, without waiting. So where sessions must be resumed, such clients get their ticket before
+    /// they send a file, which may be small. Others (Perl's Net::FTP) need none.
+    pub(super) fn begin_early(socket: Arc<Socket>, protection: Protection) -> io::Result<Self> {
         let mut handshake = Handshake::new(socket, protection)?;
+        handshake.delays_tickets &= !handshake.must_resume;
         let timeout = handshake.socket.read_timeout()?;
         handshake.socket.set_read_timeout(Some(EARLY_HANDSHAKE_TIMEOUT))?;
         let result = handshake.run();
@@ -81,6 +91,9 @@ impl Handshake {
         while self.tls.is_handshaking() {
             self.write_tls()?;
             self.read_tls()?;
+        }
+        if self.delays_tickets && self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
+            return Ok(()); // nothing else is left to send
         }
         self.write_tls()
     }

@@ -26,7 +26,8 @@ impl DataStream {
         self.tls.is_none().then_some(&*self.socket)
     }
 
-    /// Ends the write half: everything was sent.
+    /// Ends the write half: everything was sent. With TLS, that includes a ticket held back during an
+    /// upload.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -65,7 +66,22 @@ impl Read for DataStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match &mut self.tls {
             None => (&*self.socket).read(buf),
-            Some(tls) => rustls::Stream::new(&mut **tls, &mut &*self.socket).read(buf),
+            Some(tls) => read_tls(tls, &self.socket, buf),
+        }
+    }
+}
+
+/// Reads decrypted data, and sends nothing meanwhile but an alert: tickets wait for the end.
+fn read_tls(tls: &mut ServerConnection, mut socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match tls.reader().read(buf) {
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => {}
+            result => return result,
+        }
+        tls.read_tls(&mut socket)?;
+        if let Err(err) = tls.process_new_packets() {
+            _ = tls.write_tls(&mut socket); // the alert that tells the client why
+            return Err(io::Error::other(err));
         }
     }
 }
