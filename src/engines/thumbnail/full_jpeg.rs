@@ -28,10 +28,9 @@ fn components(file: &[u8], size: Size, n_components: usize) -> Option<Vec<u8>> {
     decoder.decode_headers().ok()?;
     let color_space = decoder.input_colorspace()?;
     decoder.set_options(decoder.options().jpeg_set_out_colorspace(color_space)); // no conversion
-    let side = |side: u32| usize::try_from(side).ok();
-    let (width, height) = (side(size.width)?, side(size.height)?);
+    let (width, height) = (size.width.try_into().ok()?, size.height.try_into().ok()?);
     let is_as_expected =
         decoder.dimensions()? == (width, height) && color_space.num_components() == n_components;
-    let decoded = if is_as_expected { decoder.decode().ok()? } else { return None };
-    (decoded.len() == width * height * n_components).then_some(decoded)
+    let bytes = if is_as_expected { decoder.decode().ok()? } else { return None };
+    (bytes.len() == width * height * n_components).then_some(bytes)
 }

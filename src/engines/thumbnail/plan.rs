@@ -205,7 +205,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let names = ["a.jpg", "a.png", "./a.jpg", "b.thumb.jpg", "b.jpg"];
         let paths = names.map(|name| dir.path().join(name));
-        paths.iter().for_each(|path| std::fs::write(path, b"").unwrap());
+        for path in &paths {
+            std::fs::write(path, b"").unwrap();
+        }
         let originals = Originals::new(&paths);
         let images = paths.into_iter().map(Ok).collect();
         let jobs = jobs(images, &originals, &Template::default(), None);

@@ -11,11 +11,11 @@ use tiff::{ColorType, TiffError};
 
 use super::error::Cause;
 
-/// Value of the tag PlanarConfiguration: all samples of a pixel together.
+/// Value of the tag `PlanarConfiguration`: all samples of a pixel together.
 const CHUNKY: u16 = 1;
 /// Value of the tag Predictor: each sample is the difference to the one of the pixel before.
 const HORIZONTAL: u16 = 2;
-/// Value of the tag ExtraSamples: alpha by which the colours are multiplied.
+/// Value of the tag `ExtraSamples`: alpha by which the colours are multiplied.
 const PREMULTIPLIED: u16 = 1;
 
 /// The header of a TIFF file.
@@ -192,7 +192,9 @@ impl Kind {
             Kind::Rgb => RgbImage::from_raw(width, height, samples)?.into(),
             Kind::Rgba => RgbaImage::from_raw(width, height, samples)?.into(),
             Kind::Cmyk => {
-                samples.iter_mut().for_each(|ink| *ink = 255 - *ink);
+                for ink in &mut samples {
+                    *ink = 255 - *ink;
+                }
                 return Some(TiffPicture::Cmyk(samples));
             }
         };

@@ -28,7 +28,7 @@ fn with_segment(jpeg: &[u8], segment: &[u8]) -> Vec<u8> {
     [&jpeg[..20], segment, &jpeg[20..]].concat()
 }
 
-/// Pillow 13.0, libvips 8.14 and GraphicsMagick 1.3.40 all use the first of two EXIF segments.
+/// Pillow 13.0, libvips 8.14 and `GraphicsMagick` 1.3.40 all use the first of two EXIF segments.
 #[test]
 fn the_first_exif_segment_counts_at_every_size() {
     let upright_first = oriented(&oriented(&jpeg(200, 100), 6), 1);
@@ -129,6 +129,7 @@ impl Tiff<'_> {
         let short = |value: usize| u32::try_from(value).unwrap();
         // Values of more than four bytes follow the header.
         let bits = [8 * n_bytes.to_le_bytes()[0], 0].repeat(n);
+        let bits_or_offset = if n > 2 { 8 } else { short(8 * n_bytes) * 0x1_0001 };
         let predictor = if self.is_predicted { 2 } else { 1 };
         let offset = short(8 + bits.len() + strip.len());
         let n_extra = short(self.extra.len());
@@ -136,7 +137,7 @@ impl Tiff<'_> {
         let entries: [[u32; 4]; 12] = [
             [256, 4, 1, width],
             [257, 4, 1, height],
-            [258, 3, short(n), 8],
+            [258, 3, short(n), bits_or_offset],
             [259, 3, 1, 8], // Deflate
             [262, 3, 1, self.photometric.into()],
             [273, 4, 1, short(8 + bits.len())],
@@ -172,8 +173,8 @@ fn a_tiff_with_a_channel_beside_the_colours_keeps_them() {
     };
     for is_16_bits in [false, true] {
         for is_predicted in [false, true] {
-            let rgbx = Tiff { is_16_bits, is_predicted, ..RGBX }.encode((60, 40), rgbx);
-            let cmyk = Tiff { is_16_bits, is_predicted, photometric: 5, ..RGBX };
+            let rgbx = Tiff { is_predicted, is_16_bits, ..RGBX }.encode((60, 40), rgbx);
+            let cmyk = Tiff { photometric: 5, is_predicted, is_16_bits, ..RGBX };
             let dir = folder(&[("rgbx.tif", &rgbx), ("cmykx.tif", &cmyk.encode((60, 40), cmykx))]);
             for name in ["rgbx.tif", "cmykx.tif"] {
                 let thumb = thumb(&dir, name, 60);

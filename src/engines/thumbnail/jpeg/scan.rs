@@ -173,8 +173,11 @@ impl Scan {
             interval => interval,
         };
         let n_decoded = decoder.decode(file, interval, planes);
-        let (decoded, expected) = (n_decoded * blocks_per_mcu, n_mcus * blocks_per_mcu);
-        Some(BlockCount { decoded, expected, is_irregular: decoder.is_irregular })
+        Some(BlockCount {
+            decoded: n_decoded * blocks_per_mcu,
+            expected: n_mcus * blocks_per_mcu,
+            is_irregular: decoder.is_irregular,
+        })
     }
 }
 
