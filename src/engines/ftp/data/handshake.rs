@@ -58,7 +58,7 @@ impl Handshake {
     ///
     /// curl uses a ticket once, keeps only the last one, and looks for a new one when it has sent a
     /// file, without waiting. So where sessions must be resumed, such clients get their ticket before
-    /// they send a file, which may be small. Others (Perl's Net::FTP) need none.
+    /// they send a file, which may be small. Others (Perl's `Net::FTP`) need none.
     pub(super) fn begin_early(socket: Arc<Socket>, protection: Protection) -> io::Result<Self> {
         let mut handshake = Handshake::new(socket, protection)?;
         handshake.delays_tickets &= !handshake.must_resume;
