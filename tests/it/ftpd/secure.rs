@@ -166,7 +166,7 @@ fn uploads_end_with_a_ticket() {
     }
 }
 
-/// A client that does not read (Perl's Net::FTP) resets the connection when it closes it with a ticket
+/// A client that does not read (Perl's `Net::FTP`) resets the connection when it closes it with a ticket
 /// unread, and the server might lose the end of the file.
 #[test]
 fn uploads_begin_without_a_ticket_where_nothing_must_be_resumed() {
