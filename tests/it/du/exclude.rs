@@ -70,6 +70,71 @@ fn an_excluded_argument_prints_nothing() {
     }
 }
 
+/// What the names are made of.
+const NAME_PARTS: [&[u8]; 17] = [
+    b"a",
+    b"b",
+    b"z",
+    b"A",
+    b"5",
+    b"-",
+    b"[",
+    b"]",
+    b"!",
+    b"^",
+    b"\\",
+    b"*",
+    "ä".as_bytes(),
+    b" ",
+    b"=",
+    b":",
+    b"\xff",
+];
+
+/// What the patterns are made of; doubled parts are twice as likely.
+const PATTERN_PARTS: [&[u8]; 40] = [
+    b"a",
+    b"b",
+    b"z",
+    b"A",
+    b"5",
+    b"-",
+    b"-",
+    b"[",
+    b"[",
+    b"]",
+    b"]",
+    b"!",
+    b"^",
+    b"\\",
+    b"*",
+    b"?",
+    b"[:alpha:]",
+    b"[:digit:]",
+    b"[:upper:]",
+    b"[:punct:]",
+    b"[:space:]",
+    b"[:graph:]",
+    b"[:xx:]",
+    b"[=a=]",
+    b"[.a.]",
+    b"[.-.]",
+    b"[=",
+    b"[.",
+    b"[:",
+    b":]",
+    b"=]",
+    b".]",
+    b".",
+    b"=",
+    b":",
+    "ä".as_bytes(),
+    b" ",
+    b"[a-z]",
+    b"[]a]",
+    b"\xff",
+];
+
 /// 250 patterns for 400 names: 100,000 pairs, half of the patterns malformed. GNU du 9.1 calls
 /// fnmatch(3) of the C library.
 #[test]
@@ -77,67 +142,6 @@ fn patterns_match_as_in_gnu_du() {
     if !has_gnu_du() {
         return;
     }
-    let in_names: [&[u8]; 17] = [
-        b"a",
-        b"b",
-        b"z",
-        b"A",
-        b"5",
-        b"-",
-        b"[",
-        b"]",
-        b"!",
-        b"^",
-        b"\\",
-        b"*",
-        "ä".as_bytes(),
-        b" ",
-        b"=",
-        b":",
-        b"\xff",
-    ];
-    let in_patterns: [&[u8]; 40] = [
-        b"a",
-        b"b",
-        b"z",
-        b"A",
-        b"5",
-        b"-",
-        b"-",
-        b"[",
-        b"[",
-        b"]",
-        b"]",
-        b"!",
-        b"^",
-        b"\\",
-        b"*",
-        b"?",
-        b"[:alpha:]",
-        b"[:digit:]",
-        b"[:upper:]",
-        b"[:punct:]",
-        b"[:space:]",
-        b"[:graph:]",
-        b"[:xx:]",
-        b"[=a=]",
-        b"[.a.]",
-        b"[.-.]",
-        b"[=",
-        b"[.",
-        b"[:",
-        b":]",
-        b"=]",
-        b".]",
-        b".",
-        b"=",
-        b":",
-        "ä".as_bytes(),
-        b" ",
-        b"[a-z]",
-        b"[]a]",
-        b"\xff",
-    ];
     let mut random = StdRng::seed_from_u64(5);
     let mut text = |parts: &[&[u8]], n_max: usize| {
         let n = random.random_range(1..=n_max);
@@ -146,21 +150,21 @@ fn patterns_match_as_in_gnu_du() {
     let dir = tempdir().unwrap();
     let mut n_names = 0;
     while n_names < 400 {
-        let name = text(&in_names, 4);
+        let name = text(&NAME_PARTS, 4);
         n_names += i32::from(File::create_new(dir.path().join(OsString::from_vec(name))).is_ok());
     }
     for i in 0..250 {
-        let inner = text(&in_patterns, 7);
+        let inner = text(&PATTERN_PARTS, 7);
         let pattern = if i % 2 == 0 { inner } else { [b"[", &*inner, b"]"].concat() };
         let exclude = OsString::from_vec([b"--exclude=", &*pattern].concat());
-        let found = |mut command: Command| {
+        let names = |mut command: Command| {
             command.args(["-a0", "--inodes"]).arg(&exclude).arg(".").current_dir(&dir);
             let stdout = command.env("LC_ALL", "C.UTF-8").output().unwrap().stdout;
             let mut lines: Vec<Vec<u8>> = stdout.split(|byte| *byte == 0).map(Vec::from).collect();
             lines.sort_unstable();
             lines
         };
-        let is_same = found(command("du", &["--threads=1"])) == found(Command::new("du"));
+        let is_same = names(command("du", &["--threads=1"])) == names(Command::new("du"));
         assert!(is_same, "{:?}", String::from_utf8_lossy(&pattern));
     }
 }

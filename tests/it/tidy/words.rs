@@ -78,9 +78,9 @@ fn skipped(text: &str) -> usize {
         up_to("'", 3)
     } else if text.starts_with("'\"'") {
         3
-    } else if text.starts_with('"') {
+    } else if let Some(inside) = text.strip_prefix('"') {
         let mut is_escaped = false;
-        let end = text[1..].find(|c| {
+        let end = inside.find(|c| {
             let is_end = c == '"' && !is_escaped;
             is_escaped = c == '\\' && !is_escaped;
             is_end
