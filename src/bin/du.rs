@@ -2,13 +2,15 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write, stderr};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, bounded, never, tick};
 use crossbeam::select;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli;
 use threadbare::engines::du::{self, Error, Event, Measure, Tree, Unit, Usage};
@@ -43,7 +45,8 @@ fn main() -> ExitCode {
 fn run(args: &Cli) -> anyhow::Result<ExitCode> {
     let mode = args.output_mode();
     let options = args.options(&mode);
-    let done = cancel_on_interrupt()?;
+    let signal = Arc::new(AtomicI32::new(SIGINT));
+    let done = cancel_on_signal(Arc::clone(&signal))?;
     let mut report = Report::new(args, &mode, options.measure);
     thread::scope(|scope| {
         let (events_tx, events_rx) = bounded(EVENTS);
@@ -54,19 +57,21 @@ fn run(args: &Cli) -> anyhow::Result<ExitCode> {
         report.print_summary()?;
         report.warn_of_errors();
         if report.is_partial {
-            _ = emulate_default_handler(SIGINT);
+            _ = emulate_default_handler(signal.load(Ordering::Relaxed));
         }
         Ok(cli::status(report.n_errors > 0))
     })
 }
 
-/// Returns a channel that the first SIGINT closes. The second one ends the process at once.
-fn cancel_on_interrupt() -> anyhow::Result<Receiver<()>> {
+/// Returns a channel that the first SIGINT or SIGTERM closes; which one it was is stored in `first`.
+/// The second one ends the process at once.
+fn cancel_on_signal(first: Arc<AtomicI32>) -> anyhow::Result<Receiver<()>> {
     let (cancel, done) = bounded(0);
-    let mut signals = cli::signals(&[SIGINT])?;
+    let mut signals = cli::signals(&[SIGINT, SIGTERM])?;
     thread::spawn(move || {
         let mut cancel = Some(cancel);
         for signal in signals.forever() {
+            first.store(signal, Ordering::Relaxed); // before the channel closes
             if cancel.take().is_none() {
                 _ = emulate_default_handler(signal);
             }

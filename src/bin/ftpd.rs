@@ -28,10 +28,10 @@ struct Cli {
     #[arg(required_unless_present = "hash_password")]
     dir: Option<PathBuf>,
     /// Port to listen on (0 = chosen by the system)
-    #[arg(long, default_value_t = 2121)]
+    #[arg(long, value_name = "N", default_value_t = 2121)]
     port: u16,
-    /// Host name, all of whose addresses are listened on, or address (0.0.0.0 or :: = every interface)
-    #[arg(long, default_value = "localhost")]
+    /// Address or host name to listen on (a name: all its addresses; 0.0.0.0 or :: = every interface)
+    #[arg(long, value_name = "ADDR", default_value = "localhost")]
     bind: String,
     /// Allow clients to upload, rename and delete files
     #[arg(long)]
@@ -71,34 +71,34 @@ struct Cli {
     #[arg(long, value_name = "IPV4")]
     public_address: Option<Ipv4Addr>,
     /// Maximum number of concurrent sessions (0 = as many as the machine has room for)
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     sessions: usize,
     /// Maximum number of concurrent sessions from one IP address (0 = unlimited)
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000)]
     per_address: usize,
     /// Maximum length of a command line, in bytes
-    #[arg(long, default_value_t = 8192)]
+    #[arg(long, value_name = "BYTES", default_value_t = 8192)]
     line_max: usize,
     /// Close a session after this many failed logins
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3)]
     tries: usize,
     /// Delay the reply to a failed login by this long
-    #[arg(long, default_value = "1s", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = cli::duration)]
     login_delay: Duration,
     /// Maximum number of passwords verified at the same time, 19 MiB each
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4)]
     hashing: usize,
     /// Close sessions that send no command for this long
-    #[arg(long, default_value = "5m", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = cli::duration)]
     idle: Duration,
     /// Abort transfers whose data connection does not open, or makes no progress, for this long
-    #[arg(long, default_value = "1m", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = cli::duration)]
     data_timeout: Duration,
     /// Maximum number of entries in one listing
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
     list_max: usize,
     /// Let running transfers continue for this long after SIGINT or SIGTERM
-    #[arg(long, default_value = "10s", value_parser = cli::duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = cli::duration)]
     drain: Duration,
 }
 

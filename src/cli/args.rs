@@ -8,12 +8,11 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 /// Serve clients on an address and port.
 #[derive(Parser, Clone, Debug)]
 pub struct Listen {
-    /// Port to listen on; 0 lets the system choose a free one
-    #[arg(long, default_value_t = 8000)]
+    /// Port to listen on (0 = chosen by the system)
+    #[arg(long, value_name = "N", default_value_t = 8000)]
     pub port: u16,
-    /// Host name, all of whose addresses are listened on, or address; 0.0.0.0 or :: for every
-    /// interface
-    #[arg(long, default_value = "localhost")]
+    /// Address or host name to listen on (a name: all its addresses; 0.0.0.0 or :: = every interface)
+    #[arg(long, value_name = "ADDR", default_value = "localhost")]
     pub bind: String,
 }
 

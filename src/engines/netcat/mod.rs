@@ -1,7 +1,7 @@
 //! 8.3, 8.4.1, exercise 8.3: copies an input to a connection and the connection to an output.
 //!
 //! One thread receives, one sends, and the caller's thread waits until the connection ends. When
-//! that is, is decided in one place ([`Decision`]) from the state of the two threads.
+//! that is, is decided in one place (`state::Decision`) from the state of the two threads.
 //!
 //! The result does not depend on which thread notices the end: the peer's end of stream is success,
 //! a reset is a failure. The kernel reports a reset once, to a reader or to a writer, and after that

@@ -132,28 +132,28 @@ fn totals_are_those_of_the_lesson_du1() {
 }
 
 #[test]
-fn an_interrupt_leaves_partial_sums() {
-    let check = |args: &[&str], is_marked: fn(&str) -> bool| {
+fn signals_leave_partial_sums() {
+    let check = |args: &[&str], is_marked: fn(&str) -> bool, signal: Signal| {
         // The whole file system a hundred times: counting is not finished when the signal arrives.
         // The error of the first root shows that counting has begun.
         let mut command = command("du", args);
         command.args(["-l", "--threads", "2", "/missing"]).args(vec!["/"; 100]);
         let mut process = Process::start(&mut command);
         assert!(process.stderr_line().unwrap().contains("/missing"));
-        process.signal(Signal::INT);
+        process.signal(signal);
         let outcome = process.wait();
-        assert_eq!(outcome.status.signal(), Some(Signal::INT.as_raw()), "{args:?}");
+        assert_eq!(outcome.status.signal(), Some(signal.as_raw()), "{args:?}");
         assert!(
             outcome.stdout.is_empty() || is_marked(&outcome.stdout),
             "{args:?}: {}",
             outcome.stdout
         );
     };
-    check(&["-v"], |stdout| stdout.ends_with("/: 0 files  0.0 GB (partial)\n"));
-    check(&["-s"], |stdout| stdout.ends_with("\t/ (partial)\n"));
-    check(&["-sc"], |stdout| stdout.ends_with("\ttotal (partial)\n"));
-    check(&["--tree", "-n", "1"], |stdout| stdout.ends_with(" / (partial)\n"));
-    check(&["--json", "-d0"], |stdout| stdout.ends_with(",\"partial\":true}\n"));
+    check(&["-v"], |stdout| stdout.ends_with("/: 0 files  0.0 GB (partial)\n"), Signal::INT);
+    check(&["-s"], |stdout| stdout.ends_with("\t/ (partial)\n"), Signal::TERM);
+    check(&["-sc"], |stdout| stdout.ends_with("\ttotal (partial)\n"), Signal::INT);
+    check(&["--tree", "-n", "1"], |stdout| stdout.ends_with(" / (partial)\n"), Signal::TERM);
+    check(&["--json", "-d0"], |stdout| stdout.ends_with(",\"partial\":true}\n"), Signal::INT);
 }
 
 /// A folder for LOCPATH with a locale `xx_XX.utf8` that writes 1.234.567,8; or what the C library
