@@ -13,7 +13,7 @@ use super::times::ServiceTimes;
 
 /// Simulates `shop` on a virtual clock and passes each event to `on_event`, in order of time.
 ///
-/// Cakes leave a stage in the order in which they are finished, and the cook who has been idle the
+/// Cakes leave a stage in the order in which they are finished, and the cook that has been idle the
 /// longest takes the next one. Cooks who finish at the same instant do so in their own order.
 ///
 /// # Errors
