@@ -49,7 +49,7 @@ fn process<'a>(
 ) -> Runner<'a> {
     Runner::new(label, shown(&job), move || {
         let outcome = job.run()?;
-        Ok(Sample { figures: usual(&outcome), answer: answer(&outcome)? })
+        Ok(Sample::whole(usual(&outcome), answer(&outcome)?))
     })
 }
 
@@ -68,8 +68,8 @@ fn shown(job: &Job) -> String {
     format!("{program} {}{rest}", args.join(" ")).trim_end().to_owned()
 }
 
-const ORIGINAL: &str = "Go original";
-const OWN: &str = "Go, our own";
+pub(crate) const ORIGINAL: &str = "Go original";
+pub(crate) const OWN: &str = "Go, our own";
 
 /// The Go sides that were built: the book's program first, then ours. A missing original is a gap.
 fn go_sides(
