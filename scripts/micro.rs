@@ -20,6 +20,7 @@ use threadbare::cli;
 use threadbare::engines::cake;
 use threadbare::engines::cake::threads::{self, Work};
 use threadbare::machine::cpu;
+use threadbare::threads::JobPool;
 
 /// Capacity of the channel of batches.
 const BATCH_CAPACITY: usize = 10;
@@ -190,27 +191,19 @@ fn alive(n: usize) -> u64 {
     sum.load(Ordering::Relaxed)
 }
 
-type Job = Box<dyn FnOnce() + Send>;
-
-/// A pool with one thread per CPU, fed over one channel.
+/// Our pool for short jobs, with one thread per CPU.
 fn run_pool(n: usize, min_time: Duration) -> anyhow::Result<()> {
-    let (jobs_tx, jobs) = bounded::<Job>(1_000);
     thread::scope(|s| {
-        for _ in 0..cpu::n_cpus() {
-            let jobs = jobs.clone();
-            s.spawn(move || jobs.into_iter().for_each(|job| job()));
-        }
-        let jobs_tx = jobs_tx; // dropped at the end of the scope, which ends the pool
+        let pool = JobPool::new(s, cpu::n_cpus());
         repeat(n, min_time, |n| {
             let sum = Arc::new(AtomicU64::new(0));
             let (done_tx, done) = bounded::<()>(0);
             for i in 0..n as u64 {
                 let (sum, done_tx) = (Arc::clone(&sum), done_tx.clone());
-                let job = move || {
+                pool.run(move || {
                     sum.fetch_add(i, Ordering::Relaxed);
                     drop(done_tx);
-                };
-                jobs_tx.send(Box::new(job)).expect("the pool is alive");
+                });
             }
             drop(done_tx); // the last job closes the channel
             _ = done.recv();
