@@ -17,6 +17,7 @@ const OWN: [(&str, &[&str]); 3] = [
         &[
             "spinner",
             "pipeline",
+            "crossover",
             "cake",
             "micro",
             "mandelbrot",

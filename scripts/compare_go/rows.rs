@@ -9,16 +9,18 @@ use super::run::{Job, Outcome};
 
 mod channels;
 mod compute;
+mod crossover;
 mod files;
 mod photos;
 mod servers;
 mod start;
 mod web;
 
-pub(crate) const ALL: [&Row; 14] = [
+pub(crate) const ALL: [&Row; 15] = [
     &compute::SPINNER,
     &channels::CHANNEL,
     &channels::CAKE,
+    &crossover::CROSSOVER,
     &channels::SPAWN,
     &compute::MANDELBROT,
     &photos::THUMBNAIL,

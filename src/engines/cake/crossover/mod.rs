@@ -16,6 +16,6 @@ pub(super) mod table;
 pub use answer::{Answer, TOLERANCE, answers};
 pub use comparison::{Comparison, Options, compare};
 pub use point::{Point, Service, Shape, full_grid, quick_grid};
-pub use run::{Run, measure};
+pub use run::{Run, measure, measure_items};
 pub use spin::Spinner;
 pub use table::text;

@@ -93,6 +93,23 @@ impl fmt::Display for Point {
     }
 }
 
+impl FromStr for Point {
+    type Err = &'static str;
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let &[shape, work, ns, capacity, cooks] = words.as_slice() else {
+            return Err("use SHAPE WORK NANOSECONDS CAPACITY COOKS");
+        };
+        let ns = ns.parse().map_err(|_| "the nanoseconds are not a number")?;
+        let service = Service { work: work.parse()?, time: Duration::from_nanos(ns) };
+        let capacity = capacity.parse().map_err(|_| "the capacity is not a number")?;
+        let cooks = cooks.parse().ok().filter(|&cooks| cooks > 0).ok_or("cooks: 1 or more")?;
+        Ok(Point { shape: shape.parse()?, service, capacity, cooks })
+    }
+}
+
 /// Times per item, in microseconds.
 const TIMES_US: [u64; 6] = [0, 1, 10, 100, 1_000, 10_000];
 const CAPACITIES: [usize; 5] = [0, 1, 10, 100, 1_000];
@@ -140,6 +157,9 @@ mod tests {
         assert_eq!(points.len(), 11 * 5 * (4 + 3 + 4));
         assert!(quick_grid(2).len() < 200);
         assert_eq!(points[0].to_string(), "shop spin 0 0 1");
+        for point in points {
+            assert_eq!(point.to_string().parse(), Ok(point));
+        }
     }
 
     #[test]

@@ -33,15 +33,24 @@ const FLOOR: Duration = Duration::from_nanos(50);
 /// # Errors
 /// When the machine has no room for the threads.
 pub fn measure(point: &Point, min_time: Duration, spinner: Spinner) -> io::Result<Run> {
-    check_room(point.n_threads())?;
     let mut n_items = point.n_items_at_least(min_time);
     loop {
-        let (sum, time) = run(point, n_items, spinner);
-        if time >= min_time {
-            return Ok(Run { n_items, sum, ns_per_item: time.as_nanos() as f64 / n_items as f64 });
+        let run = measure_items(point, n_items, spinner)?;
+        if run.ns_per_item * n_items as f64 >= min_time.as_nanos() as f64 {
+            return Ok(run);
         }
         n_items *= 2;
     }
+}
+
+/// Runs the point once with this number of items.
+///
+/// # Errors
+/// When the machine has no room for the threads.
+pub fn measure_items(point: &Point, n_items: u64, spinner: Spinner) -> io::Result<Run> {
+    check_room(point.n_threads())?;
+    let (sum, time) = run(point, n_items, spinner);
+    Ok(Run { n_items, sum, ns_per_item: time.as_nanos() as f64 / n_items as f64 })
 }
 
 impl Run {
