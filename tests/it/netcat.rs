@@ -275,13 +275,21 @@ fn errors_are_one_line() {
     };
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     check(&[&free], 1, &format!("dial {free}: Connection refused (os error 111)"));
-    check(&["-6", "127.0.0.1", "1"], 1, "dial 127.0.0.1:1: no address found");
+    check(&["-6", "127.0.0.1", "1"], 1, "resolve 127.0.0.1:1: no address found");
     check(&["-U", "/nonexistent"], 1, "dial /nonexistent: No such file or directory (os error 2)");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
     check(&["-l", &addr], 1, &format!("listen on {addr}: Address already in use (os error 98)"));
     check(&["localhost"], 2, "localhost: missing port (try --help)");
-    check(&["localhost", "http"], 2, "http: not a port number (try --help)");
+    check(&["localhost", "?"], 2, "?: neither a port number nor a known service (try --help)");
+    check(&["-n", "127.0.0.1", "http"], 2, "http: not a port number (try --help)");
+    let no_names = "localhost: not an IP address, and -n looks up no names (try --help)";
+    check(&["-n", "localhost", "1"], 2, no_names);
+    check(&["localhost", "20-25"], 2, "20-25: neither a port number nor a known service (try --help)");
+    check(&["a", "1", "2"], 2, "several ports need -z (try --help)");
+    check(&["-lp", "1", "a", "2"], 2, "with -l, -p is the port: give at most a host (try --help)");
+    let files = "--ssl with -l needs --ssl-cert FILE and --ssl-key FILE (try --help)";
+    check(&["-l", "--ssl", "1"], 2, files);
     check(&["localhost:65536"], 2, "65536: not a port number (try --help)");
     check(&["-U"], 2, "-U takes exactly one PATH (try --help)");
     for args in [
@@ -292,6 +300,13 @@ fn errors_are_one_line() {
         &["-w", "soon", "a", "1"],
         &["--send-only", "--recv-only", "a", "1"],
         &["a", "b", "c"],
+        &["-lz", "1"],
+        &["-u", "--ssl", "a", "1"],
+        &["-Up", "1", "a"],
+        &["-q", "soon", "a", "1"],
+        &["--ssl-cert", "a", "b", "1"],
+        &["-l", "--ssl-cert", "a", "1"],
+        &["-l", "--ssl-verify", "1"],
     ] {
         assert_eq!(run("netcat", args).code(), 2, "{args:?}");
     }

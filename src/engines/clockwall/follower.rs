@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::event::{Event, EventKind};
 use super::time::{self, TimeOfDay};
-use crate::net::{Endpoint, InputLine, LineSplitter, Stream};
+use crate::net::{DialOptions, Endpoint, InputLine, LineSplitter, Stream};
 
 /// Maximum time for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,10 +36,11 @@ type ReceiverDropped = SendError<Event>;
 impl Follower {
     /// Connects again and again, until the receiver of the events is dropped.
     pub(super) fn run(&self, endpoint: &Endpoint) -> Result<(), ReceiverDropped> {
+        let options = DialOptions { timeout: Some(CONNECT_TIMEOUT), ..DialOptions::default() };
         let mut pause = RETRY_PAUSE;
         loop {
             self.send(EventKind::Connecting)?;
-            let reason = match endpoint.dial(Some(CONNECT_TIMEOUT), |_| {}) {
+            let reason = match endpoint.dial(&options, |_| {}) {
                 Ok(stream) => {
                     self.send(EventKind::Connected)?;
                     self.read(&stream, &mut pause)?
@@ -61,7 +62,7 @@ impl Follower {
             if left.is_zero() {
                 return Ok("silent for too long".to_owned());
             }
-            _ = stream.set_read_timeout(left); // without it, keep-alive notices a dead server
+            _ = stream.set_read_timeout(Some(left)); // without it, keep-alive notices a dead server
             let n = match stream.read(&mut buf) {
                 Ok(0) => return Ok("closed by the server".to_owned()),
                 Ok(n) => n,
