@@ -146,6 +146,7 @@ impl Cli {
             send: !self.recv_only,
             receive: !self.send_only,
             peer_ends: self.keep || stdin().is_terminal(),
+            is_listening: self.listen,
             half_close_empty: !self.listen || self.half_close || self.quit_after.is_some(),
             idle: self.wait,
             quit_after: self.quit_after.and_then(|delay| delay.0),

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use socket2::SockRef;
 
@@ -14,6 +14,10 @@ use crate::support::{
 };
 
 mod delivery;
+mod flags;
+mod matrix;
+mod tls;
+mod udp;
 
 /// A netcat that listens, with its stdin open, and its address.
 fn listening(args: &[&str]) -> (Process, String) {
@@ -41,6 +45,28 @@ fn rest(mut peer: &TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     peer.read_to_end(&mut rest).unwrap();
     rest
+}
+
+/// A port of 127.0.0.1 on which nobody listens.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Whether anybody listens on a port of 127.0.0.1.
+fn is_listening(port: u16) -> bool {
+    let row = format!("0100007F:{port:04X} 00000000:0000 0A");
+    fs::read_to_string("/proc/self/net/tcp").unwrap().contains(&row)
+}
+
+/// Whether a program of another project is installed; where not, the output says so.
+fn is_installed(name: &str) -> bool {
+    let mut help = Command::new(name);
+    let status = help.arg("-h").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let is_installed = status.status().is_ok();
+    if !is_installed {
+        report_skipped(&format!("{name} is not installed"));
+    }
+    is_installed
 }
 
 #[test]
@@ -191,8 +217,13 @@ fn verbose_reports_connections() {
     let client = TcpStream::connect(&addr).unwrap();
     let line = format!("netcat: connection from {}", client.local_addr().unwrap());
     assert_eq!(netcat.stderr_line().unwrap(), line);
+    (&client).write_all(b"x").unwrap();
     drop(client);
     assert_eq!(netcat.wait().code(), 0);
+    let (mut netcat, addr) = listening(&["-lvv", "127.0.0.1", "0"]);
+    TcpStream::connect(&addr).unwrap().write_all(b"abc").unwrap();
+    let last = netcat.wait().stderr;
+    assert_eq!(last.lines().last(), Some("netcat: sent 0 bytes, received 3"));
 }
 
 #[test]
@@ -233,8 +264,7 @@ fn one_way_only() {
 
 #[test]
 fn it_works_with_nc() {
-    if !Command::new("nc").arg("-h").stderr(Stdio::null()).status().is_ok_and(|s| s.success()) {
-        report_skipped("this machine has no nc");
+    if !is_installed("nc") {
         return;
     }
     let nc = |args: &[&str]| {

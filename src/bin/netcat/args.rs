@@ -13,14 +13,15 @@ use threadbare::net::{Endpoint, Family, Protocol, service_port};
 /// Connect stdin and stdout to a server, or with -l to a client
 ///
 /// At the end of stdin the write half of the connection is closed, and reading goes on; with -l not
-/// if stdin was empty, as /dev/null is: use -N if the client waits for that, as nc does. The program
-/// ends when the peer closes the connection, even if stdin is a terminal or an idle pipe; a pipe is
-/// sent to its end as long as the peer may still read. Whether it may is known at once of a peer on
-/// this machine, and after about a minute of another (-w TIME gives up earlier).
+/// if stdin was empty, as /dev/null is (some clients stop sending then): use -N where the client
+/// waits for that, as nc without -N does. The program ends when the peer closes the connection, even
+/// if stdin is a terminal. A pipe that has sent something is sent to its end, as is one that has sent
+/// nothing to a peer that has sent nothing and still reads.
 ///
 /// The exit status is 0 if all that was sent was acknowledged and the peer closed in order, 1 if the
-/// connection could not be made, was reset, or did not deliver everything. Whether the peer's
-/// program has read what its machine acknowledged, TCP cannot know; UDP (-u) promises nothing.
+/// connection could not be made, was reset, did not deliver everything, or ended before anything was
+/// sent although stdin is a pipe that may still send. Whether the peer's program has read what its
+/// machine acknowledged, TCP cannot know; UDP (-u) promises nothing.
 #[derive(Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "nc's switches are switches")]
 pub(crate) struct Cli {

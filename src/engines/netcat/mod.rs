@@ -94,6 +94,7 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
     ///     send: true,
     ///     receive: true,
     ///     peer_ends: false,
+    ///     is_listening: false,
     ///     half_close_empty: true,
     ///     idle: None,
     ///     quit_after: None,

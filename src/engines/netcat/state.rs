@@ -173,22 +173,28 @@ impl State {
         }
     }
 
-    /// Decides what an input means that goes on though nothing of it was sent and the peer has ended.
-    /// `None` if it is not so, or the connection may end in order.
+    /// Decides what it means that the peer has ended while the input goes on and nothing of it was
+    /// sent. `None` if that is not so, or the connection may end in order.
     ///
-    /// A peer that has only ended its half still wants the input; the first of it may be late. One
-    /// that has closed the connection without a word would lose the input in silence.
+    /// A peer that has sent nothing either and has ended only its half wants the input, the first of
+    /// which may be late. One that has sent something and closed has done what it was asked for, as
+    /// daytime servers have. Whatever else may lose the input is no success.
     fn end_of_unsent(&mut self, options: &Options, waited: Duration) -> Option<Decision> {
         let is_unsent = matches!(self.sending, Sending::Reading(_)) && self.n_sent == 0;
         let peer = self.peer.as_ref().filter(|_| is_unsent && !options.peer_ends)?;
-        if !peer.is_peer_closed() {
-            return Some(Decision::Wait(Some(waited.clamp(CLOSED_PAUSE, CLOSED_PAUSE_MAX))));
-        }
-        (self.n_received == 0).then(|| {
-            let text = format!("{}: the peer closed before anything was sent", peer.peer());
-            let err = io::Error::new(io::ErrorKind::ConnectionAborted, text);
-            Decision::End(Err(Error::Peer(err)))
-        })
+        let cause = match (peer.is_peer_closed(), self.n_received > 0) {
+            (true, true) => return None,
+            (false, true) if options.is_listening => return None,
+            (false, false) => {
+                let pause = waited.clamp(CLOSED_PAUSE, CLOSED_PAUSE_MAX);
+                return Some(Decision::Wait(Some(pause)));
+            }
+            (true, false) => "the peer closed before anything was sent",
+            (false, true) => "the peer ended before stdin, of which nothing was sent",
+        };
+        let text = format!("{}: {cause}", peer.peer());
+        let err = io::Error::new(io::ErrorKind::ConnectionAborted, text);
+        Some(Decision::End(Err(Error::Peer(err))))
     }
 
     /// Ends the connection if the peer has acknowledged all that was sent. `waited` is the time since

@@ -209,8 +209,9 @@ impl UdpSockets {
         }
     }
 
-    /// How long nothing may happen before the copying ends.
+    /// How long nothing may happen before the copying ends. A first peer is waited for for ever.
     fn timeout(&self, options: &UdpOptions, has_ended: bool) -> Option<Duration> {
+        self.peer?;
         let quit_after = options.quit_after.filter(|_| has_ended);
         let default = (has_ended && !self.is_listening).then_some(ANSWER_TIMEOUT);
         quit_after.or(options.idle).or(default).filter(|timeout| *timeout < TIME_MAX)
