@@ -153,8 +153,8 @@ fn a_server_that_closes_after_each_time_is_dialled_less_and_less() {
     let mut clockwall = Process::with_open_stdin("clockwall", &[&clock]);
     drop(accept(&listener, b"\n61007 26-11-28 04:47:12 00 0 0 500.0 UTC(NIST) * \n"));
     drop(accept(&listener, b"4:47:13 PM 11/28/2026")); // without a newline
-    drop(accept(&listener, &4_004_870_462u32.to_be_bytes())); // RFC 868
-    drop(accept(&listener, &[&4_004_870_463u32.to_be_bytes()[..], &[0; 4]].concat()));
+    drop(accept(&listener, &4_004_812_862u32.to_be_bytes())); // RFC 868
+    drop(accept(&listener, &[&4_004_812_863u32.to_be_bytes()[..], &[0; 4]].concat()));
     assert!(start.elapsed() > Duration::from_millis(1_700), "pauses of 250, 500 and 1,000 ms");
     for time in ["04:47:12", "16:47:13", "00:01:02", "00:01:03"] {
         let line = clockwall.line().unwrap();

@@ -315,7 +315,11 @@ fn errors_are_one_line() {
     check(&["-n", "127.0.0.1", "http"], 2, "http: not a port number (try --help)");
     let no_names = "localhost: not an IP address, and -n looks up no names (try --help)";
     check(&["-n", "localhost", "1"], 2, no_names);
-    check(&["localhost", "20-25"], 2, "20-25: neither a port number nor a known service (try --help)");
+    check(
+        &["localhost", "20-25"],
+        2,
+        "20-25: neither a port number nor a known service (try --help)",
+    );
     check(&["a", "1", "2"], 2, "several ports need -z (try --help)");
     check(&["-lp", "1", "a", "2"], 2, "with -l, -p is the port: give at most a host (try --help)");
     let files = "--ssl with -l needs --ssl-cert FILE and --ssl-key FILE (try --help)";

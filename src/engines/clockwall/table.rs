@@ -249,9 +249,8 @@ mod tests {
             table.apply(Event { index: 0, kind }, start);
             assert_eq!(table.draw(start, 80, 24)[1], row);
         };
-        let served = || {
-            EventKind::Served("Sat Nov 28 04:47:12 2026".to_owned(), Duration::from_secs(8))
-        };
+        let served =
+            || EventKind::Served("Sat Nov 28 04:47:12 2026".to_owned(), Duration::from_secs(8));
         check(time("04:47:12"), "NIST   04:47:12  -07:12:48  0s    ok");
         let row = "NIST   04:47:12  -07:12:48  0s    again in 8s: Sat Nov 28 04:47:12 2026";
         check(served(), row);

@@ -38,7 +38,9 @@ impl TimeOfDay {
             let end = word.iter().position(|byte| !is_part(byte)).unwrap_or(word.len());
             rest = &word[end..];
             let time = match half_of_day(rest) {
-                Some(half) => parse(&word[..end], 1..=12).map(|time| time.on_twelve_hour_clock(half)),
+                Some(half) => {
+                    parse(&word[..end], 1..=12).map(|time| time.on_twelve_hour_clock(half))
+                }
                 None => parse(&word[..end], 0..=23),
             };
             if time.is_some() {

@@ -78,12 +78,7 @@ fn probe_all(
 }
 
 /// Tests one port on each address until one accepts.
-fn probe_port(
-    hosts: &[SocketAddr],
-    port: u16,
-    protocol: Protocol,
-    options: &DialOptions,
-) -> Probe {
+fn probe_port(hosts: &[SocketAddr], port: u16, protocol: Protocol, options: &DialOptions) -> Probe {
     let addrs = hosts.iter().map(|host| {
         let mut addr = *host;
         addr.set_port(port);

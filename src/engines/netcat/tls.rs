@@ -79,13 +79,13 @@ impl TlsClient {
             .with_safe_default_protocol_versions()
             .map_err(|err| TlsError::new("TLS", err))?;
         let config = match trust {
-            Trust::Anyone => builder.dangerous().with_custom_certificate_verifier(Arc::new(
-                AcceptAny::default(),
-            )),
+            Trust::Anyone => {
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny::default()))
+            }
             Trust::System => builder.with_root_certificates(system_roots()?),
-            Trust::File(path) => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(trust_file(path)?)),
+            Trust::File(path) => {
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(trust_file(path)?))
+            }
         };
         let config = Arc::new(config.with_no_client_auth());
         Ok(TlsClient { config, is_strict: *trust != Trust::Anyone })

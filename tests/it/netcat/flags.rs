@@ -56,7 +56,8 @@ fn ranges_of_ports_are_tested() {
     let mut ports: Vec<u16> = open.iter().map(|o| o.local_addr().unwrap().port()).collect();
     ports.sort_unstable();
     let words: Vec<String> = ports.iter().map(u16::to_string).collect();
-    let each = [&["-zvn", "127.0.0.1"][..], &words.iter().map(String::as_str).collect::<Vec<_>>()].concat();
+    let each = [&["-zvn", "127.0.0.1"][..], &words.iter().map(String::as_str).collect::<Vec<_>>()]
+        .concat();
     let lines = |outcome: &str| outcome.lines().map(str::to_owned).collect::<Vec<_>>();
     let expected: Vec<_> =
         ports.iter().map(|port| format!("netcat: connected to 127.0.0.1:{port}")).collect();

@@ -174,7 +174,8 @@ fn an_upload_arrives_or_fails() {
             assert!(there.code() != 0 || is_greeted, "{cell}: {:?}", there.stderr);
         }
         // Nothing that we have not sent goes to a server that greets and half-closes.
-        let is_refused = client == Ours && matches!(producer, Producer::Late) && !greeting.is_empty();
+        let is_refused =
+            client == Ours && matches!(producer, Producer::Late) && !greeting.is_empty();
         if server.is_patient() && client.is_patient() && !is_refused {
             assert!(is_received && is_greeted, "{cell}: {here:?}");
             assert_eq!((here.code(), there.code()), (0, 0), "{cell}: {here:?}");

@@ -34,7 +34,8 @@ fn a_question_and_its_answer() {
 
 #[test]
 fn a_listener_answers_its_first_client_and_with_k_the_last() {
-    for (args, expected) in [(&["-lu", "127.0.0.1", "0"][..], 0), (&["-luk", "127.0.0.1", "0"], 1)] {
+    for (args, expected) in [(&["-lu", "127.0.0.1", "0"][..], 0), (&["-luk", "127.0.0.1", "0"], 1)]
+    {
         let (mut netcat, addr) = listening(args);
         let clients = [socket().0, socket().0];
         for (n, client) in clients.iter().enumerate() {
