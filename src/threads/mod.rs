@@ -1,6 +1,7 @@
 //! Threads beyond `std`: a semaphore, a thread pool, locks without poisoning, and starting threads
 //! without exceeding the machine's limit.
 
+mod condvar;
 mod lock;
 mod pool;
 mod recv;
@@ -8,7 +9,8 @@ mod semaphore;
 mod sleep;
 mod spawn;
 
-pub use lock::{lock, wait, wait_timeout_while, wait_while};
+pub use condvar::{Condvar, wait, wait_timeout_while, wait_while};
+pub use lock::lock;
 pub use pool::{PoolFull, ThreadPool};
 pub use recv::recv;
 pub use semaphore::{Permit, Semaphore};

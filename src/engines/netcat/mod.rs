@@ -12,12 +12,12 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
 use crate::net::SEND_SIZE;
-use crate::threads::{self, lock};
+use crate::threads::{self, Condvar, lock};
 
 mod options;
 mod peer_stream;
