@@ -7,12 +7,13 @@
 
 use std::iter;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread::Scope;
 
 use crossbeam::deque::{Injector, Steal, Stealer, Worker};
 
-use super::lock::{lock, wait_while};
+use super::condvar::{Condvar, wait_while};
+use super::lock::lock;
 use super::spawn::try_spawn;
 
 type Job<'scope> = Box<dyn FnOnce() + Send + 'scope>;
