@@ -4,7 +4,6 @@ use std::io::{self, BufWriter, IsTerminal, Write, stderr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, bounded, never, tick};
@@ -16,6 +15,7 @@ use threadbare::cli;
 use threadbare::engines::du::{self, Error, Event, Measure, Tree, Unit, Usage};
 use threadbare::machine::locale::NumberFormat;
 use threadbare::text::units;
+use threadbare::threads;
 
 #[path = "du/args.rs"]
 mod args;
@@ -46,38 +46,35 @@ fn run(args: &Cli) -> anyhow::Result<ExitCode> {
     let mode = args.output_mode();
     let options = args.options(&mode);
     let signal = Arc::new(AtomicI32::new(SIGINT));
-    let done = cancel_on_signal(Arc::clone(&signal))?;
+    let done = cancel_on_signal(&signal)?;
     let mut report = Report::new(args, &mode, options.measure);
-    thread::scope(|scope| {
-        let (events_tx, events_rx) = bounded(EVENTS);
-        let (options, done) = (&options, &done);
-        let counting = scope.spawn(move || du::run(&args.roots, options, &events_tx, done));
-        report.receive_events(&events_rx)?; // an error drops `events_rx`, which cancels counting
-        report.is_partial = !counting.join().expect("counting does not panic")?;
-        report.print_summary()?;
-        report.warn_of_errors();
-        if report.is_partial {
-            _ = emulate_default_handler(signal.load(Ordering::Relaxed));
-        }
-        Ok(cli::status(report.n_errors > 0))
-    })
+    let (is_whole, reported) = threads::with_producer(
+        EVENTS,
+        |events| du::run(&args.roots, &options, &events, &done),
+        |events| report.receive_events(&events), // an error drops `events`, which cancels counting
+    );
+    reported?;
+    report.is_partial = !is_whole;
+    report.print_summary()?;
+    report.warn_of_errors();
+    if report.is_partial {
+        _ = emulate_default_handler(signal.load(Ordering::Relaxed));
+    }
+    Ok(cli::status(report.n_errors > 0))
 }
 
 /// Returns a channel that the first SIGINT or SIGTERM closes; which one it was is stored in `first`.
-/// The second one ends the process at once.
-fn cancel_on_signal(first: Arc<AtomicI32>) -> anyhow::Result<Receiver<()>> {
+/// The second one ends the process at once, as the first does if there is no thread to wait for it.
+fn cancel_on_signal(first: &Arc<AtomicI32>) -> anyhow::Result<Receiver<()>> {
     let (cancel, done) = bounded(0);
-    let mut signals = cli::signals(&[SIGINT, SIGTERM])?;
-    thread::spawn(move || {
-        let mut cancel = Some(cancel);
-        for signal in signals.forever() {
-            first.store(signal, Ordering::Relaxed); // before the channel closes
-            if cancel.take().is_none() {
-                _ = emulate_default_handler(signal);
-            }
+    let (mut cancel, first) = (Some(cancel), Arc::clone(first));
+    let is_handled = cli::on_signals(&[SIGINT, SIGTERM], move |signal| {
+        first.store(signal, Ordering::Relaxed); // before the channel closes
+        if cancel.take().is_none() {
+            _ = emulate_default_handler(signal);
         }
-    });
-    Ok(done)
+    })?;
+    Ok(if is_handled { done } else { never() })
 }
 
 /// Prints results as they come, and collects what is printed at the end.

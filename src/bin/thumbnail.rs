@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStringExt;
+use std::panic;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use std::{panic, thread};
 
 use clap::{Args, Parser, ValueEnum};
-use crossbeam::channel;
+use crossbeam::channel::Receiver;
 use image::ImageFormat;
 use indicatif::{ProgressBar, ProgressStyle};
 use threadbare::cli;
@@ -19,6 +19,7 @@ use threadbare::engines::thumbnail::plan::Template;
 use threadbare::engines::thumbnail::record::Record;
 use threadbare::engines::thumbnail::{self, Error, Job, Options, Originals, Size, find, plan};
 use threadbare::machine::cpu;
+use threadbare::threads;
 
 /// Outcomes waiting to be printed.
 const OUTCOMES_IN_FLIGHT: usize = 64;
@@ -143,14 +144,12 @@ fn names_on_stdin() -> io::Result<Vec<PathBuf>> {
 }
 
 fn run(jobs: &[Job], batch: &Batch<'_>, report: &mut Report) -> anyhow::Result<()> {
-    thread::scope(|scope| {
-        let (outcomes_tx, outcomes_rx) = channel::bounded(OUTCOMES_IN_FLIGHT);
-        let batch = scope.spawn(move || batch::run(jobs, batch, &outcomes_tx));
+    let print = |outcomes: Receiver<_>| {
         let mut waiting = BTreeMap::new();
         let mut next = 0;
-        for (i, outcome) in outcomes_rx {
+        for (i, outcome) in outcomes {
             if !report.args.ordered {
-                report.add(&jobs[i], &outcome)?; // an error drops `outcomes_rx`: the batch ends
+                report.add(&jobs[i], &outcome)?; // an error drops `outcomes`: the batch ends
                 continue;
             }
             waiting.insert(i, outcome);
@@ -159,8 +158,11 @@ fn run(jobs: &[Job], batch: &Batch<'_>, report: &mut Report) -> anyhow::Result<(
                 next += 1;
             }
         }
-        Ok(batch.join().expect("the batch panicked")?)
-    })
+        Ok(())
+    };
+    let make = |outcomes| batch::run(jobs, batch, &outcomes);
+    let ((), printed) = threads::with_producer(OUTCOMES_IN_FLIGHT, make, print);
+    printed
 }
 
 /// Prints outcomes and counts them.

@@ -12,6 +12,7 @@ mod generate;
 mod go_flags;
 mod logger;
 mod parse;
+mod refused;
 mod serve;
 mod signals;
 mod stdio;
@@ -22,7 +23,7 @@ mod urls;
 
 pub use args::{Dial, Files, Listen, NoArgs, path};
 pub use serve::serve;
-pub use signals::signals;
+pub use signals::{on_signals, signals};
 pub use stdio::{
     Stdin, Stdout, Unbuffered, is_stdout_closed, program, stdin, stdout, wait_for_byte, warn,
 };
@@ -41,7 +42,7 @@ pub use crate::text::units::duration;
 pub fn run<A: Parser, T: Termination>(main: impl FnOnce(A) -> anyhow::Result<T>) -> ExitCode {
     _ = raise_file_limit(); // the soft limit will do where the hard one is refused
     match parse::matches(parse::command::<A>(), env::args_os()).and_then(parse::args) {
-        Ok(args) => exit_code(main(args)),
+        Ok(args) => exit_code(refused::catch(|| main(args))),
         Err(code) => code,
     }
 }
@@ -59,7 +60,7 @@ pub fn run_tool<A: Parser, T: Termination>(main: impl FnOnce(A) -> anyhow::Resul
         return exit_code(generate::print(kind, command));
     }
     match parse::args(matches) {
-        Ok(args) => exit_code(main(args)),
+        Ok(args) => exit_code(refused::catch(|| main(args))),
         Err(code) => code,
     }
 }

@@ -258,7 +258,7 @@ mod tests {
         let (events_tx, events_rx) = unbounded();
         let roots: Vec<_> = roots.iter().map(|root| root.to_path_buf()).collect();
         let options = Options { measure: Measure::Apparent, n_largest_files, ..Options::default() };
-        run(&roots, &options, &events_tx, &never()).unwrap();
+        run(&roots, &options, &events_tx, &never());
         let tree = |event| if let Event::Done { tree, .. } = event { tree } else { None };
         events_rx.try_iter().filter_map(tree).collect()
     }

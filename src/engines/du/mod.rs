@@ -6,7 +6,6 @@
 //! which threads find files.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
 
@@ -61,7 +60,7 @@ use records::ThreadTally;
 ///
 /// let options = Options { measure: Measure::Apparent, ..Options::default() };
 /// let (events_tx, events_rx) = unbounded();
-/// assert!(du::run(&[dir.path().to_owned()], &options, &events_tx, &never())?);
+/// assert!(du::run(&[dir.path().to_owned()], &options, &events_tx, &never()));
 ///
 /// let tree = events_rx.try_iter().find_map(|event| match event {
 ///     Event::Done { tree, .. } => tree,
@@ -71,17 +70,14 @@ use records::ThreadTally;
 /// assert_eq!((total.n_files, total.size), (2, 1_500));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-///
-/// # Errors
-/// The system's, if it refuses to start the threads.
 pub fn run(
     roots: &[PathBuf],
     options: &Options,
     events: &Sender<Event>,
     done: &Receiver<()>,
-) -> io::Result<bool> {
+) -> bool {
     let Options { backend, follow, n_threads, max_open_fds, .. } = *options;
-    let walker = Walker::new(backend, follow, n_threads, max_open_fds)?;
+    let walker = Walker::new(backend, follow, n_threads, max_open_fds);
     let mut counted_files = CountedFiles::new(roots, options);
     for (root, path) in roots.iter().enumerate() {
         let next_node = AtomicU32::new(0);
@@ -105,10 +101,10 @@ pub fn run(
         };
         let tree = merge(tallies, options.separate, is_partial, &mut counted_files);
         if events.send(Event::Done { root, tree }).is_err() || is_partial {
-            return Ok(false);
+            return false;
         }
     }
-    Ok(true)
+    true
 }
 
 /// Walks from a root, or from a mount point below it. Returns what each thread has counted, and

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jwalk::{Parallelism, WalkDirGeneric};
+use rayon::ThreadPool;
 
 use super::entry::{Dir, Entry, path_in};
 use super::error::Error;
@@ -21,9 +22,9 @@ struct Stat(Option<io::Result<Meta>>);
 
 type JwalkEntry = jwalk::DirEntry<((), Stat)>;
 
-pub(super) fn run(root: &Root, n_threads: usize, visitor: &mut impl Visitor) {
+pub(super) fn run(root: &Root, pool: Option<&Arc<ThreadPool>>, visitor: &mut impl Visitor) {
     let mut dirs = vec![Arc::clone(&root.dir)];
-    for entry in walk_dir(&root.path, n_threads) {
+    for entry in walk_dir(&root.path, pool) {
         match entry {
             Ok(entry) => visit_next(&entry, &mut dirs, visitor),
             Err(err) if err.depth() > dirs.len() => {} // below a directory that is not entered
@@ -38,12 +39,17 @@ pub(super) fn run(root: &Root, n_threads: usize, visitor: &mut impl Visitor) {
     }
 }
 
-/// Uses a pool of its own: on a shared one whose threads all wait for jwalk, it waits forever.
-fn walk_dir(root: &Path, n_threads: usize) -> WalkDirGeneric<((), Stat)> {
+/// On a pool whose threads all wait for jwalk, it would wait forever; on this one there are no other
+/// tasks.
+fn walk_dir(root: &Path, pool: Option<&Arc<ThreadPool>>) -> WalkDirGeneric<((), Stat)> {
+    let parallelism = pool.map_or(Parallelism::Serial, |pool| Parallelism::RayonExistingPool {
+        pool: Arc::clone(pool),
+        busy_timeout: None,
+    });
     WalkDirGeneric::new(root)
         .sort(true)
         .skip_hidden(false)
-        .parallelism(Parallelism::RayonNewPool(n_threads))
+        .parallelism(parallelism)
         .process_read_dir(|_, _, (), entries| {
             for entry in entries.iter_mut().flatten() {
                 entry.client_state = Stat(Some(Meta::read(&entry.path(), false)));

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rayon::{Scope, ThreadPool, current_thread_index};
+use rayon::ThreadPool;
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
 use rustix::io::fcntl_dupfd_cloexec;
 
@@ -16,6 +16,7 @@ use super::error::Error;
 use super::meta::Meta;
 use super::options::Follow;
 use super::root::Root;
+use super::tasks::{self, Tasks};
 use super::visitor::{Visitor, visit};
 use crate::threads::lock;
 
@@ -87,11 +88,12 @@ impl Drop for OpenDir<'_> {
     }
 }
 
-/// Walks below `root`; thread number `i` of the pool calls `visitors[i]`.
+/// Walks below `root`; thread number `i` of the pool calls `visitors[i]`. Without a pool the calling
+/// thread does everything.
 pub(super) fn run<V: Visitor>(
     root: Root,
     follow: Follow,
-    pool: &ThreadPool,
+    pool: Option<&ThreadPool>,
     max_kept_fds: usize,
     visitors: &mut [V],
 ) {
@@ -112,7 +114,7 @@ pub(super) fn run<V: Visitor>(
         max_kept_fds,
         is_stopped: AtomicBool::new(false),
     };
-    pool.scope(|scope| shared.enter(scope, root.dir, None));
+    tasks::run(pool, |tasks| shared.enter(tasks, root.dir, None));
 }
 
 impl<'v, V> Worker<'v, V> {
@@ -123,25 +125,24 @@ impl<'v, V> Worker<'v, V> {
 
 impl<'v, V: Visitor> Shared<'v, V> {
     /// Opens and reads `dir`, relative to `parent` if that is still open.
-    fn enter<'s>(&'s self, scope: &Scope<'s>, dir: Arc<Dir>, parent: Option<Arc<OpenDir<'s>>>) {
+    fn enter<'s>(&'s self, tasks: &Tasks<'_, 's>, dir: Arc<Dir>, parent: Option<Arc<OpenDir<'s>>>) {
         if self.is_stopped.load(Ordering::Relaxed) {
             return;
         }
-        let mut worker = self.worker();
+        let mut worker = self.worker(tasks);
         let opened = match parent {
             Some(parent) => openat(&parent.fd, &*dir.name, DIR | OFlags::NOFOLLOW, Mode::empty()),
             None => self.open_by_path(&dir),
         };
         match opened {
-            Ok(fd) => self.read(scope, &mut worker, &OpenDir::new(dir, fd, &self.n_open_fds)),
+            Ok(fd) => self.read(tasks, &mut worker, &OpenDir::new(dir, fd, &self.n_open_fds)),
             Err(err) => worker.visitor.visit_error(Error { path: dir.path(), cause: err.into() }),
         }
     }
 
     /// The state of the current thread. Only its own tasks lock it, and they do not nest.
-    fn worker(&self) -> MutexGuard<'_, Worker<'v, V>> {
-        let index = current_thread_index().expect("tasks run on the pool");
-        lock(&self.workers[index])
+    fn worker(&self, tasks: &Tasks<'_, '_>) -> MutexGuard<'_, Worker<'v, V>> {
+        lock(&self.workers[tasks.thread_index()])
     }
 
     /// Opens `dir` by its path from the root, in steps of at most [`PATH_MAX`] bytes.
@@ -168,7 +169,12 @@ impl<'v, V: Visitor> Shared<'v, V> {
 
     /// Visits the entries of a directory while it is read. Of a large directory, batches of names
     /// are queued for other threads.
-    fn read<'s>(&'s self, scope: &Scope<'s>, worker: &mut Worker<'v, V>, open: &Arc<OpenDir<'s>>) {
+    fn read<'s>(
+        &'s self,
+        tasks: &Tasks<'_, 's>,
+        worker: &mut Worker<'v, V>,
+        open: &Arc<OpenDir<'s>>,
+    ) {
         let Worker { visitor, buffer, subdirs } = worker;
         let (mut batch, mut n_names, mut is_shared) = (Vec::new(), 0, false);
         buffer.reserve_exact(BUFFER_BYTES);
@@ -192,7 +198,7 @@ impl<'v, V: Visitor> Shared<'v, V> {
             n_names += 1;
             if n_names % NAMES_PER_BATCH == 0 {
                 if is_shared {
-                    self.queue_batch(scope, mem::take(&mut batch), Arc::clone(open));
+                    self.queue_batch(tasks, mem::take(&mut batch), Arc::clone(open));
                 }
                 if visitor.after_batch().is_break() {
                     break;
@@ -201,15 +207,15 @@ impl<'v, V: Visitor> Shared<'v, V> {
                 is_shared = n_queued < self.workers.len() * QUEUED_BATCHES_PER_THREAD;
             }
         }
-        self.visit_batch(scope, worker, &batch, open);
+        self.visit_batch(tasks, worker, &batch, open);
     }
 
-    fn queue_batch<'s>(&'s self, scope: &Scope<'s>, batch: Vec<u8>, open: Arc<OpenDir<'s>>) {
+    fn queue_batch<'s>(&'s self, tasks: &Tasks<'_, 's>, batch: Vec<u8>, open: Arc<OpenDir<'s>>) {
         open.n_queued_batches.fetch_add(1, Ordering::Relaxed);
-        scope.spawn(move |scope| {
+        tasks.spawn(move |tasks| {
             open.n_queued_batches.fetch_sub(1, Ordering::Relaxed);
             if !self.is_stopped.load(Ordering::Relaxed) {
-                self.visit_batch(scope, &mut self.worker(), &batch, &open);
+                self.visit_batch(tasks, &mut self.worker(tasks), &batch, &open);
             }
         });
     }
@@ -218,7 +224,7 @@ impl<'v, V: Visitor> Shared<'v, V> {
     /// entries that this thread has visited since the last batch.
     fn visit_batch<'s>(
         &'s self,
-        scope: &Scope<'s>,
+        tasks: &Tasks<'_, 's>,
         worker: &mut Worker<'v, V>,
         mut batch: &[u8],
         open: &Arc<OpenDir<'s>>,
@@ -233,7 +239,7 @@ impl<'v, V: Visitor> Shared<'v, V> {
         let is_kept = self.n_open_fds.load(Ordering::Relaxed) <= self.max_kept_fds;
         for subdir in worker.subdirs.drain(..) {
             let parent = is_kept.then(|| Arc::clone(open));
-            scope.spawn(move |scope| self.enter(scope, subdir, parent));
+            tasks.spawn(move |tasks| self.enter(tasks, subdir, parent));
         }
     }
 }

@@ -83,7 +83,7 @@ impl Default for Case<'_> {
 impl Case<'_> {
     fn walk(&self, root: &Path) -> Outcome {
         let (n_threads, max_open_fds) = self.limits;
-        let walker = Walker::new(self.backend, self.follow, n_threads, max_open_fds).unwrap();
+        let walker = Walker::new(self.backend, self.follow, n_threads, max_open_fds);
         let &Case { n_entries_max, before_entering, .. } = self;
         let recorder = |_| {
             let (entries, errors) = (Vec::new(), Vec::new());
