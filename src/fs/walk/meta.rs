@@ -27,8 +27,12 @@ pub struct Meta {
     pub n_bytes: u64,
     /// Allocated disk space in blocks of 512 bytes.
     pub n_blocks: u64,
+    /// When the contents were last changed, in seconds since 1970.
+    pub mtime: i64,
     /// Whether it is a directory.
     pub is_dir: bool,
+    /// Whether it is a regular file.
+    pub is_regular: bool,
     /// Whether something is mounted there; `None` if the system does not say, or if a symbolic link
     /// was followed.
     pub is_mount_root: Option<bool>,
@@ -39,6 +43,7 @@ const FIELDS: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::NLINK)
     .union(StatxFlags::INO)
     .union(StatxFlags::SIZE)
+    .union(StatxFlags::MTIME)
     .union(StatxFlags::BLOCKS);
 
 impl Meta {
@@ -66,7 +71,9 @@ impl Meta {
             n_links: meta.nlink(),
             n_bytes: if meta.is_file() || meta.is_symlink() { meta.size() } else { 0 },
             n_blocks: meta.blocks(),
+            mtime: meta.mtime(),
             is_dir: meta.is_dir(),
+            is_regular: meta.is_file(),
             is_mount_root: None,
         })
     }
@@ -90,7 +97,9 @@ impl Meta {
             n_links: stat.stx_nlink.into(),
             n_bytes: if has_length { stat.stx_size } else { 0 },
             n_blocks: stat.stx_blocks,
+            mtime: stat.stx_mtime.tv_sec,
             is_dir: file_type.is_dir(),
+            is_regular: file_type.is_file(),
             is_mount_root: is_known.then(|| stat.stx_attributes.contains(mount_root)),
         }
     }
