@@ -149,11 +149,12 @@ static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
 /// A progress line, if stderr is a terminal and stdout is not.
 fn progress() -> ProgressBar {
-    if std::io::stdout().is_terminal() || !std::io::stderr().is_terminal() {
+    if std::io::stdout().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{elapsed} {msg}").expect("a constant that parses");
-    ProgressBar::new_spinner().with_style(style)
+    let style =
+        ProgressStyle::with_template("{elapsed} {wide_msg}").expect("a constant that parses");
+    ProgressBar::with_draw_target(None, cli::progress_target()).with_style(style)
 }
 
 fn progress_line(summary: &Summary) -> String {

@@ -13,6 +13,8 @@ use clap::{Args, Parser, ValueEnum};
 use crossbeam::channel::Receiver;
 use image::ImageFormat;
 use indicatif::{ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli;
 use threadbare::engines::thumbnail::batch::{self, Batch, Outcome, Strategy};
 use threadbare::engines::thumbnail::plan::Template;
@@ -130,6 +132,7 @@ fn main() -> ExitCode {
             n_threads: args.threads.map_or_else(cpu::n_cpus, usize::from),
             strategy: args.strategy,
         };
+        report.clear_on_signal()?;
         run(&jobs, &batch, &mut report)?;
         report.finish(started.elapsed());
         Ok(cli::status(report.count.failed + report.count.damaged > 0))
@@ -183,10 +186,23 @@ struct Count {
 
 impl Report {
     fn new(args: ReportArgs, n_images: usize) -> Self {
-        let style = "{bar:40} {pos}/{len}  {per_sec}  {eta} left";
+        let style = "{wide_bar} {pos}/{len}  {per_sec}  {eta} left";
         let style = ProgressStyle::with_template(style).expect("the template is valid");
-        let bar = ProgressBar::new(n_images as u64).with_style(style); // shown on a terminal only
+        let n_images = Some(n_images as u64);
+        let bar = ProgressBar::with_draw_target(n_images, cli::progress_target()).with_style(style);
         Report { args, bar, count: Count::default() }
+    }
+
+    /// Removes the progress bar before a signal ends the program.
+    fn clear_on_signal(&self) -> io::Result<()> {
+        let bar = self.bar.clone();
+        if !bar.is_hidden() {
+            cli::on_signals(&[SIGINT, SIGTERM], move |signal| {
+                bar.finish_and_clear();
+                _ = emulate_default_handler(signal);
+            })?;
+        }
+        Ok(())
     }
 
     /// Prints and counts the outcome of a job.

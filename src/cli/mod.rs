@@ -12,6 +12,8 @@ mod generate;
 mod go_flags;
 mod logger;
 mod parse;
+#[cfg(any(feature = "crawl", feature = "du", feature = "thumbnail"))]
+mod progress;
 mod refused;
 mod serve;
 mod signals;
@@ -22,6 +24,8 @@ mod time_zone;
 mod urls;
 
 pub use args::{Dial, Files, Listen, NoArgs, path};
+#[cfg(any(feature = "crawl", feature = "du", feature = "thumbnail"))]
+pub use progress::progress_target;
 pub use serve::serve;
 pub use signals::{on_signals, signals};
 pub use stdio::{

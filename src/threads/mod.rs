@@ -20,5 +20,5 @@ pub use recv::recv;
 pub use semaphore::{Permit, Semaphore};
 pub use sleep::sleep_until;
 pub use spawn::{
-    cannot_start, check_room, n_threads, refusal, spawn, spawn_now, spawn_or_run, try_spawn,
+    cannot_start, check_room, n_threads, refusal, room, spawn, spawn_now, spawn_or_run, try_spawn,
 };

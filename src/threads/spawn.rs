@@ -105,12 +105,17 @@ pub fn n_threads() -> usize {
     THREADS.n_taken()
 }
 
+/// Returns how many threads the machine has room for, alive ones included.
+pub fn room() -> usize {
+    THREADS.capacity()
+}
+
 /// Checks that the machine has room for `n_threads` threads at once.
 ///
 /// # Errors
 /// When it has room for fewer; the error says for how many.
 pub fn check_room(n_threads: usize) -> io::Result<()> {
-    let room = THREADS.capacity();
+    let room = room();
     if n_threads <= room {
         return Ok(());
     }

@@ -11,10 +11,9 @@ use jwalk::{Parallelism, WalkDirGeneric};
 use rayon::ThreadPool;
 
 use super::entry::{Dir, Entry, path_in};
-use super::error::Error;
 use super::meta::Meta;
 use super::root::Root;
-use super::visitor::{Visitor, visit};
+use super::visitor::{Visitor, report, visit};
 
 /// The metadata that jwalk's threads read, stored in its entry.
 #[derive(Debug, Default)]
@@ -30,7 +29,7 @@ pub(super) fn run(root: &Root, pool: Option<&Arc<ThreadPool>>, visitor: &mut imp
             Err(err) if err.depth() > dirs.len() => {} // below a directory that is not entered
             Err(err) => {
                 let path = err.path().unwrap_or(&root.path).to_owned();
-                visitor.visit_error(Error { path, cause: err.into() });
+                report(path, err, visitor);
             }
         }
         if visitor.after_batch().is_break() {
@@ -76,7 +75,7 @@ fn visit_next(jwalk_entry: &JwalkEntry, dirs: &mut Vec<Arc<Dir>>, visitor: &mut 
         let code = err.io_error().and_then(io::Error::raw_os_error);
         let cause =
             code.map_or_else(|| io::Error::other(err.to_string()), io::Error::from_raw_os_error);
-        visitor.visit_error(Error { path: jwalk_entry.path(), cause });
+        report(jwalk_entry.path(), cause, visitor);
     }
 }
 
@@ -92,7 +91,7 @@ fn visit_stat(
         &Ok(meta) => visit(&Entry { dir, name, meta }, visitor),
         Err(err) => {
             let cause = io::Error::from_raw_os_error(err.raw_os_error().unwrap_or(0));
-            visitor.visit_error(Error { path: path_in(dir, name), cause });
+            report(path_in(dir, name), cause, visitor);
             None
         }
     }

@@ -46,6 +46,7 @@ use rayon::ThreadPool;
 
 mod entry;
 mod error;
+mod file_kind;
 mod jwalk;
 mod meta;
 mod mounts;
@@ -58,13 +59,16 @@ mod root;
 mod tasks;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
+mod times;
 mod visitor;
 
 pub use entry::{Dir, Entry, path_in};
 pub use error::Error;
+pub use file_kind::FileKind;
 pub use meta::{FileId, Meta};
 pub use mounts::mounted_files;
 pub use options::{Backend, Follow};
+pub use times::{Time, Times};
 pub use visitor::Visitor;
 
 use crate::threads::rayon_pool;

@@ -12,12 +12,11 @@ use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
 use rustix::io::fcntl_dupfd_cloexec;
 
 use super::entry::{Dir, Entry, path_in};
-use super::error::Error;
 use super::meta::Meta;
 use super::options::Follow;
 use super::root::Root;
 use super::tasks::{self, Tasks};
-use super::visitor::{Visitor, visit};
+use super::visitor::{Visitor, report, visit};
 use crate::threads::lock;
 
 /// Size of the buffer that one `getdents64` fills with names.
@@ -74,10 +73,7 @@ impl OpenDir<'_> {
         }
         match Meta::read_at(&self.fd, name) {
             Ok(meta) => subdirs.extend(visit(&Entry { dir, name: name.to_bytes(), meta }, visitor)),
-            Err(err) => {
-                let path = path_in(dir, name.to_bytes());
-                visitor.visit_error(Error { path, cause: err.into() });
-            }
+            Err(err) => report(path_in(dir, name.to_bytes()), err, visitor),
         }
     }
 }
@@ -101,10 +97,7 @@ pub(super) fn run<V: Visitor>(
     let nofollow = if is_followed { OFlags::empty() } else { OFlags::NOFOLLOW };
     let fd = match openat(CWD, &root.path, DIR | nofollow, Mode::empty()) {
         Ok(fd) => fd,
-        Err(err) => {
-            let path = root.path;
-            return visitors[0].visit_error(Error { path, cause: err.into() });
-        }
+        Err(err) => return report(root.path, err, &mut visitors[0]),
     };
     let shared = Shared {
         workers: visitors.iter_mut().map(|visitor| Mutex::new(Worker::new(visitor))).collect(),
@@ -136,7 +129,7 @@ impl<'v, V: Visitor> Shared<'v, V> {
         };
         match opened {
             Ok(fd) => self.read(tasks, &mut worker, &OpenDir::new(dir, fd, &self.n_open_fds)),
-            Err(err) => worker.visitor.visit_error(Error { path: dir.path(), cause: err.into() }),
+            Err(err) => report(dir.path(), err, worker.visitor),
         }
     }
 
@@ -183,7 +176,7 @@ impl<'v, V: Visitor> Shared<'v, V> {
             let name = match &entry {
                 Ok(entry) => entry.file_name(),
                 Err(err) => {
-                    visitor.visit_error(Error { path: open.dir.path(), cause: (*err).into() });
+                    report(open.dir.path(), *err, *visitor);
                     break;
                 }
             };
