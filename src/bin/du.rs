@@ -37,7 +37,7 @@ const PROGRESS_DELAY: u32 = 5;
 fn main() -> ExitCode {
     cli::run_tool(|args: Cli| {
         if let Some(contradiction) = args.contradiction() {
-            cli::warn(&contradiction);
+            cli::warn(&format!("{contradiction} (try --help)"));
             return Ok(ExitCode::from(2));
         }
         args.warnings().for_each(cli::warn);
