@@ -32,9 +32,7 @@ use crate::files;
 #[derive(Parser)]
 #[command(disable_help_flag = true, args_override_self = true, infer_long_args = true)]
 pub(crate) struct Cli {
-    /// Files and directories to measure
-    ///
-    /// Without any, the working directory
+    /// Files and directories to measure [default: .]
     #[arg(value_name = "PATH", value_parser = cli::path().map(without_extra_slashes))]
     paths: Vec<PathBuf>,
     #[command(flatten)]
