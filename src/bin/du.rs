@@ -22,8 +22,11 @@ use threadbare::threads;
 mod args;
 #[path = "du/files.rs"]
 mod files;
+#[path = "du/values.rs"]
+mod values;
 
-use args::{Cli, OutputMode, UsageError};
+use args::{Cli, OutputMode};
+use values::UsageError;
 
 /// Events in flight between counting and printing.
 const EVENTS: usize = 1_000;

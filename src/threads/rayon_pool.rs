@@ -4,12 +4,14 @@ use std::thread::Builder;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::spawn::room;
+
 /// Starts a pool of at most `n_threads` threads, each with a stack of `stack_bytes` or of std's
 /// default: fewer if the system refuses some. `None` if it refuses all, or none is asked for.
 ///
 /// rayon's own builder fails if it does not get all.
 pub fn rayon_pool(n_threads: usize, stack_bytes: Option<usize>) -> Option<ThreadPool> {
-    let mut n_threads = n_threads;
+    let mut n_threads = n_threads.min(room()); // beyond it, std aborts instead of failing
     while n_threads > 0 {
         let mut started = Vec::new();
         let pool = ThreadPoolBuilder::new().num_threads(n_threads).spawn_handler(|thread| {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use threadbare::cli;
 
-use crate::args::without_extra_slashes;
+use crate::values::without_extra_slashes;
 
 /// Reads a file; `-` is stdin.
 pub(crate) fn read(file: &Path) -> io::Result<Vec<u8>> {

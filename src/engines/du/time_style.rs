@@ -1,5 +1,7 @@
 //! How times are written, as GNU du writes them in the locale C.
 
+use std::borrow::Cow;
+
 use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -53,8 +55,21 @@ impl TimeStyle {
         let Ok(timestamp) = Timestamp::new(time.secs, nanos) else { return time.secs.to_string() };
         let config = Config::new().custom(PosixCustom::new()).lenient(true);
         let zoned = Zoned::new(timestamp, self.zone.clone());
-        let text = BrokenDownTime::from(&zoned).to_string_with_config(&config, &self.format);
+        let format = self.format_before_1970(time);
+        let text = BrokenDownTime::from(&zoned).to_string_with_config(&config, &format);
         text.unwrap_or_else(|_| time.secs.to_string())
+    }
+}
+
+impl TimeStyle {
+    /// The format for this time: jiff rounds the seconds of `%s` towards 1970, GNU du down.
+    fn format_before_1970(&self, time: Time) -> Cow<'_, str> {
+        if time.secs >= 0 || time.nanos == 0 {
+            return Cow::Borrowed(&self.format);
+        }
+        let parts = self.format.split("%%");
+        let parts: Vec<String> = parts.map(|p| p.replace("%s", &time.secs.to_string())).collect();
+        Cow::Owned(parts.join("%%"))
     }
 }
 
@@ -110,5 +125,7 @@ mod tests {
         let style = TimeStyle::parse("iso", TimeZone::UTC).unwrap();
         assert_eq!(style.format(Time { secs: i64::MAX, nanos: 0 }), i64::MAX.to_string());
         assert_eq!(style.format(Time { secs: -1, nanos: 0 }), "1969-12-31");
+        let style = TimeStyle::parse("+%s.%N%%s", TimeZone::UTC).unwrap();
+        assert_eq!(style.format(Time { secs: -2, nanos: 5 }), "-2.000000005%s");
     }
 }

@@ -67,8 +67,8 @@ pub(super) fn run(
     if n_threads == 0 {
         return Err(Error::NoThreads);
     }
-    let n_threads = n_threads.min(scene.height); // no thread can have less than a row
-    threads::check_room(n_threads).map_err(Error::Threads)?;
+    // No thread can have less than a row.
+    let n_threads = n_threads.min(scene.height).min(threads::room());
     match strategy {
         Strategy::Sequential => draw_rows(scene, 0, pixels),
         Strategy::Rows => thread_per_row(scene, n_threads, pixels),

@@ -97,7 +97,7 @@ fn by_channel(n_jobs: usize, n_threads: usize, work: &(impl Fn(usize) -> Result<
             let indexes = indexes_rx.clone();
             threads::spawn_now(scope, move || indexes.into_iter().try_for_each(work)).is_ok()
         };
-        let n_workers = (0..n_threads).take_while(has_worker).count();
+        let n_workers = (0..n_threads.min(threads::room())).take_while(has_worker).count();
         drop(indexes_rx); // when the last worker has stopped, the sends below fail
         _ = match n_workers {
             0 => (0..n_jobs).try_for_each(work),

@@ -26,7 +26,9 @@ struct Recorder<'a> {
 
 impl Visitor for Recorder<'_> {
     fn visit_entry(&mut self, entry: &Entry<'_>) -> Option<u32> {
-        self.entries.push((entry.path(), entry.depth(), entry.meta));
+        let mut meta = entry.meta;
+        meta.times.accessed = Time::EPOCH; // the walk itself reads the directories
+        self.entries.push((entry.path(), entry.depth(), meta));
         if entry.meta.is_dir {
             (self.before_entering)(&entry.path());
         }
