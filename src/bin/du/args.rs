@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::builder::TypedValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser};
+use jiff::tz::TimeZone;
 use regex::bytes::Regex;
 use rustix::termios::tcgetwinsize;
 use threadbare::cli;
@@ -393,7 +394,7 @@ impl Gnu {
     }
 
     fn time_style(&self) -> anyhow::Result<TimeStyle> {
-        let zone = cli::time_zone()?;
+        let zone = cli::time_zone().unwrap_or(TimeZone::UTC); // as the C library does
         let style = match &self.time_style {
             Some(style) => TimeStyle::parse(style, zone),
             None => TimeStyle::from_variable(env::var("TIME_STYLE").ok().as_deref(), zone),

@@ -2,13 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command as StdCommand, Stdio};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
@@ -208,6 +208,38 @@ fn signals_leave_partial_sums() {
     check(&["-sc"], |stdout| stdout.ends_with("\ttotal (partial)\n"), Signal::INT);
     check(&["--tree", "-n", "1"], |stdout| stdout.ends_with(" / (partial)\n"), Signal::TERM);
     check(&["--json", "-d0"], |stdout| stdout.ends_with(",\"partial\":true}\n"), Signal::INT);
+}
+
+/// The terminal writes `^C` behind the progress line, which must not scroll away with it.
+#[test]
+fn an_interrupt_leaves_nothing_of_the_progress_line() {
+    let (mut master, terminal) = pseudo_terminal();
+    tcsetwinsize(&master, Winsize { ws_row: 9, ws_col: 60, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let mut command = command("du", &["-ls"]);
+    command.args(vec!["/usr"; 200]).env("TERM", "xterm").stdout(Stdio::null()).stderr(terminal);
+    let mut child = command.spawn().unwrap();
+    drop(command); // closes our copy of the terminal
+    let (mut screen, mut bytes, mut is_interrupted) =
+        (vt100::Parser::new(9, 60, 0), [0; 4096], false);
+    while let Ok(n @ 1..) = master.read(&mut bytes) {
+        screen.process(&bytes[..n]);
+        if screen.screen().contents().contains(" files, ") && !is_interrupted {
+            master.write_all(b"\x03").unwrap(); // echoed; a signal needs a controlling terminal
+            kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+            is_interrupted = true;
+        }
+    }
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::INT.as_raw()));
+    let contents = screen.screen().contents();
+    assert!(is_interrupted && !contents.contains("files"), "{contents}");
+}
+
+#[test]
+fn what_du_itself_opens_below_proc_is_no_error() {
+    for walker in ["openat", "ordered", "jwalk"] {
+        let outcome = run("du", &["-s", "--walker", walker, "/proc/self/task", "/proc/self/"]);
+        assert!(!outcome.stderr.contains("(os error 2)"), "{walker}: {}", outcome.stderr);
+    }
 }
 
 /// A folder for LOCPATH with a locale `xx_XX.utf8` that writes 1.234.567,8; or what the C library
