@@ -56,7 +56,7 @@ impl TimeStyle {
         let config = Config::new().custom(PosixCustom::new()).lenient(true);
         let zoned = Zoned::new(timestamp, self.zone.clone());
         let format = self.format_before_1970(time);
-        let text = BrokenDownTime::from(&zoned).to_string_with_config(&config, &format);
+        let text = BrokenDownTime::from(&zoned).to_string_with_config(&config, &*format);
         text.unwrap_or_else(|_| time.secs.to_string())
     }
 }
