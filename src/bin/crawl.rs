@@ -4,7 +4,6 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::thread;
 
 use crossbeam::channel::{self, Receiver};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
@@ -131,20 +130,18 @@ fn warn(page: &Page, options: &Options, progress: &ProgressBar) {
     });
 }
 
-/// A channel that the first SIGINT or SIGTERM closes. The second signal ends the process at once.
+/// A channel that the first SIGINT or SIGTERM closes. The second signal ends the process at once,
+/// as the first does if there is no thread to wait for it.
 fn signals() -> anyhow::Result<Receiver<()>> {
     let (cancel_tx, cancel_rx) = channel::bounded(0);
-    let mut signals = cli::signals(&[SIGINT, SIGTERM])?;
-    thread::spawn(move || {
-        let mut cancel_tx = Some(cancel_tx);
-        for signal in signals.forever() {
-            SIGNAL.store(signal, Ordering::Relaxed);
-            if cancel_tx.take().is_none() {
-                _ = emulate_default_handler(signal);
-            }
+    let mut cancel_tx = Some(cancel_tx);
+    let is_handled = cli::on_signals(&[SIGINT, SIGTERM], move |signal| {
+        SIGNAL.store(signal, Ordering::Relaxed);
+        if cancel_tx.take().is_none() {
+            _ = emulate_default_handler(signal);
         }
-    });
-    Ok(cancel_rx)
+    })?;
+    Ok(if is_handled { cancel_rx } else { channel::never() })
 }
 
 /// The number of the signal received, or 0.
@@ -152,11 +149,12 @@ static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
 /// A progress line, if stderr is a terminal and stdout is not.
 fn progress() -> ProgressBar {
-    if std::io::stdout().is_terminal() || !std::io::stderr().is_terminal() {
+    if std::io::stdout().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{elapsed} {msg}").expect("a constant that parses");
-    ProgressBar::new_spinner().with_style(style)
+    let style =
+        ProgressStyle::with_template("{elapsed} {wide_msg}").expect("a constant that parses");
+    ProgressBar::with_draw_target(None, cli::progress_target()).with_style(style)
 }
 
 fn progress_line(summary: &Summary) -> String {

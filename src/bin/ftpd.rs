@@ -15,6 +15,7 @@ use threadbare::cli;
 use threadbare::engines::ftp::{self, Options, Rights, Tls, Users};
 use threadbare::fs::jail::Jail;
 use threadbare::net;
+use threadbare::threads;
 
 /// Serve a directory over FTP
 ///
@@ -120,11 +121,12 @@ fn main() -> ExitCode {
         }
         let handle = signals.handle();
         thread::scope(|scope| {
-            scope.spawn(|| signals.forever().for_each(|_| listener.shutdown()));
+            let wait = || signals.forever().for_each(|_| listener.shutdown());
+            threads::spawn_now(scope, wait)?;
             ftp::serve(&listener, &jail, &users, &options);
             handle.close();
-        });
-        Ok(())
+            Ok(())
+        })
     })
 }
 
