@@ -42,7 +42,7 @@ struct Cli {
     /// Read the password of --user from the first line of FILE
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
-    /// Add the users in FILE, lines NAME:HASH[:ro|rw], and disable anonymous logins
+    /// Add the users in FILE, lines NAME:HASH[:ro|rw|drop][:DIR], and disable anonymous logins
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
     /// Allow anonymous logins in addition to users
@@ -147,7 +147,7 @@ impl Cli {
             let text = read(file)?;
             let password = text.lines().next().filter(|line| !line.is_empty());
             let password = password.with_context(|| format!("{}: no password", file.display()))?;
-            users.add(name, &ftp::hash_password(password)?, rights)?;
+            users.add(name, &ftp::hash_password(password)?, rights.into())?;
         }
         if let Some(file) = &self.users {
             users.add_lines(&read(file)?, rights).with_context(|| file.display().to_string())?;

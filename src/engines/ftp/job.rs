@@ -12,7 +12,7 @@ use super::listing::{Listing, Target};
 use super::reply::{Reply, ReplyError};
 use super::server::Server;
 use super::transfer::Transfer;
-use crate::fs::jail::Upload;
+use crate::fs::jail::{Jail, Upload};
 use crate::net;
 
 /// Bytes read and written at once, where they pass through this process.
@@ -39,7 +39,7 @@ pub(super) struct Job<'e> {
 pub(super) enum Work {
     Send { file: File, is_ascii: bool },
     Receive { sink: Sink, is_ascii: bool },
-    List { listing: Listing, target: Target },
+    List { listing: Listing, target: Target, jail: Jail },
 }
 
 impl Work {
@@ -87,7 +87,7 @@ impl Job<'_> {
         match work {
             Work::Send { file, is_ascii } => self.send(stream, &file, is_ascii),
             Work::Receive { sink, is_ascii } => self.receive(stream, sink, is_ascii),
-            Work::List { listing, target } => self.list(stream, &listing, target),
+            Work::List { listing, target, jail } => self.list(stream, &listing, target, &jail),
         }
     }
 
@@ -171,7 +171,10 @@ impl Job<'_> {
         }
         self.check_complete(stream)?;
         _ = stream.shut_down_write(); // the client has sent everything, it may have closed already
-        sink.commit().map_err(|err| ReplyError::disk(&err))?;
+        sink.commit().map_err(|err| match err.kind() {
+            io::ErrorKind::AlreadyExists => ReplyError::not_stored(&err),
+            _ => ReplyError::disk(&err),
+        })?;
         Ok(Reply::new(226, "Transfer complete."))
     }
 
@@ -220,10 +223,11 @@ impl Job<'_> {
         stream: &mut DataStream,
         listing: &Listing,
         target: Target,
+        jail: &Jail,
     ) -> Result<Reply, ReplyError> {
         let counting = CountingWriter { stream: &mut *stream, transfer: &self.transfer };
         let mut lines = BufWriter::with_capacity(LISTING_BUFFER_SIZE, counting);
-        let written = listing.write(self.server.jail, target, &mut lines);
+        let written = listing.write(jail, target, &mut lines);
         let written = written.and_then(|is_complete| lines.flush().map(|()| is_complete));
         drop(lines);
         let is_complete = written.map_err(|err| ReplyError::connection(&err))?;
@@ -293,7 +297,6 @@ mod tests {
     use crate::engines::ftp::listing::{Format, Options as ListOptions};
     use crate::engines::ftp::options::Options;
     use crate::engines::ftp::users::Users;
-    use crate::fs::jail::Jail;
 
     /// Runs a job in `dir`, with a client that does `act` with the port of the data connection and
     /// the transfer. Returns the last reply.
@@ -413,7 +416,7 @@ mod tests {
         };
         let work = |jail: &Jail| {
             let target = listing.open(jail).unwrap();
-            Work::List { listing, target }
+            Work::List { listing, target, jail: jail.clone() }
         };
         let reply = last_reply(dir.path(), DEADLINE, work, |port, _| {
             let mut text = String::new();

@@ -20,6 +20,7 @@ mod ascii;
 mod command_loop;
 mod commands;
 mod control;
+mod crypt;
 mod data;
 mod facts;
 mod input;
@@ -39,7 +40,7 @@ mod users;
 
 pub use options::Options;
 pub use tls::{Error as TlsError, Tls};
-pub use users::{Error as UsersError, Rights, Users, hash_password};
+pub use users::{Access, Error as UsersError, Rights, Users, hash_password};
 
 use command_loop::CommandLoop;
 use control::Control;
@@ -47,8 +48,8 @@ use server::Server;
 use session::Session;
 
 /// File descriptors of a session with a transfer: control connection, listener, data connection,
-/// file or directory.
-const FDS_PER_SESSION: usize = 4;
+/// file or directory; and the user's root directory.
+const FDS_PER_SESSION: usize = 5;
 
 /// Serves the files in `jail` until `listener` is shut down. Then it closes idle sessions, lets
 /// transfers end within [`Options::drain_timeout`], and returns.

@@ -1,4 +1,4 @@
-//! Hashing passwords with Argon2, and verifying them with a bound on memory.
+//! Hashing passwords with Argon2, and verifying them with a bound on memory and on how many at once.
 //!
 //! Verifying one password takes 19 MiB. The allocator would keep that much for every session's
 //! thread after its first login, so the buffers are reused: a channel holds one for each check that
@@ -9,6 +9,8 @@ use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use crossbeam::channel::{Receiver, Sender, bounded};
 
+use super::crypt;
+
 /// Hashes `password` with Argon2id and a new salt, in the PHC string format.
 pub(super) fn hash(password: &str) -> argon2::password_hash::Result<String> {
     Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
@@ -17,7 +19,9 @@ pub(super) fn hash(password: &str) -> argon2::password_hash::Result<String> {
 /// Whether [`Verifier::verify`] supports `hash`.
 pub(super) fn is_hash(hash: &str) -> bool {
     let is_whole = |hash: &PasswordHash| hash.salt.is_some() && hash.hash.is_some();
-    PasswordHash::new(hash).is_ok_and(|hash| is_whole(&hash) && hasher(&hash).is_ok())
+    let is_argon2 =
+        PasswordHash::new(hash).is_ok_and(|hash| is_whole(&hash) && hasher(&hash).is_ok());
+    is_argon2 || crypt::is_hash(hash)
 }
 
 /// Verifies passwords, a bounded number at the same time.
@@ -40,7 +44,8 @@ impl Verifier {
     /// Blocks until a buffer is free, then checks whether `hash` is a hash of `password`.
     pub(super) fn verify(&self, password: &[u8], hash: &str) -> bool {
         let mut memory = self.buffers_rx.recv().expect("self holds a sender");
-        let is_correct = verify(password, hash, &mut memory).unwrap_or(false);
+        let is_correct =
+            verify(password, hash, &mut memory).unwrap_or_else(|_| crypt::verify(password, hash));
         self.buffers_tx.send(memory).expect("the channel has room for a buffer that was taken");
         is_correct
     }

@@ -10,6 +10,7 @@ use super::names;
 use super::reply::ReplyError;
 use super::server::Server;
 use super::users::Rights;
+use crate::fs::jail::Jail;
 use crate::threads::ThreadPool;
 
 /// A session, as the handlers of commands see it.
@@ -28,6 +29,8 @@ pub(super) struct State {
     pub(super) user: Option<String>,
     /// Set once the user has logged in.
     pub(super) rights: Option<Rights>,
+    /// The user's root directory; `None` for the server's.
+    pub(super) root: Option<Jail>,
     /// The working directory: an absolute path.
     pub(super) cwd: Vec<u8>,
     pub(super) is_ascii: bool,
@@ -51,6 +54,7 @@ impl Default for State {
         State {
             user: None,
             rights: None,
+            root: None,
             cwd: b"/".to_vec(),
             is_ascii: true, // the default of RFC 959, 3.1.1.1
             restart: 0,
@@ -83,13 +87,34 @@ impl<'s, 'e> Session<'s, 'e> {
         self.state.rights.ok_or_else(needs_login)
     }
 
+    /// The files that the user can reach.
+    pub(super) fn jail(&self) -> &Jail {
+        self.state.root.as_ref().unwrap_or(self.server.jail)
+    }
+
     /// # Errors
-    /// 550 for users who may only read.
+    /// 550 for users who may not list and read files.
+    pub(super) fn check_may_read(&self) -> Result<(), ReplyError> {
+        self.check_rights(&[Rights::Read, Rights::Write])
+    }
+
+    /// # Errors
+    /// 550 for users who may not change files.
     pub(super) fn check_may_write(&self) -> Result<(), ReplyError> {
-        match self.rights()? {
-            Rights::Write => Ok(()),
-            Rights::Read => Err(ReplyError::new(550, "Permission denied.")),
+        self.check_rights(&[Rights::Write])
+    }
+
+    /// # Errors
+    /// 550 for users who may not create files.
+    pub(super) fn check_may_create(&self) -> Result<(), ReplyError> {
+        self.check_rights(&[Rights::Write, Rights::Drop])
+    }
+
+    fn check_rights(&self, sufficient: &[Rights]) -> Result<(), ReplyError> {
+        if sufficient.contains(&self.rights()?) {
+            return Ok(());
         }
+        Err(ReplyError::new(550, "Permission denied."))
     }
 
     /// Whether the server refuses logins and transfers without TLS.
@@ -194,6 +219,12 @@ pub(super) mod tests {
             session.state.rights = Some(Rights::Read);
             let refused = session.check_may_write().map_err(reply);
             assert_eq!(refused, Err("550 Permission denied.".to_owned()));
+            assert_eq!(session.check_may_read(), Ok(()));
+            session.state.rights = Some(Rights::Drop);
+            for refused in [session.check_may_read(), session.check_may_write()] {
+                assert_eq!(refused.map_err(reply), Err("550 Permission denied.".to_owned()));
+            }
+            assert_eq!(session.check_may_create(), Ok(()));
             session.state.rights = Some(Rights::Write);
             assert_eq!(session.check_may_write(), Ok(()));
             assert!(!session.requires_tls());

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags, fchmod, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, fchmod, linkat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
 use super::info::{FILE_MODE, Info, Kind, not_regular};
@@ -25,12 +25,24 @@ pub struct Upload {
     file: File,
     temporary: Option<OsString>,
     name: OsString,
+    /// Whether it must not replace a file.
+    is_new: bool,
 }
 
 impl Upload {
     pub(super) fn new(dir: OwnedFd, name: &OsStr) -> io::Result<Self> {
         let unnamed = unnamed::open(&dir);
         Self::over(dir, name, unnamed)
+    }
+
+    /// As [`new`](Self::new) where no file must be replaced.
+    pub(super) fn new_name(dir: OwnedFd, name: &OsStr) -> io::Result<Self> {
+        if statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+            return Err(Errno::EXIST.into());
+        }
+        let mut upload = Upload::new(dir, name)?;
+        upload.is_new = true;
+        Ok(upload)
     }
 
     fn over(dir: OwnedFd, name: &OsStr, unnamed: Option<File>) -> io::Result<Self> {
@@ -44,7 +56,7 @@ impl Upload {
             Some(file) => (file, None),
             None => create_named(&dir).map(|(file, name)| (file, Some(name)))?,
         };
-        let upload = Upload { dir, file, temporary, name: name.to_owned() };
+        let upload = Upload { dir, file, temporary, name: name.to_owned(), is_new: false };
         if let Some(old) = old.filter(|old| old.kind == Kind::File) {
             fchmod(&upload.file, Mode::from_bits_truncate((old.mode & 0o777) as _))?;
         }
@@ -59,8 +71,12 @@ impl Upload {
     /// Gives the file its name, replacing the old file in one step.
     ///
     /// # Errors
-    /// Those of linkat(2) and renameat(2); then the old file is unchanged.
+    /// Those of linkat(2) and renameat(2); then the old file is unchanged. EEXIST if a file must not
+    /// be replaced and is there.
     pub fn commit(mut self) -> io::Result<()> {
+        if self.is_new {
+            return self.commit_new();
+        }
         if self.temporary.is_none() {
             let link = |name: &OsStr| unnamed::link(&self.file, &self.dir, name);
             self.temporary = Some(with_random_name(link)?.1); // linkat(2) cannot replace a file, renameat(2) can
@@ -70,6 +86,14 @@ impl Upload {
         }
         self.temporary = None;
         Ok(())
+    }
+
+    /// linkat(2) never replaces a file. Dropping removes the temporary name.
+    fn commit_new(self) -> io::Result<()> {
+        Ok(match &self.temporary {
+            None => unnamed::link(&self.file, &self.dir, &self.name)?,
+            Some(name) => linkat(&self.dir, name, &self.dir, &self.name, AtFlags::empty())?,
+        })
     }
 }
 
@@ -175,6 +199,31 @@ mod tests {
             assert_eq!(state(dir.path()), (1, "old".to_owned()));
             begin("whole").commit().unwrap();
             assert_eq!(state(dir.path()), (1, "whole".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_new_name_never_replaces_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = || OwnedFd::from(File::open(dir.path()).unwrap());
+        let openers: [fn(&OwnedFd) -> Option<File>; 2] = [unnamed::open, |_| None];
+        for (nth, open_unnamed) in openers.into_iter().enumerate() {
+            let name = format!("file{nth}");
+            let begin = || {
+                let upload = Upload::over(here(), OsStr::new(&name), open_unnamed(&here()));
+                let mut upload = upload.unwrap();
+                upload.is_new = true;
+                upload
+            };
+            let (first, second) = (begin(), begin());
+            first.file().write_all(b"first").unwrap();
+            first.commit().unwrap();
+            let err = second.commit().unwrap_err();
+            assert_eq!(err.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read(dir.path().join(&name)).unwrap(), b"first");
+            let refused = Upload::new_name(here(), OsStr::new(&name)).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), nth + 1, "temporary names");
         }
     }
 }

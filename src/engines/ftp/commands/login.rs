@@ -4,6 +4,7 @@ use super::arg::Arg;
 use crate::engines::ftp::outcome::{Next, Outcome, close, done};
 use crate::engines::ftp::reply::{Reply, ReplyError};
 use crate::engines::ftp::session::{Session, State};
+use crate::engines::ftp::users::Access;
 
 pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     check_tls(session)?;
@@ -14,6 +15,7 @@ pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
         return Err(ReplyError::new(501, "Missing user name."));
     }
     session.state.rights = None;
+    session.state.root = None;
     session.state.user = Some(name.to_owned());
     if session.server.users.accepts_any_password(name) {
         return done(331, "Anonymous login ok, any password is accepted.");
@@ -27,14 +29,30 @@ pub(super) fn pass(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
         return Err(ReplyError::new(503, "Log in with USER first."));
     };
     let peer = session.control.peer();
-    if let Some(rights) = session.server.users.check(&name, arg.bytes()) {
-        log::info!("{peer}: {name} logged in");
-        session.state.rights = Some(rights);
-        return done(230, "Login successful.");
+    if let Some(access) = session.server.users.check(&name, arg.bytes()) {
+        return enter(session, &name, access);
     }
     log::warn!("{peer}: login of {name} failed");
     session.state.user = None;
     reject(session)
+}
+
+/// Completes a login. The user's root directory is opened now: it may have been created or replaced
+/// since the server has read the list of users.
+fn enter(session: &mut Session<'_, '_>, name: &str, access: Access) -> Outcome {
+    let peer = session.control.peer();
+    let root = access.dir.as_deref().map(|dir| session.server.jail.beneath(dir)).transpose();
+    session.state.root = match root {
+        Ok(root) => root,
+        Err(err) => {
+            log::error!("{peer}: root directory of {name}: {err}");
+            session.state.user = None;
+            return Err(ReplyError::new(530, "Your directory is not available."));
+        }
+    };
+    log::info!("{peer}: {name} logged in");
+    session.state.rights = Some(access.rights);
+    done(230, "Login successful.")
 }
 
 /// Delays the reply to a failed login, which slows guessing down; closes after too many.
