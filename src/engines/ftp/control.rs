@@ -74,6 +74,11 @@ impl Control {
         Ok((self.conn.peer().ip().to_canonical(), local.to_canonical()))
     }
 
+    /// The address of the client, IPv4 as that.
+    pub(super) fn peer_ip(&self) -> IpAddr {
+        self.conn.peer().ip().to_canonical()
+    }
+
     /// The address and port of the client.
     pub(super) fn peer(&self) -> String {
         self.conn.peer().to_string()

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ascii::{FromNetwork, ToNetwork};
+use super::audit::{Client, Event};
 use super::control::Control;
 use super::data::{DataStream, Opener};
 use super::listing::{Listing, Target};
@@ -33,6 +34,15 @@ pub(super) struct Job<'e> {
     pub(super) server: &'e Server<'e>,
     /// The first reply: the transfer begins.
     pub(super) announcement: Reply,
+    pub(super) subject: Subject,
+}
+
+/// What is transferred, and by whom, for the audit log.
+pub(super) struct Subject {
+    pub(super) verb: &'static str,
+    /// The absolute path.
+    pub(super) path: Vec<u8>,
+    pub(super) client: Client,
 }
 
 /// What to transfer.
@@ -45,6 +55,14 @@ pub(super) enum Work {
 impl Work {
     pub(super) fn is_upload(&self) -> bool {
         matches!(self, Work::Receive { .. })
+    }
+
+    fn is_listing(&self) -> bool {
+        matches!(self, Work::List { .. })
+    }
+
+    fn is_ascii(&self) -> bool {
+        matches!(self, Work::Send { is_ascii: true, .. } | Work::Receive { is_ascii: true, .. })
     }
 }
 
@@ -60,6 +78,7 @@ impl Job<'_> {
     /// Opens the data connection, transfers the data, and sends the replies.
     pub(super) fn run(self, opener: Opener, work: Work) {
         let started = Instant::now();
+        let (is_listing, is_ascii) = (work.is_listing(), work.is_ascii());
         let (result, stream) = match self.open(opener) {
             Ok(mut stream) => (self.transfer_data(&mut stream, work), Some(stream)),
             Err(error) => (Err(error), None),
@@ -68,10 +87,30 @@ impl Job<'_> {
         let (peer, title) = (self.control.peer(), &self.transfer.title);
         let (n_bytes, elapsed) = (self.transfer.n_bytes(), started.elapsed());
         log::info!("{peer}: {title}: {n_bytes} bytes in {elapsed:.1?}: {}", reply.last_line());
+        if !is_listing {
+            self.record(&reply, is_ascii, elapsed);
+        }
         self.control.end_transfer(&self.transfer, &reply);
         if let Some(stream) = stream {
             stream.close();
         }
+    }
+
+    /// Writes the transfer to the audit log.
+    fn record(&self, reply: &Reply, is_ascii: bool, elapsed: Duration) {
+        let Some(log) = &self.server.options.audit else { return };
+        let ok = !reply.is_error();
+        let event = Event {
+            command: self.subject.verb,
+            path: Some(&self.subject.path),
+            bytes: Some(self.transfer.n_bytes()),
+            seconds: Some((elapsed.as_secs_f64() * 1e6).round() / 1e6),
+            is_ascii,
+            ok,
+            reply: (!ok).then(|| reply.last_line()),
+            to: None,
+        };
+        log.write(&self.subject.client, &event);
     }
 
     /// Opens the data connection, and announces the transfer in the middle of that.
@@ -288,7 +327,6 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::net::{Ipv4Addr, TcpStream};
     use std::path::Path;
-    use std::time::Duration;
     use std::{fs, thread};
 
     use super::*;
@@ -314,11 +352,20 @@ mod tests {
         let (endpoint, port) = listen(ip, None).unwrap();
         let opener = Opener { endpoint, peer: ip, local: ip, timeout, tls: None };
         let transfer = Arc::new(Transfer::new("TEST".to_owned(), None));
+        let client_of_log = Client {
+            session: 1,
+            address: ip,
+            user: None,
+            is_anonymous: false,
+            is_secure: false,
+            root: Vec::new(),
+        };
         let job = Job {
             control: Arc::clone(&control),
             transfer: Arc::clone(&transfer),
             server: &server,
             announcement: Reply::new(150, "Begin."),
+            subject: Subject { verb: "TEST", path: b"/".to_vec(), client: client_of_log },
         };
         control.begin_transfer(&transfer);
         let work = work(&jail);
