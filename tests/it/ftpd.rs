@@ -17,6 +17,7 @@ mod random;
 mod robustness;
 mod secure;
 mod secure_clients;
+mod uploads;
 
 /// A writable server of a temporary directory with a few files.
 struct Site {

@@ -12,7 +12,7 @@ use super::listing::{Listing, Target};
 use super::reply::{Reply, ReplyError};
 use super::server::Server;
 use super::transfer::Transfer;
-use crate::fs::jail::Upload;
+use crate::fs::jail::{self, Destination, Upload};
 use crate::net;
 
 /// Bytes read and written at once, where they pass through this process.
@@ -46,20 +46,37 @@ impl Work {
     pub(super) fn is_upload(&self) -> bool {
         matches!(self, Work::Receive { .. })
     }
+
+    /// Whether a transfer that breaks off leaves neither the old file nor the new one.
+    fn replaces_in_place(&self) -> bool {
+        matches!(self, Work::Receive { sink: Sink::InPlace(_, 0), .. })
+    }
+}
+
+impl From<Destination> for Sink {
+    fn from(destination: Destination) -> Self {
+        match destination {
+            Destination::Whole(upload) => Sink::Whole(upload),
+            Destination::InPlace(file) => Sink::InPlace(file, 0),
+        }
+    }
 }
 
 /// Where an upload is written.
 pub(super) enum Sink {
     /// A file that appears under its name when it is complete.
     Whole(Upload),
-    /// An existing file, at the restart offset or at its end.
-    InPlace(File),
+    /// An existing file, from this offset on. It is truncated when the data connection is open.
+    InPlace(File, u64),
+    /// The end of a file.
+    Append(File),
 }
 
 impl Job<'_> {
     /// Opens the data connection, transfers the data, and sends the replies.
     pub(super) fn run(self, opener: Opener, work: Work) {
         let started = Instant::now();
+        let replaces_in_place = work.replaces_in_place();
         let (result, stream) = match self.open(opener) {
             Ok(mut stream) => (self.transfer_data(&mut stream, work), Some(stream)),
             Err(error) => (Err(error), None),
@@ -68,6 +85,9 @@ impl Job<'_> {
         let (peer, title) = (self.control.peer(), &self.transfer.title);
         let (n_bytes, elapsed) = (self.transfer.n_bytes(), started.elapsed());
         log::info!("{peer}: {title}: {n_bytes} bytes in {elapsed:.1?}: {}", reply.last_line());
+        if replaces_in_place && stream.is_some() && !reply.is_positive() {
+            log::warn!("{peer}: {title}: the file was written in place and is incomplete now");
+        }
         self.control.end_transfer(&self.transfer, &reply);
         if let Some(stream) = stream {
             stream.close();
@@ -164,6 +184,7 @@ impl Job<'_> {
         sink: Sink,
         is_ascii: bool,
     ) -> Result<Reply, ReplyError> {
+        sink.begin().map_err(|err| ReplyError::disk(&err))?;
         if is_ascii {
             self.receive_text(stream, sink.file())?;
         } else {
@@ -237,17 +258,26 @@ impl Job<'_> {
 }
 
 impl Sink {
+    /// Prepares an existing file. Until then, a client that never connects has changed nothing.
+    fn begin(&self) -> io::Result<()> {
+        match self {
+            Sink::Whole(_) => Ok(()),
+            Sink::InPlace(file, offset) => jail::truncate(file, Some(*offset)),
+            Sink::Append(file) => jail::truncate(file, None),
+        }
+    }
+
     fn file(&self) -> &File {
         match self {
             Sink::Whole(upload) => upload.file(),
-            Sink::InPlace(file) => file,
+            Sink::InPlace(file, _) | Sink::Append(file) => file,
         }
     }
 
     fn commit(self) -> io::Result<()> {
         match self {
             Sink::Whole(upload) => upload.commit(),
-            Sink::InPlace(_) => Ok(()),
+            Sink::InPlace(..) | Sink::Append(_) => Ok(()),
         }
     }
 }
@@ -335,7 +365,7 @@ mod tests {
     }
 
     fn upload(jail: &Jail) -> Work {
-        let sink = Sink::Whole(jail.upload(Path::new("new")).unwrap());
+        let sink = jail.upload(Path::new("new")).unwrap().into();
         Work::Receive { sink, is_ascii: false }
     }
 

@@ -43,6 +43,11 @@ impl Reply {
         &self.0
     }
 
+    /// Whether the command was carried out (RFC 959, 4.2.1).
+    pub(super) fn is_positive(&self) -> bool {
+        self.0.first().is_some_and(|digit| *digit < b'4')
+    }
+
     /// The last line, for the log.
     pub(super) fn last_line(&self) -> String {
         let text = String::from_utf8_lossy(&self.0);

@@ -22,7 +22,7 @@ pub(super) fn cdup(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
 
 fn change_dir(session: &mut Session<'_, '_>, dir: &[u8]) -> Outcome {
     let path = session.path(dir)?;
-    session.server.jail.open_dir(relative(&path))?;
+    session.server.jail.check_dir(relative(&path))?;
     session.state.cwd = path;
     done(250, "Directory changed.")
 }

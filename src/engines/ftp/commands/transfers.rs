@@ -61,9 +61,10 @@ pub(super) fn stor(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let path = session.new_path(arg.bytes())?;
     let jail = session.server.jail;
     let sink = if setup.restart == 0 {
-        jail.upload(relative(&path)).map(Sink::Whole)
+        jail.upload(relative(&path)).map(Sink::from)
     } else {
-        jail.write_from(relative(&path), setup.restart).map(Sink::InPlace)
+        let file = jail.write_from(relative(&path), setup.restart);
+        file.map(|file| Sink::InPlace(file, setup.restart))
     };
     let sink = sink.map_err(|err| ReplyError::not_stored(&err))?;
     receive(session, setup, title("STOR", &path), "Ok to send data.", sink)
@@ -74,7 +75,7 @@ pub(super) fn appe(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     session.check_may_write()?;
     let path = session.new_path(arg.bytes())?;
     let file = session.server.jail.append(relative(&path));
-    let sink = Sink::InPlace(file.map_err(|err| ReplyError::not_stored(&err))?);
+    let sink = Sink::Append(file.map_err(|err| ReplyError::not_stored(&err))?);
     receive(session, setup, title("APPE", &path), "Ok to send data.", sink)
 }
 
@@ -85,7 +86,7 @@ pub(super) fn stou(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
     let name = format!("ftpd-{:016x}", RandomState::new().build_hasher().finish());
     let path = session.path(name.as_bytes())?;
     let upload = session.server.jail.upload(relative(&path));
-    let sink = Sink::Whole(upload.map_err(|err| ReplyError::not_stored(&err))?);
+    let sink = upload.map_err(|err| ReplyError::not_stored(&err))?.into();
     receive(session, setup, title("STOU", &path), &format!("FILE: {name}"), sink)
 }
 
