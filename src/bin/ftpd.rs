@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{ArgAction, Parser};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use clap::{ArgAction, Parser, ValueEnum};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use threadbare::cli;
 use threadbare::engines::ftp::{self, Options, Rights, Tls, Users};
 use threadbare::fs::jail::Jail;
@@ -19,8 +19,9 @@ use threadbare::net;
 /// Serve a directory over FTP
 ///
 /// By default, anonymous users of this machine can read DIR. On SIGINT or SIGTERM, the server closes
-/// idle sessions, waits up to --drain for running transfers, and exits. `--log info` writes one line
-/// per session and transfer to stderr.
+/// idle sessions, waits up to --drain for running transfers, and exits. On SIGHUP, it reads users,
+/// certificate and key again; running sessions go on. `--log info` writes one line per session and
+/// transfer to stderr.
 #[derive(Parser)]
 #[allow(clippy::struct_excessive_bools, reason = "one per command-line switch")]
 struct Cli {
@@ -42,7 +43,7 @@ struct Cli {
     /// Read the password of --user from the first line of FILE
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
-    /// Add the users in FILE, lines NAME:HASH[:ro|rw], and disable anonymous logins
+    /// Add the users in FILE, lines NAME:HASH[:ro|rw|drop][:DIR], and disable anonymous logins
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
     /// Allow anonymous logins in addition to users
@@ -60,9 +61,16 @@ struct Cli {
     /// Refuse logins and transfers without TLS
     #[arg(long, requires = "tls")]
     require_tls: bool,
-    /// Accept data connections that do not resume the TLS session of their control connection (rclone
-    /// with concurrent logins needs it)
-    #[arg(long, requires = "tls")]
+    /// Also listen on this port for clients that use TLS from the first byte (990 is the usual one)
+    #[arg(long, value_name = "N", requires = "tls")]
+    implicit_port: Option<u16>,
+    /// Whether data connections must resume the TLS session of their control connection, so that
+    /// nobody else can take them; some clients cannot (the README lists them)
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t = TlsResume::Require)]
+    #[arg(requires = "tls")]
+    tls_resume: TlsResume,
+    /// The same as --tls-resume=off
+    #[arg(long, requires = "tls", hide = true)]
     no_tls_resume: bool,
     /// Use only these ports for passive data connections, e.g. 40000-40100
     #[arg(long, value_name = "A-B", value_parser = ports)]
@@ -102,6 +110,15 @@ struct Cli {
     drain: Duration,
 }
 
+/// What is demanded of data connections with TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TlsResume {
+    /// Refuse those that do not resume a TLS session of their user
+    Require,
+    /// Accept any from the client's address
+    Off,
+}
+
 fn main() -> ExitCode {
     cli::run_tool(|args: Cli| {
         if args.hash_password {
@@ -110,9 +127,14 @@ fn main() -> ExitCode {
         let dir = args.dir.as_deref().context("missing argument DIR")?;
         let jail = Jail::new(dir).with_context(|| dir.display().to_string())?;
         let (users, options) = (args.accounts()?, args.options()?);
-        let mut signals = cli::signals(&[SIGINT, SIGTERM])?;
-        let listen = cli::Listen { port: args.port, bind: args.bind.clone() };
-        let listener = net::listen(&listen.addr(), 2)?;
+        cli::survive_file_size_limit()?;
+        let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGHUP])?;
+        let listen = |port| {
+            let listen = cli::Listen { port, bind: args.bind.clone() };
+            net::listen(&listen.addr(), 2)
+        };
+        let listener = listen(args.port)?;
+        let implicit = args.implicit_port.map(listen).transpose()?;
         if args.writable && args.anonymous_rights() == Some(Rights::Read) {
             cli::warn(
                 "anonymous users can only read; --anonymous-writable allows writing from other machines",
@@ -120,8 +142,16 @@ fn main() -> ExitCode {
         }
         let handle = signals.handle();
         thread::scope(|scope| {
-            scope.spawn(|| signals.forever().for_each(|_| listener.shutdown()));
-            ftp::serve(&listener, &jail, &users, &options);
+            scope.spawn(|| {
+                for signal in signals.forever() {
+                    if signal == SIGHUP {
+                        args.reload(&users, &options);
+                    } else {
+                        listener.shutdown();
+                    }
+                }
+            });
+            ftp::serve_all(&listener, implicit.as_ref(), &jail, &users, &options);
             handle.close();
         });
         Ok(())
@@ -147,12 +177,27 @@ impl Cli {
             let text = read(file)?;
             let password = text.lines().next().filter(|line| !line.is_empty());
             let password = password.with_context(|| format!("{}: no password", file.display()))?;
-            users.add(name, &ftp::hash_password(password)?, rights)?;
+            users.add(name, &ftp::hash_password(password)?, rights.into())?;
         }
         if let Some(file) = &self.users {
             users.add_lines(&read(file)?, rights).with_context(|| file.display().to_string())?;
         }
         Ok(users)
+    }
+
+    /// Reads users, certificate and key again. What cannot be read stays as it was.
+    fn reload(&self, users: &Users, options: &Options) {
+        match self.accounts() {
+            Ok(accounts) => users.replace(&accounts),
+            Err(err) => cli::warn(&format!("{err:#}; the users stay as they were")),
+        }
+        if let ([certificates, key], Some(tls)) = (self.tls.as_slice(), &options.tls) {
+            match Tls::new(certificates, key) {
+                Ok(new) => tls.replace(&new),
+                Err(err) => cli::warn(&format!("{err}; the certificate stays as it was")),
+            }
+        }
+        log::info!("users and certificate read again");
     }
 
     /// The rights of anonymous users; `None` if they cannot log in.
@@ -172,7 +217,7 @@ impl Cli {
         };
         if let Some(tls) = &mut tls {
             tls.is_required = self.require_tls;
-            tls.must_resume = !self.no_tls_resume;
+            tls.must_resume = self.tls_resume == TlsResume::Require && !self.no_tls_resume;
         }
         Ok(Options {
             tls,

@@ -22,7 +22,7 @@ mod urls;
 
 pub use args::{Dial, Files, Listen, NoArgs, path};
 pub use serve::serve;
-pub use signals::signals;
+pub use signals::{signals, survive_file_size_limit};
 pub use stdio::{
     Stdin, Stdout, Unbuffered, is_stdout_closed, program, stdin, stdout, wait_for_byte, warn,
 };

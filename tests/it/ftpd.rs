@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use crate::support::Server;
 use client::Ftp;
 
+mod certificates;
 mod client;
 mod lifecycle;
 mod limits;

@@ -91,9 +91,11 @@ impl ReplyError {
         ReplyError::new(522, format!("TLS handshake on data connection failed: {}.", reason(err)))
     }
 
-    /// The data connection did not resume the TLS session of its control connection.
-    pub(super) fn not_resumed() -> Self {
-        ReplyError::new(522, "TLS handshake on data connection failed: session reuse required.")
+    /// The data connection did not resume a TLS session of its control connection's user. `cause` is
+    /// for the client's user, who must ask the administrator.
+    pub(super) fn not_resumed(cause: &str) -> Self {
+        let advice = "the administrator can allow that with --tls-resume=off";
+        ReplyError::new(522, format!("TLS session reuse required: {cause}; {advice}."))
     }
 
     /// A file could not be read or written.

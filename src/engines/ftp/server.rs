@@ -1,5 +1,6 @@
 //! What all sessions of a server share, and shutting it down.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::control::Control;
 use super::data::PassivePorts;
+use super::logins::Logins;
 use super::options::Options;
 use super::registry::SessionRegistry;
 use super::users::Users;
@@ -22,6 +24,8 @@ pub(super) struct Server<'a> {
     pub(super) users: &'a Users,
     pub(super) ports: Option<PassivePorts>,
     pub(super) sessions: SessionRegistry,
+    /// The TLS sessions of the users that are logged in.
+    pub(super) logins: Arc<Logins>,
     /// Disconnected when the server shuts down.
     pub(super) done: Receiver<()>,
     is_shutting_down: AtomicBool,
@@ -41,6 +45,7 @@ impl<'a> Server<'a> {
             users,
             ports: options.passive_ports.map(|(first, last)| PassivePorts::new(first, last)),
             sessions: SessionRegistry::default(),
+            logins: Arc::default(),
             done,
             is_shutting_down: AtomicBool::new(false),
         };

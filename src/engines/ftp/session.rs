@@ -4,12 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::control::Control;
-use super::data::Endpoint;
+use super::data::{Endpoint, Opener};
 use super::facts::Facts;
+use super::job::{Job, Work};
+use super::logins::SharedLogin;
 use super::names;
 use super::reply::ReplyError;
 use super::server::Server;
 use super::users::Rights;
+use crate::fs::jail::Jail;
 use crate::threads::ThreadPool;
 
 /// A session, as the handlers of commands see it.
@@ -18,6 +21,8 @@ pub(super) struct Session<'s, 'e> {
     pub(super) pool: Arc<ThreadPool<'s, 'e>>,
     pub(super) control: Arc<Control>,
     pub(super) state: State,
+    /// A transfer that is about to begin.
+    pub(super) job: Option<(Job<'e>, Opener, Work)>,
     pub(super) n_failed_logins: usize,
 }
 
@@ -28,6 +33,10 @@ pub(super) struct State {
     pub(super) user: Option<String>,
     /// Set once the user has logged in.
     pub(super) rights: Option<Rights>,
+    /// The user's root directory; `None` for the server's.
+    pub(super) root: Option<Jail>,
+    /// The login's entry among the TLS sessions of all logins.
+    pub(super) login: Option<SharedLogin>,
     /// The working directory: an absolute path.
     pub(super) cwd: Vec<u8>,
     pub(super) is_ascii: bool,
@@ -51,6 +60,8 @@ impl Default for State {
         State {
             user: None,
             rights: None,
+            root: None,
+            login: None,
             cwd: b"/".to_vec(),
             is_ascii: true, // the default of RFC 959, 3.1.1.1
             restart: 0,
@@ -64,6 +75,14 @@ impl Default for State {
     }
 }
 
+impl State {
+    /// With implicit TLS, data connections are protected unless the client asks for the contrary
+    /// (draft-murray-auth-ftp-ssl; proftpd does the same).
+    fn initial(is_implicit: bool) -> Self {
+        State { has_pbsz: is_implicit, is_private: is_implicit, ..State::default() }
+    }
+}
+
 impl<'s, 'e> Session<'s, 'e> {
     /// A session in which nobody has logged in.
     pub(super) fn new(
@@ -71,7 +90,13 @@ impl<'s, 'e> Session<'s, 'e> {
         pool: Arc<ThreadPool<'s, 'e>>,
         control: Arc<Control>,
     ) -> Self {
-        Session { server, pool, control, state: State::default(), n_failed_logins: 0 }
+        let state = State::initial(control.is_implicit);
+        Session { server, pool, control, state, job: None, n_failed_logins: 0 }
+    }
+
+    /// Forgets the login and all settings but TLS.
+    pub(super) fn reset(&mut self) {
+        self.state = State::initial(self.control.is_implicit);
     }
 
     /// The rights of the user.
@@ -83,13 +108,34 @@ impl<'s, 'e> Session<'s, 'e> {
         self.state.rights.ok_or_else(needs_login)
     }
 
+    /// The files that the user can reach.
+    pub(super) fn jail(&self) -> &Jail {
+        self.state.root.as_ref().unwrap_or(self.server.jail)
+    }
+
     /// # Errors
-    /// 550 for users who may only read.
+    /// 550 for users who may not list and read files.
+    pub(super) fn check_may_read(&self) -> Result<(), ReplyError> {
+        self.check_rights(&[Rights::Read, Rights::Write])
+    }
+
+    /// # Errors
+    /// 550 for users who may not change files.
     pub(super) fn check_may_write(&self) -> Result<(), ReplyError> {
-        match self.rights()? {
-            Rights::Write => Ok(()),
-            Rights::Read => Err(ReplyError::new(550, "Permission denied.")),
+        self.check_rights(&[Rights::Write])
+    }
+
+    /// # Errors
+    /// 550 for users who may not create files.
+    pub(super) fn check_may_create(&self) -> Result<(), ReplyError> {
+        self.check_rights(&[Rights::Write, Rights::Drop])
+    }
+
+    fn check_rights(&self, sufficient: &[Rights]) -> Result<(), ReplyError> {
+        if sufficient.contains(&self.rights()?) {
+            return Ok(());
         }
+        Err(ReplyError::new(550, "Permission denied."))
     }
 
     /// Whether the server refuses logins and transfers without TLS.
@@ -194,6 +240,12 @@ pub(super) mod tests {
             session.state.rights = Some(Rights::Read);
             let refused = session.check_may_write().map_err(reply);
             assert_eq!(refused, Err("550 Permission denied.".to_owned()));
+            assert_eq!(session.check_may_read(), Ok(()));
+            session.state.rights = Some(Rights::Drop);
+            for refused in [session.check_may_read(), session.check_may_write()] {
+                assert_eq!(refused.map_err(reply), Err("550 Permission denied.".to_owned()));
+            }
+            assert_eq!(session.check_may_create(), Ok(()));
             session.state.rights = Some(Rights::Write);
             assert_eq!(session.check_may_write(), Ok(()));
             assert!(!session.requires_tls());

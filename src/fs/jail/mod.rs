@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::{
     Access, AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, accessat, fstat, mkdirat,
@@ -45,10 +46,10 @@ const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
 const DIR_MODE: Mode = Mode::from_raw_mode(0o777);
 
 /// A directory tree that no operation leaves. Paths are relative to its root; symbolic links are
-/// followed as long as they stay within.
-#[derive(Debug)]
+/// followed as long as they stay within. Clones share one descriptor.
+#[derive(Clone, Debug)]
 pub struct Jail {
-    root: OwnedFd,
+    root: Arc<OwnedFd>,
 }
 
 impl Jail {
@@ -58,7 +59,15 @@ impl Jail {
     /// When `dir` cannot be opened as a directory.
     pub fn new(dir: &Path) -> io::Result<Self> {
         let root = openat(CWD, dir, DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Jail { root })
+        Ok(Jail { root: Arc::new(root) })
+    }
+
+    /// Opens the directory `path` as the root of a smaller jail.
+    ///
+    /// # Errors
+    /// When `path` leads out of this jail, or is not a directory.
+    pub fn beneath(&self, path: &Path) -> io::Result<Self> {
+        Ok(Jail { root: Arc::new(self.open(path, DIRECTORY)?) })
     }
 
     /// Opens a regular file for reading.
@@ -103,6 +112,15 @@ impl Jail {
             self.parent(path).map(|(dir, name)| (dir, name.to_owned()))
         })?;
         Destination::new(&dir, &name)
+    }
+
+    /// Starts writing a file that appears at `path` when it is committed, if nothing is there then.
+    ///
+    /// # Errors
+    /// When the directory does not exist, or anything is at `path`.
+    pub fn upload_new(&self, path: &Path) -> io::Result<Upload> {
+        let (dir, name) = self.parent(path)?;
+        Upload::new_name(&dir, name)
     }
 
     /// The metadata of `path`; symbolic links are followed.

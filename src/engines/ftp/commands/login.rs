@@ -3,7 +3,8 @@
 use super::arg::Arg;
 use crate::engines::ftp::outcome::{Next, Outcome, close, done};
 use crate::engines::ftp::reply::{Reply, ReplyError};
-use crate::engines::ftp::session::{Session, State};
+use crate::engines::ftp::session::Session;
+use crate::engines::ftp::users::Access;
 
 pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     check_tls(session)?;
@@ -14,6 +15,8 @@ pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
         return Err(ReplyError::new(501, "Missing user name."));
     }
     session.state.rights = None;
+    session.state.root = None;
+    session.state.login = None;
     session.state.user = Some(name.to_owned());
     if session.server.users.accepts_any_password(name) {
         return done(331, "Anonymous login ok, any password is accepted.");
@@ -27,14 +30,34 @@ pub(super) fn pass(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
         return Err(ReplyError::new(503, "Log in with USER first."));
     };
     let peer = session.control.peer();
-    if let Some(rights) = session.server.users.check(&name, arg.bytes()) {
-        log::info!("{peer}: {name} logged in");
-        session.state.rights = Some(rights);
-        return done(230, "Login successful.");
+    if let Some(access) = session.server.users.check(&name, arg.bytes()) {
+        return enter(session, &name, access);
     }
     log::warn!("{peer}: login of {name} failed");
     session.state.user = None;
     reject(session)
+}
+
+/// Completes a login. The user's root directory is opened now: it may have been created or replaced
+/// since the server has read the list of users.
+fn enter(session: &mut Session<'_, '_>, name: &str, access: Access) -> Outcome {
+    let peer = session.control.peer();
+    let root = access.dir.as_deref().map(|dir| session.server.jail.beneath(dir)).transpose();
+    session.state.root = match root {
+        Ok(root) => root,
+        Err(err) => {
+            log::error!("{peer}: root directory of {name}: {err}");
+            session.state.user = None;
+            return Err(ReplyError::new(530, "Your directory is not available."));
+        }
+    };
+    log::info!("{peer}: {name} logged in");
+    session.state.rights = Some(access.rights);
+    session.state.login = match session.control.resumable() {
+        Some(tls) => Some(session.server.logins.add((name.to_owned(), session.ips()?.0), tls)),
+        None => None,
+    };
+    done(230, "Login successful.")
 }
 
 /// Delays the reply to a failed login, which slows guessing down; closes after too many.
@@ -55,7 +78,7 @@ pub(super) fn acct(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
 
 /// Resets the session but for TLS: going back to plain text would only help eavesdroppers.
 pub(super) fn rein(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
-    session.state = State::default();
+    session.reset();
     done(220, "Service ready for new user.")
 }
 
@@ -80,7 +103,7 @@ pub(super) fn auth(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     if session.control.is_secure() {
         return Err(ReplyError::new(503, "Already using TLS."));
     }
-    session.state = State::default(); // an attacker may have logged in on the plain connection
+    session.reset(); // an attacker may have logged in on the plain connection
     Ok(Next::StartTls(Reply::new(234, "Proceed with negotiation.")))
 }
 
