@@ -11,19 +11,21 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Parser, ValueEnum};
 use rustix::fs::Mode;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use threadbare::cli;
-use threadbare::engines::ftp::{self, AuditFormat, AuditLog, Options, Rights, Tls, Users};
+use threadbare::engines::ftp::{self, AuditFormat, AuditLog, Charset, Options, Rights, Tls, Users};
 use threadbare::fs::jail::Jail;
 use threadbare::net::{self, BoundSockets};
+use threadbare::text::units::size;
 
 /// Serve a directory over FTP
 ///
 /// By default, anonymous users of this machine can read DIR. On SIGINT or SIGTERM, the server closes
-/// idle sessions, waits up to --drain for running transfers, and exits. `--log info` writes one line
-/// per session and transfer to stderr.
+/// idle sessions, waits up to --drain for running transfers, and exits. On SIGHUP, it reads users,
+/// certificate and key again; running sessions go on. `--log info` writes one line per session and
+/// transfer to stderr.
 #[derive(Parser)]
 #[allow(clippy::struct_excessive_bools, reason = "one per command-line switch")]
 struct Cli {
@@ -54,6 +56,15 @@ struct Cli {
     /// Allow anonymous users on other machines to write too (with --writable)
     #[arg(long)]
     anonymous_writable: bool,
+    /// Maximum bytes per second of each session's transfers, e.g. 500K, 10M
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    rate: Option<u64>,
+    /// Maximum bytes per second of all transfers together
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    total_rate: Option<u64>,
+    /// Encoding of names for clients that do not ask for UTF-8: latin1, windows-1251, shift_jis, ...
+    #[arg(long, value_name = "ENCODING", default_value = "utf-8", value_parser = Charset::new)]
+    names: Charset,
     /// Become USER after binding, with the groups of USER; needs root
     #[arg(long, value_name = "USER")]
     setuid: Option<String>,
@@ -78,9 +89,16 @@ struct Cli {
     /// Refuse logins and transfers without TLS
     #[arg(long, requires = "tls")]
     require_tls: bool,
-    /// Accept data connections that do not resume the TLS session of their control connection (rclone
-    /// with concurrent logins needs it)
-    #[arg(long, requires = "tls")]
+    /// Also listen on this port for clients that use TLS from the first byte (990 is the usual one)
+    #[arg(long, value_name = "N", requires = "tls")]
+    implicit_port: Option<u16>,
+    /// Whether data connections must resume the TLS session of their control connection, so that
+    /// nobody else can take them; some clients cannot (the README lists them)
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t = TlsResume::Require)]
+    #[arg(requires = "tls")]
+    tls_resume: TlsResume,
+    /// The same as --tls-resume=off
+    #[arg(long, requires = "tls", hide = true)]
     no_tls_resume: bool,
     /// Use only these ports for passive data connections, e.g. 40000-40100
     #[arg(long, value_name = "A-B", value_parser = ports)]
@@ -120,6 +138,15 @@ struct Cli {
     drain: Duration,
 }
 
+/// What is demanded of data connections with TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TlsResume {
+    /// Refuse those that do not resume a TLS session of their user
+    Require,
+    /// Accept any from the client's address
+    Off,
+}
+
 fn main() -> ExitCode {
     cli::run_tool(|args: Cli| {
         if args.hash_password {
@@ -132,12 +159,17 @@ fn main() -> ExitCode {
         let dir = args.dir.as_deref().context("missing argument DIR")?;
         let jail = Jail::new(dir).with_context(|| dir.display().to_string())?;
         let (users, options) = (args.accounts()?, args.options()?);
-        let mut signals = cli::signals(&[SIGINT, SIGTERM])?;
-        let sockets = args.bind()?;
+        cli::survive_file_size_limit()?;
+        let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGHUP])?;
+        let (sockets, implicit) = args.bind()?;
         args.give_up_root(&options)?;
         users.check_dirs(&jail)?;
         let listener = sockets.listen(2)?;
+        let implicit = implicit.map(|sockets| sockets.listen(2)).transpose()?;
         notify("READY=1");
+        if cli::is_root() {
+            cli::warn("running as root: a fault here gives away the machine; use --setuid USER");
+        }
         if args.writable && args.anonymous_rights() == Some(Rights::Read) {
             cli::warn(
                 "anonymous users can only read; --anonymous-writable allows writing from other machines",
@@ -146,12 +178,16 @@ fn main() -> ExitCode {
         let handle = signals.handle();
         thread::scope(|scope| {
             scope.spawn(|| {
-                for _ in signals.forever() {
-                    notify("STOPPING=1");
-                    listener.shutdown();
+                for signal in signals.forever() {
+                    if signal == SIGHUP {
+                        args.reload(&jail, &users, &options);
+                    } else {
+                        notify("STOPPING=1");
+                        listener.shutdown();
+                    }
                 }
             });
-            ftp::serve(&listener, &jail, &users, &options);
+            ftp::serve_all(&listener, implicit.as_ref(), &jail, &users, &options);
             handle.close();
         });
         Ok(())
@@ -177,24 +213,24 @@ fn print_hash() -> anyhow::Result<()> {
 }
 
 impl Cli {
-    /// Listens on the sockets of systemd if there are any, else on --bind and --port.
-    fn bind(&self) -> anyhow::Result<BoundSockets> {
+    /// Listens on the sockets of systemd if there are any, else on --bind and --port; and on
+    /// --implicit-port.
+    fn bind(&self) -> anyhow::Result<(BoundSockets, Option<BoundSockets>)> {
+        let listen = |port| {
+            let listen = cli::Listen { port, bind: self.bind.clone() };
+            net::bind(&listen.addr())
+        };
         let inherited = cli::inherited_sockets().context("LISTEN_FDS")?;
-        if !inherited.is_empty() {
-            return Ok(BoundSockets::inherited(inherited)?);
-        }
-        let listen = cli::Listen { port: self.port, bind: self.bind.clone() };
-        Ok(net::bind(&listen.addr())?)
+        let sockets = match inherited.is_empty() {
+            true => listen(self.port)?,
+            false => BoundSockets::inherited(inherited)?,
+        };
+        Ok((sockets, self.implicit_port.map(listen).transpose()?))
     }
 
     /// Becomes the user of --setuid, whom the audit log belongs to from then on.
     fn give_up_root(&self, options: &Options) -> anyhow::Result<()> {
-        let Some(user) = &self.setuid else {
-            if cli::is_root() {
-                cli::warn("running as root, and so is every FTP user: --setuid USER avoids that");
-            }
-            return Ok(());
-        };
+        let Some(user) = &self.setuid else { return Ok(()) };
         if let Some(log) = &options.audit {
             cli::give_to(&log.file()?, user).context("audit log")?;
         }
@@ -230,6 +266,31 @@ impl Cli {
         Ok(users)
     }
 
+    /// Reads users, certificate and key again, and opens the audit log again. What cannot be read stays
+    /// as it was.
+    fn reload(&self, jail: &Jail, users: &Users, options: &Options) {
+        let accounts = self.accounts().and_then(|accounts| {
+            accounts.check_dirs(jail)?;
+            Ok(accounts)
+        });
+        match accounts {
+            Ok(accounts) => users.replace(&accounts),
+            Err(err) => cli::warn(&format!("{err:#}; the users stay as they were")),
+        }
+        if let ([certificates, key], Some(tls)) = (self.tls.as_slice(), &options.tls) {
+            match Tls::new(certificates, key) {
+                Ok(new) => tls.replace(&new),
+                Err(err) => cli::warn(&format!("{err}; the certificate stays as it was")),
+            }
+        }
+        if let Some(log) = &options.audit
+            && let Err(err) = log.reopen()
+        {
+            cli::warn(&format!("audit log: {err}; the old file stays in use"));
+        }
+        log::info!("users and certificate read again");
+    }
+
     /// The rights of anonymous users; `None` if they cannot log in.
     fn anonymous_rights(&self) -> Option<Rights> {
         if !self.anonymous && (self.user.is_some() || self.users.is_some()) {
@@ -247,7 +308,7 @@ impl Cli {
         };
         if let Some(tls) = &mut tls {
             tls.is_required = self.require_tls;
-            tls.must_resume = !self.no_tls_resume;
+            tls.must_resume = self.tls_resume == TlsResume::Require && !self.no_tls_resume;
         }
         Ok(Options {
             tls,
@@ -261,6 +322,9 @@ impl Cli {
             idle_timeout: self.idle,
             data_timeout: self.data_timeout,
             list_entries_max: self.list_max,
+            session_rate: self.rate,
+            total_rate: self.total_rate,
+            names: self.names,
             hides_dot_files: self.hide_dot_files,
             audit: self.audit_log()?,
             drain_timeout: self.drain,

@@ -28,7 +28,7 @@ pub use logger::stamp_lines;
 pub use serve::serve;
 #[cfg(feature = "service")]
 pub use service::{become_user, give_to, inherited_sockets, is_root, notify};
-pub use signals::signals;
+pub use signals::{signals, survive_file_size_limit};
 pub use stdio::{
     Stdin, Stdout, Unbuffered, is_stdout_closed, program, stdin, stdout, wait_for_byte, warn,
 };

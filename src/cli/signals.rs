@@ -1,7 +1,10 @@
 //! Handling signals without overriding a parent that ignores them.
 
+use std::sync::Arc;
 use std::{fs, io};
 
+use signal_hook::consts::SIGXFSZ;
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 /// Registers handlers for `signals`, except for those that this process ignores.
@@ -16,6 +19,15 @@ pub fn signals(signals: &[i32]) -> io::Result<Signals> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = ignored_mask(&status);
     Signals::new(signals.iter().filter(|&&signal| !is_in(ignored, signal)))
+}
+
+/// Makes a write beyond the limit on the size of files (`ulimit -f`) fail with EFBIG instead of killing
+/// the process: one client's large file must not end a server.
+///
+/// # Errors
+/// When the handler, which does nothing, cannot be registered.
+pub fn survive_file_size_limit() -> io::Result<()> {
+    flag::register(SIGXFSZ, Arc::default()).map(|_| ())
 }
 
 /// The mask of ignored signals in the text of `/proc/self/status`; 0 if it is not there.

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use crate::support::Server;
 use client::Ftp;
 
+mod certificates;
 mod client;
 mod lifecycle;
 mod limits;
@@ -17,6 +18,7 @@ mod random;
 mod robustness;
 mod secure;
 mod secure_clients;
+mod uploads;
 
 /// A writable server of a temporary directory with a few files.
 struct Site {

@@ -8,22 +8,26 @@ use std::time::{Duration, Instant};
 use super::ascii::{FromNetwork, ToNetwork};
 use super::audit::{Client, Event};
 use super::control::Control;
-use super::data::{DataStream, Opener};
+use super::data::{DataStream, HandOver, Opener, WaitingSocket};
 use super::listing::{Listing, Target};
+use super::rate::Throttle;
 use super::reply::{Reply, ReplyError};
 use super::server::Server;
 use super::transfer::Transfer;
-use crate::fs::jail::{Jail, Upload};
-use crate::net;
+use crate::fs::jail::{self, Destination, Jail, Upload};
 
 /// Bytes read and written at once, where they pass through this process.
 const BUFFER_SIZE: usize = 256 << 10;
-/// Bytes of an upload read at once; of a slow client, only the first pages are ever touched. With
+/// Bytes of an upload read at once first, enough for a small file.
+const FIRST_BUFFER_SIZE: usize = 32 << 10;
+/// Bytes of an upload read at once, once a read has filled the first buffer. With
 /// 256 KiB, 512 MiB took 1.4 times as long: whenever the socket's buffer is emptied, the client must
 /// be woken.
 const RECEIVE_BUFFER_SIZE: usize = 1 << 20;
 /// Bytes of a listing gathered into one write.
 const LISTING_BUFFER_SIZE: usize = 32 << 10;
+/// How long to wait for the end of the control connection after that of an empty upload.
+const CONTROL_CLOSE_TIMEOUT: Duration = Duration::from_millis(2);
 /// The error number of EIO: sendfile(2) reports it for the file, not for the socket.
 const EIO: i32 = 5;
 
@@ -34,6 +38,7 @@ pub(super) struct Job<'e> {
     pub(super) server: &'e Server<'e>,
     /// The first reply: the transfer begins.
     pub(super) announcement: Reply,
+    pub(super) throttle: Throttle<'e>,
     pub(super) subject: Subject,
 }
 
@@ -64,23 +69,44 @@ impl Work {
     fn is_ascii(&self) -> bool {
         matches!(self, Work::Send { is_ascii: true, .. } | Work::Receive { is_ascii: true, .. })
     }
+
+    /// Whether a transfer that breaks off leaves neither the old file nor the new one.
+    fn replaces_in_place(&self) -> bool {
+        matches!(self, Work::Receive { sink: Sink::InPlace(_, 0), .. })
+    }
+}
+
+impl From<Destination> for Sink {
+    fn from(destination: Destination) -> Self {
+        match destination {
+            Destination::Whole(upload) => Sink::Whole(upload),
+            Destination::InPlace(file) => Sink::InPlace(file, 0),
+        }
+    }
 }
 
 /// Where an upload is written.
 pub(super) enum Sink {
     /// A file that appears under its name when it is complete.
     Whole(Upload),
-    /// An existing file, at the restart offset or at its end.
-    InPlace(File),
+    /// An existing file, from this offset on. It is truncated when the data connection is open.
+    InPlace(File, u64),
+    /// The end of a file.
+    Append(File),
 }
 
 impl Job<'_> {
-    /// Opens the data connection, transfers the data, and sends the replies.
-    pub(super) fn run(self, opener: Opener, work: Work) {
+    /// Opens the data connection, transfers the data, and sends the replies. If that takes long,
+    /// `hand_over` is called meanwhile.
+    pub(super) fn run(self, opener: Opener, work: Work, mut hand_over: HandOver<'_>) {
+        if self.throttle.is_limited() {
+            hand_over.now(); // waiting for the limit must not delay commands
+        }
         let started = Instant::now();
         let (is_listing, is_ascii) = (work.is_listing(), work.is_ascii());
-        let (result, stream) = match self.open(opener) {
-            Ok(mut stream) => (self.transfer_data(&mut stream, work), Some(stream)),
+        let replaces_in_place = work.replaces_in_place();
+        let (result, stream) = match self.open(opener, hand_over) {
+            Ok(mut stream) => (self.transfer_data(&mut stream, work), Some(stream.into_closing())),
             Err(error) => (Err(error), None),
         };
         let reply = self.last_reply(result);
@@ -89,6 +115,9 @@ impl Job<'_> {
         log::info!("{peer}: {title}: {n_bytes} bytes in {elapsed:.1?}: {}", reply.last_line());
         if !is_listing {
             self.record(&reply, is_ascii, elapsed);
+        }
+        if replaces_in_place && stream.is_some() && !reply.is_positive() {
+            log::warn!("{peer}: {title}: the file was written in place and is incomplete now");
         }
         self.control.end_transfer(&self.transfer, &reply);
         if let Some(stream) = stream {
@@ -99,7 +128,7 @@ impl Job<'_> {
     /// Writes the transfer to the audit log.
     fn record(&self, reply: &Reply, is_ascii: bool, elapsed: Duration) {
         let Some(log) = &self.server.options.audit else { return };
-        let ok = !reply.is_error();
+        let ok = reply.is_positive();
         let event = Event {
             command: self.subject.verb,
             path: Some(&self.subject.path),
@@ -114,15 +143,19 @@ impl Job<'_> {
     }
 
     /// Opens the data connection, and announces the transfer in the middle of that.
-    fn open(&self, opener: Opener) -> Result<DataStream, ReplyError> {
-        let opening = opener.begin(&self.transfer);
+    fn open<'h>(
+        &self,
+        opener: Opener,
+        mut hand_over: HandOver<'h>,
+    ) -> Result<DataStream<'h>, ReplyError> {
+        let opening = opener.begin(&self.transfer, &mut hand_over);
         if self.control.reply(&self.announcement).is_err() {
             self.transfer.stop(); // the session's thread notices the broken connection too
         }
-        opening.finish(&self.transfer)
+        opening.finish(&self.transfer, hand_over)
     }
 
-    fn transfer_data(&self, stream: &mut DataStream, work: Work) -> Result<Reply, ReplyError> {
+    fn transfer_data(&self, stream: &mut DataStream<'_>, work: Work) -> Result<Reply, ReplyError> {
         match work {
             Work::Send { file, is_ascii } => self.send(stream, &file, is_ascii),
             Work::Receive { sink, is_ascii } => self.receive(stream, sink, is_ascii),
@@ -140,23 +173,28 @@ impl Job<'_> {
 
     fn send(
         &self,
-        stream: &mut DataStream,
+        stream: &mut DataStream<'_>,
         file: &File,
         is_ascii: bool,
     ) -> Result<Reply, ReplyError> {
         match stream.plain_socket() {
-            Some(socket) if !is_ascii => self.send_with_sendfile(socket, file)?,
+            Some(socket) if !is_ascii && !self.throttle.is_limited() => {
+                self.send_with_sendfile(socket, file)?
+            }
             _ => self.send_through_buffer(stream, file, is_ascii)?,
         }
         self.end_sending(stream)
     }
 
-    fn send_with_sendfile(&self, socket: &socket2::Socket, file: &File) -> Result<(), ReplyError> {
+    fn send_with_sendfile(
+        &self,
+        socket: &mut WaitingSocket<'_>,
+        file: &File,
+    ) -> Result<(), ReplyError> {
         while !self.transfer.is_stopped() {
-            match net::send_file(socket, file) {
+            match socket.send_file(file) {
                 Ok(0) => return Ok(()),
                 Ok(n) => self.transfer.add(n),
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
                 Err(err) if err.raw_os_error() == Some(EIO) => return Err(ReplyError::disk(&err)),
                 Err(err) => return Err(ReplyError::connection(&err)),
             }
@@ -166,11 +204,11 @@ impl Job<'_> {
 
     fn send_through_buffer(
         &self,
-        stream: &mut DataStream,
+        stream: &mut DataStream<'_>,
         mut file: &File,
         is_ascii: bool,
     ) -> Result<(), ReplyError> {
-        let (mut buf, mut text) = (vec![0; BUFFER_SIZE], Vec::new());
+        let (mut buf, mut text) = (vec![0; self.throttle.piece(BUFFER_SIZE)], Vec::new());
         let mut to_network = ToNetwork::default();
         loop {
             let n = file.read(&mut buf).map_err(|err| ReplyError::disk(&err))?;
@@ -184,11 +222,24 @@ impl Job<'_> {
                 bytes = &text;
             }
             stream.write_all(bytes).map_err(|err| ReplyError::connection(&err))?;
-            self.transfer.add(bytes.len());
+            self.count(bytes.len(), stream)?;
         }
     }
 
-    fn end_sending(&self, stream: &mut DataStream) -> Result<Reply, ReplyError> {
+    /// Counts bytes that were moved, and waits as long as the limits on them demand.
+    fn count(&self, n_bytes: usize, stream: &mut DataStream<'_>) -> Result<(), ReplyError> {
+        self.transfer.add(n_bytes);
+        if self.throttle.is_limited() {
+            self.throttle.pay(n_bytes, &self.transfer);
+            stream.restart_timeout();
+            if self.transfer.is_stopped() {
+                return Err(ReplyError::aborted());
+            }
+        }
+        Ok(())
+    }
+
+    fn end_sending(&self, stream: &mut DataStream<'_>) -> Result<Reply, ReplyError> {
         let ended = stream.flush().and_then(|()| stream.shut_down_write());
         ended.map_err(|err| ReplyError::connection(&err))?;
         if self.transfer.is_stopped() {
@@ -199,10 +250,11 @@ impl Job<'_> {
 
     fn receive(
         &self,
-        stream: &mut DataStream,
+        stream: &mut DataStream<'_>,
         sink: Sink,
         is_ascii: bool,
     ) -> Result<Reply, ReplyError> {
+        sink.begin().map_err(|err| ReplyError::disk(&err))?;
         if is_ascii {
             self.receive_text(stream, sink.file())?;
         } else {
@@ -220,8 +272,14 @@ impl Job<'_> {
     /// Only the end of the stream shows that a file is complete. So the stream must not have broken,
     /// and the client must still be connected: the connections of a killed client end in the same
     /// way. At shutdown the server itself has ended the input of the control connection.
-    fn check_complete(&self, stream: &DataStream) -> Result<(), ReplyError> {
+    ///
+    /// A client that was killed before it sent anything is given time to disconnect: the kernel closes
+    /// its connections one after the other. With data, that time has passed already.
+    fn check_complete(&self, stream: &DataStream<'_>) -> Result<(), ReplyError> {
         stream.check_unbroken().map_err(|err| ReplyError::connection(&err))?;
+        if self.transfer.n_bytes() == 0 {
+            self.transfer.wait_stopped(CONTROL_CLOSE_TIMEOUT);
+        }
         let is_disconnected = self.control.is_disconnected() && !self.server.is_shutting_down();
         if self.transfer.is_stopped() || is_disconnected {
             return Err(ReplyError::aborted());
@@ -229,20 +287,27 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn receive_bytes(&self, stream: &mut DataStream, mut file: &File) -> Result<(), ReplyError> {
-        let mut buf = vec![0; RECEIVE_BUFFER_SIZE];
+    fn receive_bytes(
+        &self,
+        stream: &mut DataStream<'_>,
+        mut file: &File,
+    ) -> Result<(), ReplyError> {
+        let mut buf = vec![0; self.throttle.piece(FIRST_BUFFER_SIZE)];
         loop {
             let n = read(stream, &mut buf)?;
             if n == 0 {
                 return Ok(());
             }
             file.write_all(&buf[..n]).map_err(|err| ReplyError::disk(&err))?;
-            self.transfer.add(n);
+            self.count(n, stream)?;
+            if n == FIRST_BUFFER_SIZE {
+                buf.resize(self.throttle.piece(RECEIVE_BUFFER_SIZE), 0);
+            }
         }
     }
 
-    fn receive_text(&self, stream: &mut DataStream, mut file: &File) -> Result<(), ReplyError> {
-        let (mut buf, mut text) = (vec![0; BUFFER_SIZE], Vec::new());
+    fn receive_text(&self, stream: &mut DataStream<'_>, mut file: &File) -> Result<(), ReplyError> {
+        let (mut buf, mut text) = (vec![0; self.throttle.piece(BUFFER_SIZE)], Vec::new());
         let mut from_network = FromNetwork::default();
         loop {
             let n = read(stream, &mut buf)?;
@@ -253,13 +318,13 @@ impl Job<'_> {
             }
             from_network.push(&buf[..n], &mut text);
             file.write_all(&text).map_err(|err| ReplyError::disk(&err))?;
-            self.transfer.add(n);
+            self.count(n, stream)?;
         }
     }
 
     fn list(
         &self,
-        stream: &mut DataStream,
+        stream: &mut DataStream<'_>,
         listing: &Listing,
         target: Target,
         jail: &Jail,
@@ -280,37 +345,41 @@ impl Job<'_> {
 }
 
 impl Sink {
+    /// Prepares an existing file. Until then, a client that never connects has changed nothing.
+    fn begin(&self) -> io::Result<()> {
+        match self {
+            Sink::Whole(_) => Ok(()),
+            Sink::InPlace(file, offset) => jail::truncate(file, Some(*offset)),
+            Sink::Append(file) => jail::truncate(file, None),
+        }
+    }
+
     fn file(&self) -> &File {
         match self {
             Sink::Whole(upload) => upload.file(),
-            Sink::InPlace(file) => file,
+            Sink::InPlace(file, _) | Sink::Append(file) => file,
         }
     }
 
     fn commit(self) -> io::Result<()> {
         match self {
             Sink::Whole(upload) => upload.commit(),
-            Sink::InPlace(_) => Ok(()),
+            Sink::InPlace(..) | Sink::Append(_) => Ok(()),
         }
     }
 }
 
-fn read(stream: &mut DataStream, buf: &mut [u8]) -> Result<usize, ReplyError> {
-    loop {
-        match stream.read(buf) {
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            result => return result.map_err(|err| ReplyError::connection(&err)),
-        }
-    }
+fn read(stream: &mut DataStream<'_>, buf: &mut [u8]) -> Result<usize, ReplyError> {
+    stream.read(buf).map_err(|err| ReplyError::connection(&err))
 }
 
 /// Counts the bytes of a listing.
-struct CountingWriter<'a> {
-    stream: &'a mut DataStream,
+struct CountingWriter<'a, W> {
+    stream: &'a mut W,
     transfer: &'a Transfer,
 }
 
-impl Write for CountingWriter<'_> {
+impl<W: Write> Write for CountingWriter<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.stream.write(bytes)?;
         self.transfer.add(n);
@@ -330,6 +399,7 @@ mod tests {
     use std::{fs, thread};
 
     use super::*;
+    use crate::engines::ftp::charset::Charset;
     use crate::engines::ftp::control::tests::{DEADLINE, pair};
     use crate::engines::ftp::data::listen;
     use crate::engines::ftp::listing::{Format, Options as ListOptions};
@@ -365,12 +435,13 @@ mod tests {
             transfer: Arc::clone(&transfer),
             server: &server,
             announcement: Reply::new(150, "Begin."),
+            throttle: Throttle::new(&options, None),
             subject: Subject { verb: "TEST", path: b"/".to_vec(), client: client_of_log },
         };
         control.begin_transfer(&transfer);
         let work = work(&jail);
         thread::scope(|scope| {
-            scope.spawn(|| job.run(opener, work));
+            scope.spawn(|| job.run(opener, work, HandOver::new(&mut || ())));
             act(port, &transfer);
         });
         let lines: Vec<String> = BufReader::new(client).lines().take(2).flatten().collect();
@@ -385,7 +456,7 @@ mod tests {
     }
 
     fn upload(jail: &Jail) -> Work {
-        let sink = Sink::Whole(jail.upload(Path::new("new")).unwrap());
+        let sink = jail.upload(Path::new("new")).unwrap().into();
         Work::Receive { sink, is_ascii: false }
     }
 
@@ -460,6 +531,7 @@ mod tests {
             format: Format::Name,
             options: ListOptions::default(),
             n_max: 2,
+            charset: Charset::default(),
         };
         let work = |jail: &Jail| {
             let target = listing.open(jail).unwrap();

@@ -1,12 +1,15 @@
 //! The state of one session, and what several of its commands need.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::audit::Client;
 use super::control::Control;
-use super::data::Endpoint;
+use super::data::{Endpoint, Opener};
 use super::facts::Facts;
+use super::job::{Job, Work};
+use super::logins::SharedLogin;
 use super::names;
 use super::reply::ReplyError;
 use super::server::Server;
@@ -20,6 +23,8 @@ pub(super) struct Session<'s, 'e> {
     pub(super) pool: Arc<ThreadPool<'s, 'e>>,
     pub(super) control: Arc<Control>,
     pub(super) state: State,
+    /// A transfer that is about to begin.
+    pub(super) job: Option<(Job<'e>, Opener, Work)>,
     pub(super) n_failed_logins: usize,
 }
 
@@ -34,6 +39,8 @@ pub(super) struct State {
     pub(super) root: Option<Jail>,
     /// The path of `root` from the server's root, without a slash at its end.
     pub(super) root_path: Vec<u8>,
+    /// The login's entry among the TLS sessions of all logins.
+    pub(super) login: Option<SharedLogin>,
     /// The working directory: an absolute path.
     pub(super) cwd: Vec<u8>,
     pub(super) is_ascii: bool,
@@ -59,6 +66,7 @@ impl Default for State {
             rights: None,
             root: None,
             root_path: Vec::new(),
+            login: None,
             cwd: b"/".to_vec(),
             is_ascii: true, // the default of RFC 959, 3.1.1.1
             restart: 0,
@@ -72,6 +80,14 @@ impl Default for State {
     }
 }
 
+impl State {
+    /// With implicit TLS, data connections are protected unless the client asks for the contrary
+    /// (draft-murray-auth-ftp-ssl; proftpd does the same).
+    fn initial(is_implicit: bool) -> Self {
+        State { has_pbsz: is_implicit, is_private: is_implicit, ..State::default() }
+    }
+}
+
 impl<'s, 'e> Session<'s, 'e> {
     /// A session in which nobody has logged in.
     pub(super) fn new(
@@ -79,7 +95,14 @@ impl<'s, 'e> Session<'s, 'e> {
         pool: Arc<ThreadPool<'s, 'e>>,
         control: Arc<Control>,
     ) -> Self {
-        Session { server, pool, control, state: State::default(), n_failed_logins: 0 }
+        let state = State::initial(control.is_implicit);
+        Session { server, pool, control, state, job: None, n_failed_logins: 0 }
+    }
+
+    /// Forgets the login and all settings but TLS.
+    pub(super) fn reset(&mut self) {
+        self.state = State::initial(self.control.is_implicit);
+        self.control.set_utf8(false);
     }
 
     /// The rights of the user.
@@ -163,10 +186,25 @@ impl<'s, 'e> Session<'s, 'e> {
     /// The absolute path that `arg` stands for; the working directory if it is empty.
     ///
     /// # Errors
-    /// 553 when the path is too long, 550 when it is hidden.
+    /// 553 when the path is too long, 550 when it is hidden, 501 when it is not in the client's encoding.
     pub(super) fn path_or_cwd(&self, arg: &[u8]) -> Result<Vec<u8>, ReplyError> {
+        self.resolve(&self.decode(arg)?)
+    }
+
+    /// A name in the encoding of the client, as it is on disk.
+    ///
+    /// # Errors
+    /// 501 when it is not in that encoding.
+    pub(super) fn decode<'n>(&self, name: &'n [u8]) -> Result<Cow<'n, [u8]>, ReplyError> {
+        let charset = self.control.charset();
+        let refusal = || ReplyError::new(501, format!("Name is not in {}.", charset.name()));
+        charset.decode(name).ok_or_else(refusal)
+    }
+
+    /// As [`path_or_cwd`](Self::path_or_cwd), of a name as it is on disk.
+    pub(super) fn resolve(&self, name: &[u8]) -> Result<Vec<u8>, ReplyError> {
         let too_long = || ReplyError::new(553, "Path too long.");
-        let path = names::resolve(&self.state.cwd, arg).ok_or_else(too_long)?;
+        let path = names::resolve(&self.state.cwd, name).ok_or_else(too_long)?;
         if self.server.options.hides_dot_files && names::is_hidden(&path) {
             return Err(ReplyError::new(550, "No such file or directory."));
         }

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use super::passwords::{self, Verifier};
 use crate::fs::jail::Jail;
+use crate::threads::lock;
 
 /// A hash that no password matches. Passwords of unknown users are verified against it, so that
 /// they take as long as those of known ones.
@@ -16,10 +18,12 @@ const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$DECOYSALTDECOYSALTDECA\
 /// The accounts of a server.
 #[derive(Debug)]
 pub struct Users {
-    accounts: HashMap<String, Account>,
+    accounts: Mutex<Arc<Accounts>>,
     anonymous: Option<Rights>,
     verifier: Verifier,
 }
+
+type Accounts = HashMap<String, Account>;
 
 #[derive(Clone, Debug)]
 struct Account {
@@ -80,7 +84,7 @@ impl Users {
     #[must_use]
     pub fn new(anonymous: Option<Rights>, verifications_max: usize) -> Self {
         let verifier = Verifier::new(verifications_max.max(1));
-        Users { accounts: HashMap::new(), anonymous, verifier }
+        Users { accounts: Mutex::default(), anonymous, verifier }
     }
 
     /// Adds an account.
@@ -98,7 +102,7 @@ impl Users {
             return Err(Error(format!("{name:?} is not allowed as a user name")));
         }
         let account = Account { hash: hash.to_owned(), access };
-        match self.accounts.insert(name.to_owned(), account) {
+        match Arc::make_mut(&mut lock(&self.accounts)).insert(name.to_owned(), account) {
             None => Ok(()),
             Some(_) => Err(Error(format!("duplicate user {name}"))),
         }
@@ -135,8 +139,8 @@ impl Users {
     /// # Errors
     /// Names the first user, by name, whose directory cannot.
     pub fn check_dirs(&self, jail: &Jail) -> Result<(), Error> {
-        let mut dirs: Vec<(&String, &Path)> = self
-            .accounts
+        let accounts = self.accounts();
+        let mut dirs: Vec<(&String, &Path)> = accounts
             .iter()
             .filter_map(|(name, account)| Some((name, account.access.dir.as_deref()?)))
             .collect();
@@ -148,28 +152,38 @@ impl Users {
         Ok(())
     }
 
+    /// Takes the accounts of `other` for all later logins. Users that are logged in stay so.
+    pub fn replace(&self, other: &Users) {
+        *lock(&self.accounts) = other.accounts();
+    }
+
+    fn accounts(&self) -> Arc<Accounts> {
+        Arc::clone(&lock(&self.accounts))
+    }
+
     /// The access of `name` if `password` is correct. Anonymous users need none.
     pub(super) fn check(&self, name: &str, password: &[u8]) -> Option<Access> {
         if let Some(rights) = self.anonymous.filter(|_| is_anonymous(name)) {
             return Some(rights.into());
         }
-        let account = self.accounts.get(name);
-        let hash = account.map_or_else(|| self.decoy(name), |account| &account.hash);
+        let accounts = self.accounts();
+        let account = accounts.get(name);
+        let hash = account.map_or_else(|| decoy(&accounts, name), |account| &account.hash);
         let is_correct = self.verifier.verify(password, hash);
         account.filter(|_| is_correct).map(|account| account.access.clone())
-    }
-
-    /// A hash to verify the password of an unknown user with, always the same for the same name, so
-    /// that the time to do so is that of some account.
-    fn decoy(&self, name: &str) -> &str {
-        let nth = self.accounts.hasher().hash_one(name) as usize % self.accounts.len().max(1);
-        self.accounts.values().nth(nth).map_or(DUMMY_HASH, |account| &account.hash)
     }
 
     /// Whether `name` logs in with any password: anonymous, where that is enabled.
     pub(super) fn accepts_any_password(&self, name: &str) -> bool {
         is_anonymous(name) && self.anonymous.is_some()
     }
+}
+
+/// A hash to verify the password of an unknown user with, always the same for the same name, so that
+/// the time to do so is that of some account.
+fn decoy<'a>(accounts: &'a Accounts, name: &str) -> &'a str {
+    let nth = accounts.hasher().hash_one(name) as usize % accounts.len().max(1);
+    accounts.values().nth(nth).map_or(DUMMY_HASH, |account| &account.hash)
 }
 
 fn is_anonymous(name: &str) -> bool {

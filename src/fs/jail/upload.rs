@@ -6,10 +6,10 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags, fchmod, linkat, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, OFlags, linkat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
-use super::info::{FILE_MODE, Info, Kind, not_regular};
+use super::info::FILE_MODE;
 
 /// How many random names to try for the temporary file.
 const TRIES: usize = 100;
@@ -30,14 +30,14 @@ pub struct Upload {
 }
 
 impl Upload {
-    pub(super) fn new(dir: OwnedFd, name: &OsStr) -> io::Result<Self> {
-        let unnamed = unnamed::open(&dir);
-        Self::over(dir, name, unnamed)
+    /// Begins a file that will be `name` in `dir`, whatever is there now.
+    pub(super) fn new(dir: &OwnedFd, name: &OsStr) -> io::Result<Self> {
+        Self::begin(dir, name, unnamed::open(dir))
     }
 
     /// As [`new`](Self::new) where no file must be replaced.
-    pub(super) fn new_name(dir: OwnedFd, name: &OsStr) -> io::Result<Self> {
-        if statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+    pub(super) fn new_name(dir: &OwnedFd, name: &OsStr) -> io::Result<Self> {
+        if statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
             return Err(Errno::EXIST.into());
         }
         let mut upload = Upload::new(dir, name)?;
@@ -45,22 +45,13 @@ impl Upload {
         Ok(upload)
     }
 
-    fn over(dir: OwnedFd, name: &OsStr, unnamed: Option<File>) -> io::Result<Self> {
-        let old = statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).ok().map(|stat| Info::of(&stat));
-        match old.map(|old| old.kind) {
-            Some(Kind::Dir) => return Err(io::ErrorKind::IsADirectory.into()),
-            Some(Kind::Other) => return Err(not_regular()),
-            Some(Kind::File | Kind::Link) | None => {}
-        }
+    fn begin(dir: &OwnedFd, name: &OsStr, unnamed: Option<File>) -> io::Result<Self> {
         let (file, temporary) = match unnamed {
             Some(file) => (file, None),
-            None => create_named(&dir).map(|(file, name)| (file, Some(name)))?,
+            None => create_named(dir).map(|(file, name)| (file, Some(name)))?,
         };
-        let upload = Upload { dir, file, temporary, name: name.to_owned(), is_new: false };
-        if let Some(old) = old.filter(|old| old.kind == Kind::File) {
-            fchmod(&upload.file, Mode::from_bits_truncate((old.mode & 0o777) as _))?;
-        }
-        Ok(upload)
+        let dir = dir.try_clone()?;
+        Ok(Upload { dir, file, temporary, name: name.to_owned(), is_new: false })
     }
 
     /// The file to write to.
@@ -187,7 +178,7 @@ mod tests {
         for open_unnamed in openers {
             let begin = |text: &str| {
                 let upload =
-                    Upload::over(here(), OsStr::new("file"), open_unnamed(&here())).unwrap();
+                    Upload::begin(&here(), OsStr::new("file"), open_unnamed(&here())).unwrap();
                 upload.file().write_all(text.as_bytes()).unwrap();
                 upload
             };

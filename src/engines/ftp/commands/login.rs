@@ -6,12 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 use super::arg::Arg;
 use crate::engines::ftp::outcome::{Next, Outcome, close, done};
 use crate::engines::ftp::reply::{Reply, ReplyError};
-use crate::engines::ftp::session::{Session, State};
+use crate::engines::ftp::session::Session;
 use crate::engines::ftp::users::Access;
 
 pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     check_tls(session)?;
-    let Ok(name) = str::from_utf8(arg.bytes()) else {
+    let name = session.decode(arg.bytes())?;
+    let Ok(name) = str::from_utf8(&name) else {
         return Err(ReplyError::new(501, "User name is not UTF-8."));
     };
     if name.is_empty() {
@@ -20,6 +21,7 @@ pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     session.state.rights = None;
     session.state.root = None;
     session.state.root_path.clear();
+    session.state.login = None;
     session.state.user = Some(name.to_owned());
     if session.server.users.accepts_any_password(name) {
         return done(331, "Anonymous login ok, any password is accepted.");
@@ -53,7 +55,7 @@ pub(super) fn pass(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let Some(name) = session.state.user.clone().filter(|_| session.state.rights.is_none()) else {
         return Err(ReplyError::new(503, "Log in with USER first."));
     };
-    if let Some(access) = session.server.users.check(&name, arg.bytes()) {
+    if let Some(access) = session.server.users.check(&name, &session.decode(arg.bytes())?) {
         return enter(session, &name, access);
     }
     // As pure-ftpd words it: fail2ban's filter for that takes the line. The address comes first, so
@@ -81,6 +83,10 @@ fn enter(session: &mut Session<'_, '_>, name: &str, access: Access) -> Outcome {
     session.state.root_path = path.unwrap_or_default();
     log::info!("{peer}: {name} logged in");
     session.state.rights = Some(access.rights);
+    session.state.login = match session.control.resumable() {
+        Some(tls) => Some(session.server.logins.add((name.to_owned(), session.ips()?.0), tls)),
+        None => None,
+    };
     done(230, "Login successful.")
 }
 
@@ -102,7 +108,7 @@ pub(super) fn acct(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
 
 /// Resets the session but for TLS: going back to plain text would only help eavesdroppers.
 pub(super) fn rein(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
-    session.state = State::default();
+    session.reset();
     done(220, "Service ready for new user.")
 }
 
@@ -127,7 +133,7 @@ pub(super) fn auth(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     if session.control.is_secure() {
         return Err(ReplyError::new(503, "Already using TLS."));
     }
-    session.state = State::default(); // an attacker may have logged in on the plain connection
+    session.reset(); // an attacker may have logged in on the plain connection
     Ok(Next::StartTls(Reply::new(234, "Proceed with negotiation.")))
 }
 

@@ -1,4 +1,4 @@
-//! Commands that transfer data: each opens its file and starts a job on another thread.
+//! Commands that transfer data: each opens its file and prepares a job.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Seek, SeekFrom};
@@ -11,6 +11,7 @@ use crate::engines::ftp::data::{Endpoint, Opener, Protection};
 use crate::engines::ftp::job::{Job, Sink, Subject, Work};
 use crate::engines::ftp::listing::Format;
 use crate::engines::ftp::outcome::{Next, Outcome, done};
+use crate::engines::ftp::rate::Throttle;
 use crate::engines::ftp::reply::{Reply, ReplyError};
 use crate::engines::ftp::session::Session;
 use crate::engines::ftp::transfer::Transfer;
@@ -67,9 +68,10 @@ pub(super) fn stor(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let sink = if session.check_may_write().is_err() {
         new_file(session, &setup, &path)
     } else if setup.restart == 0 {
-        jail.upload(relative(&path)).map(Sink::Whole)
+        jail.upload(relative(&path)).map(Sink::from)
     } else {
-        jail.write_from(relative(&path), setup.restart).map(Sink::InPlace)
+        let file = jail.write_from(relative(&path), setup.restart);
+        file.map(|file| Sink::InPlace(file, setup.restart))
     };
     let sink = sink.map_err(|err| ReplyError::not_stored(&err))?;
     receive(session, setup, ("STOR", path), "Ok to send data.", sink)
@@ -88,7 +90,7 @@ pub(super) fn appe(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     session.check_may_write()?;
     let path = session.new_path(arg.bytes())?;
     let file = session.jail().append(relative(&path));
-    let sink = Sink::InPlace(file.map_err(|err| ReplyError::not_stored(&err))?);
+    let sink = Sink::Append(file.map_err(|err| ReplyError::not_stored(&err))?);
     receive(session, setup, ("APPE", path), "Ok to send data.", sink)
 }
 
@@ -169,7 +171,7 @@ fn take_setup(session: &mut Session<'_, '_>) -> Result<Setup, ReplyError> {
     Ok(Setup { endpoint, restart })
 }
 
-/// Starts the job of a transfer on another thread.
+/// Prepares the job of a transfer.
 fn begin(session: &mut Session<'_, '_>, setup: Setup, plan: Plan) -> Outcome {
     let Plan { verb, path, n_bytes, announcement, work } = plan;
     let opener = opener(session, setup.endpoint, work.is_upload())?;
@@ -179,14 +181,12 @@ fn begin(session: &mut Session<'_, '_>, setup: Setup, plan: Plan) -> Outcome {
         transfer: Arc::clone(&transfer),
         server: session.server,
         announcement,
+        throttle: Throttle::new(session.server.options, session.server.total_rate.as_ref()),
         subject: Subject { verb, path, client: session.client() },
     };
     session.control.begin_transfer(&transfer);
-    if session.pool.run(move || job.run(opener, work)).is_err() {
-        let refusal = Reply::new(425, "Out of threads, please try again later.");
-        session.control.end_transfer(&transfer, &refusal);
-    }
-    Ok(Next::TransferStarted)
+    session.job = Some((job, opener, work));
+    Ok(Next::Transfer)
 }
 
 fn opener(
@@ -197,11 +197,10 @@ fn opener(
     let (peer, local) = session.ips()?;
     let options = session.server.options;
     let resumable = session.control.resumable().filter(|_| session.state.is_private);
-    let tls = options.tls.as_ref().zip(resumable).map(|(tls, resumable)| Protection {
-        session: resumable.id,
-        config: tls.for_data(resumable, is_upload),
-        must_resume: tls.must_resume,
-        is_upload,
+    let tls = options.tls.as_ref().zip(resumable).map(|(tls, resumable)| {
+        let login = session.state.login.clone();
+        let (config, tickets) = tls.for_data(resumable, login, is_upload);
+        Protection { config, tickets, must_resume: tls.must_resume, is_upload }
     });
     Ok(Opener { endpoint, peer, local, timeout: options.data_timeout, tls })
 }
