@@ -1,5 +1,6 @@
 //! The state of one session, and what several of its commands need.
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -7,10 +8,11 @@ use super::control::Control;
 use super::data::{Endpoint, Opener};
 use super::facts::Facts;
 use super::job::{Job, Work};
-use super::logins::SharedLogin;
+use super::logins::OwnLogin;
 use super::names;
 use super::reply::ReplyError;
 use super::server::Server;
+use super::tls::Tls;
 use super::users::Rights;
 use crate::fs::jail::Jail;
 use crate::threads::ThreadPool;
@@ -21,6 +23,8 @@ pub(super) struct Session<'s, 'e> {
     pub(super) pool: Arc<ThreadPool<'s, 'e>>,
     pub(super) control: Arc<Control>,
     pub(super) state: State,
+    /// The control connection's TLS session among those of all.
+    pub(super) login: Option<OwnLogin>,
     /// A transfer that is about to begin.
     pub(super) job: Option<(Job<'e>, Opener, Work)>,
     pub(super) n_failed_logins: usize,
@@ -35,8 +39,6 @@ pub(super) struct State {
     pub(super) rights: Option<Rights>,
     /// The user's root directory; `None` for the server's.
     pub(super) root: Option<Jail>,
-    /// The login's entry among the TLS sessions of all logins.
-    pub(super) login: Option<SharedLogin>,
     /// The working directory: an absolute path.
     pub(super) cwd: Vec<u8>,
     pub(super) is_ascii: bool,
@@ -61,7 +63,6 @@ impl Default for State {
             user: None,
             rights: None,
             root: None,
-            login: None,
             cwd: b"/".to_vec(),
             is_ascii: true, // the default of RFC 959, 3.1.1.1
             restart: 0,
@@ -91,12 +92,30 @@ impl<'s, 'e> Session<'s, 'e> {
         control: Arc<Control>,
     ) -> Self {
         let state = State::initial(control.is_implicit);
-        Session { server, pool, control, state, job: None, n_failed_logins: 0 }
+        Session { server, pool, control, state, login: None, job: None, n_failed_logins: 0 }
     }
 
     /// Forgets the login and all settings but TLS.
     pub(super) fn reset(&mut self) {
         self.state = State::initial(self.control.is_implicit);
+        self.set_login(None);
+    }
+
+    /// Records who has logged in, for data connections that resume another login's TLS session.
+    pub(super) fn set_login(&self, user: Option<&str>) {
+        if let Some(login) = &self.login {
+            login.set_user(user);
+        }
+    }
+
+    /// Starts TLS on the control connection.
+    ///
+    /// # Errors
+    /// When the system provides no random session id, or the client has disconnected.
+    pub(super) fn start_tls(&mut self, tls: &Tls) -> io::Result<()> {
+        let session = self.control.start_tls(tls).map_err(io::Error::other)?;
+        self.login = Some(self.server.logins.add(self.control.peer_ip().to_canonical(), session));
+        Ok(())
     }
 
     /// The rights of the user.

@@ -187,7 +187,7 @@ fn opener(
     let options = session.server.options;
     let resumable = session.control.resumable().filter(|_| session.state.is_private);
     let tls = options.tls.as_ref().zip(resumable).map(|(tls, resumable)| {
-        let login = session.state.login.clone();
+        let login = session.login.clone();
         let (config, tickets) = tls.for_data(resumable, login, is_upload);
         Protection { config, tickets, must_resume: tls.must_resume, is_upload }
     });
