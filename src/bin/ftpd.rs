@@ -5,16 +5,19 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, ValueEnum};
+use rustix::fs::Mode;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use threadbare::cli;
-use threadbare::engines::ftp::{self, Options, Rights, Tls, Users};
+use threadbare::engines::ftp::{self, AuditFormat, AuditLog, Options, Rights, Tls, Users};
 use threadbare::fs::jail::Jail;
-use threadbare::net;
+use threadbare::net::{self, BoundSockets};
 
 /// Serve a directory over FTP
 ///
@@ -52,6 +55,21 @@ struct Cli {
     /// Allow anonymous users on other machines to write too (with --writable)
     #[arg(long)]
     anonymous_writable: bool,
+    /// Become USER after binding, with the groups of USER; needs root
+    #[arg(long, value_name = "USER")]
+    setuid: Option<String>,
+    /// Remove these permission bits (octal) from new files and directories
+    #[arg(long, value_name = "MASK", value_parser = umask)]
+    umask: Option<Mode>,
+    /// Neither list nor open files and directories whose name begins with a dot
+    #[arg(long)]
+    hide_dot_files: bool,
+    /// Append logins, transfers and changes of files to FILE; SIGHUP opens it again
+    #[arg(long, value_name = "FILE")]
+    audit: Option<PathBuf>,
+    /// Format of --audit: json, or the xferlog of wu-ftpd (transfers and removed files only)
+    #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = audit_format())]
+    audit_format: AuditFormat,
     /// Print the HASH of the password on stdin for --users, and exit
     #[arg(long)]
     hash_password: bool,
@@ -124,17 +142,22 @@ fn main() -> ExitCode {
         if args.hash_password {
             return print_hash();
         }
+        cli::stamp_lines();
+        if let Some(mask) = args.umask {
+            rustix::process::umask(mask);
+        }
         let dir = args.dir.as_deref().context("missing argument DIR")?;
         let jail = Jail::new(dir).with_context(|| dir.display().to_string())?;
         let (users, options) = (args.accounts()?, args.options()?);
         cli::survive_file_size_limit()?;
         let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGHUP])?;
-        let listen = |port| {
-            let listen = cli::Listen { port, bind: args.bind.clone() };
-            net::listen(&listen.addr(), 2)
-        };
-        let listener = listen(args.port)?;
-        let implicit = args.implicit_port.map(listen).transpose()?;
+        let sockets = args.bind()?;
+        let implicit = args.implicit_port.map(|port| args.bind_port(port)).transpose()?;
+        args.give_up_root(&options)?;
+        users.check_dirs(&jail)?;
+        let listener = sockets.listen(2)?;
+        let implicit = implicit.map(|sockets| sockets.listen(2)).transpose()?;
+        notify("READY=1");
         if args.writable && args.anonymous_rights() == Some(Rights::Read) {
             cli::warn(
                 "anonymous users can only read; --anonymous-writable allows writing from other machines",
@@ -145,8 +168,9 @@ fn main() -> ExitCode {
             scope.spawn(|| {
                 for signal in signals.forever() {
                     if signal == SIGHUP {
-                        args.reload(&users, &options);
+                        args.reload(&jail, &users, &options);
                     } else {
+                        notify("STOPPING=1");
                         listener.shutdown();
                     }
                 }
@@ -156,6 +180,13 @@ fn main() -> ExitCode {
         });
         Ok(())
     })
+}
+
+/// Tells systemd, if it has started this process.
+fn notify(state: &str) {
+    if let Err(err) = cli::notify(state) {
+        cli::warn(&format!("NOTIFY_SOCKET: {err}"));
+    }
 }
 
 fn print_hash() -> anyhow::Result<()> {
@@ -170,6 +201,48 @@ fn print_hash() -> anyhow::Result<()> {
 }
 
 impl Cli {
+    /// Listens on the sockets of systemd if there are any, else on --bind and --port.
+    fn bind(&self) -> anyhow::Result<BoundSockets> {
+        let inherited = cli::inherited_sockets().context("LISTEN_FDS")?;
+        if !inherited.is_empty() {
+            return Ok(BoundSockets::inherited(inherited)?);
+        }
+        self.bind_port(self.port)
+    }
+
+    fn bind_port(&self, port: u16) -> anyhow::Result<BoundSockets> {
+        let listen = cli::Listen { port, bind: self.bind.clone() };
+        Ok(net::bind(&listen.addr())?)
+    }
+
+    /// Becomes the user of --setuid, whom the audit log belongs to from then on.
+    fn give_up_root(&self, options: &Options) -> anyhow::Result<()> {
+        let Some(user) = &self.setuid else {
+            if cli::is_root() {
+                cli::warn("running as root, and so is every FTP user: --setuid USER avoids that");
+            }
+            return Ok(());
+        };
+        if let Some(log) = &options.audit {
+            cli::give_to(&log.file()?, user).context("audit log")?;
+        }
+        cli::become_user(user).with_context(|| format!("--setuid {user}"))
+    }
+
+    /// Opens the audit log. A client that could reach it could forge it.
+    fn audit_log(&self) -> anyhow::Result<Option<Arc<AuditLog>>> {
+        let Some(path) = &self.audit else { return Ok(None) };
+        let log = AuditLog::open(path, self.audit_format);
+        let log = log.with_context(|| path.display().to_string())?;
+        let (path, dir) = (path.canonicalize()?, self.dir.as_deref().map(Path::canonicalize));
+        if let Some(Ok(dir)) = dir
+            && path.starts_with(dir)
+        {
+            cli::warn(&format!("{}: clients can reach the audit log", path.display()));
+        }
+        Ok(Some(Arc::new(log)))
+    }
+
     fn accounts(&self) -> anyhow::Result<Users> {
         let mut users = Users::new(self.anonymous_rights(), self.hashing);
         let rights = if self.writable { Rights::Write } else { Rights::Read };
@@ -185,9 +258,13 @@ impl Cli {
         Ok(users)
     }
 
-    /// Reads users, certificate and key again. What cannot be read stays as it was.
-    fn reload(&self, users: &Users, options: &Options) {
-        match self.accounts() {
+    /// Reads users, certificate and key again. What cannot be used stays as it was.
+    fn reload(&self, jail: &Jail, users: &Users, options: &Options) {
+        let read = self.accounts().and_then(|accounts| {
+            accounts.check_dirs(jail)?;
+            Ok(accounts)
+        });
+        match read {
             Ok(accounts) => users.replace(&accounts),
             Err(err) => cli::warn(&format!("{err:#}; the users stay as they were")),
         }
@@ -196,6 +273,9 @@ impl Cli {
                 Ok(new) => tls.replace(&new),
                 Err(err) => cli::warn(&format!("{err}; the certificate stays as it was")),
             }
+        }
+        if let Some(Err(err)) = options.audit.as_ref().map(|log| log.reopen()) {
+            cli::warn(&format!("audit log: {err}; it is written to the old file"));
         }
         log::info!("users and certificate read again");
     }
@@ -231,6 +311,8 @@ impl Cli {
             idle_timeout: self.idle,
             data_timeout: self.data_timeout,
             list_entries_max: self.list_max,
+            hides_dot_files: self.hide_dot_files,
+            audit: self.audit_log()?,
             drain_timeout: self.drain,
         })
     }
@@ -238,6 +320,20 @@ impl Cli {
 
 fn read(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| path.display().to_string())
+}
+
+/// Parses an octal number of permission bits.
+fn umask(text: &str) -> Result<Mode, String> {
+    let mask = u32::from_str_radix(text, 8).ok().filter(|mask| *mask <= 0o777);
+    mask.map(Mode::from_bits_truncate)
+        .ok_or_else(|| "expected an octal number up to 777".to_owned())
+}
+
+fn audit_format() -> impl TypedValueParser<Value = AuditFormat> {
+    PossibleValuesParser::new(["json", "xferlog"]).map(|format| match format.as_str() {
+        "xferlog" => AuditFormat::Xferlog,
+        _ => AuditFormat::Json,
+    })
 }
 
 fn ports(text: &str) -> Result<(u16, u16), String> {

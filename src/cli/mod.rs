@@ -13,6 +13,8 @@ mod go_flags;
 mod logger;
 mod parse;
 mod serve;
+#[cfg(feature = "service")]
+mod service;
 mod signals;
 mod stdio;
 #[cfg(feature = "time")]
@@ -21,7 +23,11 @@ mod time_zone;
 mod urls;
 
 pub use args::{Dial, Files, Listen, NoArgs, path};
+#[cfg(feature = "time")]
+pub use logger::stamp_lines;
 pub use serve::serve;
+#[cfg(feature = "service")]
+pub use service::{become_user, give_to, inherited_sockets, is_root, notify};
 pub use signals::{signals, survive_file_size_limit};
 pub use stdio::{
     Stdin, Stdout, Unbuffered, is_stdout_closed, program, stdin, stdout, wait_for_byte, warn,

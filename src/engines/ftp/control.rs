@@ -68,11 +68,6 @@ impl Control {
         }
     }
 
-    /// The client's address.
-    pub(super) fn peer_ip(&self) -> IpAddr {
-        self.conn.peer().ip()
-    }
-
     /// The client's address, and the server's address that it is connected to.
     ///
     /// # Errors
@@ -80,6 +75,11 @@ impl Control {
     pub(super) fn ips(&self) -> io::Result<(IpAddr, IpAddr)> {
         let local = self.conn.local_addr()?.ip();
         Ok((self.conn.peer().ip().to_canonical(), local.to_canonical()))
+    }
+
+    /// The address of the client, IPv4 as that.
+    pub(super) fn peer_ip(&self) -> IpAddr {
+        self.conn.peer().ip().to_canonical()
     }
 
     /// The address and port of the client.

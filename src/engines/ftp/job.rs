@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ascii::{FromNetwork, ToNetwork};
+use super::audit::{Client, Event};
 use super::control::Control;
 use super::data::{DataStream, HandOver, Opener, WaitingSocket};
 use super::listing::{Listing, Target};
@@ -26,6 +27,9 @@ const RECEIVE_BUFFER_SIZE: usize = 1 << 20;
 const LISTING_BUFFER_SIZE: usize = 32 << 10;
 /// How long to wait for the end of the control connection after that of an empty upload.
 const CONTROL_CLOSE_TIMEOUT: Duration = Duration::from_millis(2);
+/// How long to wait for a client to close the data connection of a small file, from its beginning. aria2
+/// 1.36 waits for its timeout (a minute) if it reads the replies 150 and 226 at once.
+const SEPARATION: Duration = Duration::from_millis(10);
 /// The error number of EIO: sendfile(2) reports it for the file, not for the socket.
 const EIO: i32 = 5;
 
@@ -36,6 +40,15 @@ pub(super) struct Job<'e> {
     pub(super) server: &'e Server<'e>,
     /// The first reply: the transfer begins.
     pub(super) announcement: Reply,
+    pub(super) subject: Subject,
+}
+
+/// What is transferred, and by whom, for the audit log.
+pub(super) struct Subject {
+    pub(super) verb: &'static str,
+    /// The absolute path.
+    pub(super) path: Vec<u8>,
+    pub(super) client: Client,
 }
 
 /// What to transfer.
@@ -53,6 +66,14 @@ impl Work {
     /// Whether a transfer that breaks off leaves neither the old file nor the new one.
     fn replaces_in_place(&self) -> bool {
         matches!(self, Work::Receive { sink: Sink::InPlace(_, 0), .. })
+    }
+
+    fn is_listing(&self) -> bool {
+        matches!(self, Work::List { .. })
+    }
+
+    fn is_ascii(&self) -> bool {
+        matches!(self, Work::Send { is_ascii: true, .. } | Work::Receive { is_ascii: true, .. })
     }
 }
 
@@ -80,6 +101,7 @@ impl Job<'_> {
     /// `hand_over` is called meanwhile.
     pub(super) fn run(self, opener: Opener, work: Work, hand_over: HandOver<'_>) {
         let started = Instant::now();
+        let (is_listing, is_ascii) = (work.is_listing(), work.is_ascii());
         let replaces_in_place = work.replaces_in_place();
         let (result, stream) = match self.open(opener, hand_over) {
             Ok(mut stream) => (self.transfer_data(&mut stream, work), Some(stream.into_closing())),
@@ -89,13 +111,33 @@ impl Job<'_> {
         let (peer, title) = (self.control.peer(), &self.transfer.title);
         let (n_bytes, elapsed) = (self.transfer.n_bytes(), started.elapsed());
         log::info!("{peer}: {title}: {n_bytes} bytes in {elapsed:.1?}: {}", reply.last_line());
-        if replaces_in_place && stream.is_some() && !reply.is_positive() {
+        if replaces_in_place && stream.is_some() && reply.is_error() {
             log::warn!("{peer}: {title}: the file was written in place and is incomplete now");
+        }
+        if !is_listing {
+            self.record(&reply, is_ascii, elapsed);
         }
         self.control.end_transfer(&self.transfer, &reply);
         if let Some(stream) = stream {
             stream.close();
         }
+    }
+
+    /// Writes the transfer to the audit log.
+    fn record(&self, reply: &Reply, is_ascii: bool, elapsed: Duration) {
+        let Some(log) = &self.server.options.audit else { return };
+        let ok = !reply.is_error();
+        let event = Event {
+            command: self.subject.verb,
+            path: Some(&self.subject.path),
+            bytes: Some(self.transfer.n_bytes()),
+            seconds: Some((elapsed.as_secs_f64() * 1e6).round() / 1e6),
+            is_ascii,
+            ok,
+            reply: (!ok).then(|| reply.last_line()),
+            to: None,
+        };
+        log.write(&self.subject.client, &event);
     }
 
     /// Opens the data connection, and announces the transfer in the middle of that.
@@ -137,7 +179,9 @@ impl Job<'_> {
             Some(socket) if !is_ascii => self.send_with_sendfile(socket, file)?,
             _ => self.send_through_buffer(stream, file, is_ascii)?,
         }
-        self.end_sending(stream)
+        let reply = self.end_sending(stream)?;
+        stream.wait_closed(SEPARATION);
+        Ok(reply)
     }
 
     fn send_with_sendfile(
@@ -362,11 +406,20 @@ mod tests {
         let (endpoint, port) = listen(ip, None).unwrap();
         let opener = Opener { endpoint, peer: ip, local: ip, timeout, tls: None };
         let transfer = Arc::new(Transfer::new("TEST".to_owned(), None));
+        let client_of_log = Client {
+            session: 1,
+            address: ip,
+            user: None,
+            is_anonymous: false,
+            is_secure: false,
+            root: Vec::new(),
+        };
         let job = Job {
             control: Arc::clone(&control),
             transfer: Arc::clone(&transfer),
             server: &server,
             announcement: Reply::new(150, "Begin."),
+            subject: Subject { verb: "TEST", path: b"/".to_vec(), client: client_of_log },
         };
         control.begin_transfer(&transfer);
         let work = work(&jail);

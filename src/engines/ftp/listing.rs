@@ -45,6 +45,8 @@ pub(super) struct Options {
     pub(super) all: bool,
     /// `-R`: directories below too.
     pub(super) recursive: bool,
+    /// Hidden files are not listed in any case.
+    pub(super) no_dot_files: bool,
 }
 
 /// Splits `-la dir` into options and the rest. Letters other than `a` and `R` are ignored.
@@ -149,7 +151,11 @@ impl Listing {
 
     /// Whether the entry `name` is listed: it matches the pattern and is not hidden.
     fn includes(&self, name: &[u8]) -> bool {
-        let is_hidden = name.starts_with(b".") && !self.options.all;
+        let is_dot_file = name.starts_with(b".");
+        if is_dot_file && self.options.no_dot_files {
+            return false;
+        }
+        let is_hidden = is_dot_file && !self.options.all;
         match &self.pattern {
             Some(pattern) => {
                 names::matches_pattern(pattern, name) && (!is_hidden || pattern.starts_with(b"."))
@@ -209,7 +215,7 @@ mod tests {
     #[test]
     fn options_are_parsed() {
         let check = |arg: &str, all: bool, recursive: bool, rest: &str| {
-            let expected = (Options { all, recursive }, rest.as_bytes());
+            let expected = (Options { all, recursive, ..Options::default() }, rest.as_bytes());
             assert_eq!(parse_options(arg.as_bytes()), expected, "{arg}");
         };
         check("", false, false, "");
@@ -258,5 +264,7 @@ mod tests {
         listing.format = Format::Facts(Facts::parse(""), Rights::Read);
         listing.pattern = None;
         assert_eq!(list(&listing, &jail).0, " .hidden\r\n a.txt\r\n b?c\r\n d\r\n");
+        listing.options.no_dot_files = true;
+        assert_eq!(list(&listing, &jail).0, " a.txt\r\n b?c\r\n d\r\n");
     }
 }

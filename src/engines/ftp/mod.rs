@@ -18,6 +18,7 @@ use crate::net::{Listener, PerIpLimit};
 use crate::threads::{Semaphore, ThreadPool};
 
 mod ascii;
+mod audit;
 mod command_loop;
 mod commands;
 mod control;
@@ -42,6 +43,7 @@ mod tls;
 mod transfer;
 mod users;
 
+pub use audit::{AuditFormat, AuditLog};
 pub use options::Options;
 pub use tls::{Error as TlsError, Tls};
 pub use users::{Access, Error as UsersError, Rights, Users, hash_password};

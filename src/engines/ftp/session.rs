@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::audit::Client;
 use super::control::Control;
 use super::data::{Endpoint, Opener};
 use super::facts::Facts;
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub(super) rights: Option<Rights>,
     /// The user's root directory; `None` for the server's.
     pub(super) root: Option<Jail>,
+    /// The path of `root` from the server's root, without a slash at its end.
+    pub(super) root_path: Vec<u8>,
     /// The working directory: an absolute path.
     pub(super) cwd: Vec<u8>,
     pub(super) is_ascii: bool,
@@ -63,6 +66,7 @@ impl Default for State {
             user: None,
             rights: None,
             root: None,
+            root_path: Vec::new(),
             cwd: b"/".to_vec(),
             is_ascii: true, // the default of RFC 959, 3.1.1.1
             restart: 0,
@@ -114,7 +118,7 @@ impl<'s, 'e> Session<'s, 'e> {
     /// When the system provides no random session id, or the client has disconnected.
     pub(super) fn start_tls(&mut self, tls: &Tls) -> io::Result<()> {
         let session = self.control.start_tls(tls).map_err(io::Error::other)?;
-        self.login = Some(self.server.logins.add(self.control.peer_ip().to_canonical(), session));
+        self.login = Some(self.server.logins.add(self.control.peer_ip(), session));
         Ok(())
     }
 
@@ -125,6 +129,21 @@ impl<'s, 'e> Session<'s, 'e> {
     pub(super) fn rights(&self) -> Result<Rights, ReplyError> {
         let needs_login = || ReplyError::new(530, "Please log in with USER and PASS.");
         self.state.rights.ok_or_else(needs_login)
+    }
+
+    /// The client, for the audit log.
+    pub(super) fn client(&self) -> Client {
+        let user = self.state.user.clone();
+        Client {
+            session: self.control.id,
+            address: self.control.peer_ip(),
+            is_anonymous: user
+                .as_deref()
+                .is_some_and(|name| self.server.users.accepts_any_password(name)),
+            is_secure: self.control.is_secure(),
+            root: self.state.root_path.clone(),
+            user,
+        }
     }
 
     /// The files that the user can reach.
@@ -173,7 +192,7 @@ impl<'s, 'e> Session<'s, 'e> {
     /// The absolute path that `arg` stands for.
     ///
     /// # Errors
-    /// 501 when `arg` is empty, 553 when the path is too long.
+    /// 501 when `arg` is empty, 553 when the path is too long, 550 when it is hidden.
     pub(super) fn path(&self, arg: &[u8]) -> Result<Vec<u8>, ReplyError> {
         if arg.is_empty() {
             return Err(ReplyError::new(501, "Missing file name."));
@@ -184,10 +203,14 @@ impl<'s, 'e> Session<'s, 'e> {
     /// The absolute path that `arg` stands for; the working directory if it is empty.
     ///
     /// # Errors
-    /// 553 when the path is too long.
+    /// 553 when the path is too long, 550 when it is hidden.
     pub(super) fn path_or_cwd(&self, arg: &[u8]) -> Result<Vec<u8>, ReplyError> {
         let too_long = || ReplyError::new(553, "Path too long.");
-        names::resolve(&self.state.cwd, arg).ok_or_else(too_long)
+        let path = names::resolve(&self.state.cwd, arg).ok_or_else(too_long)?;
+        if self.server.options.hides_dot_files && names::is_hidden(&path) {
+            return Err(ReplyError::new(550, "No such file or directory."));
+        }
+        Ok(path)
     }
 
     /// The absolute path of a file or directory that may be created.

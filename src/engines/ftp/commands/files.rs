@@ -150,10 +150,11 @@ pub(super) fn listing(
     format: Format,
 ) -> Result<Listing, ReplyError> {
     session.check_may_read()?;
-    let (options, mut name) = match format {
+    let (mut options, mut name) = match format {
         Format::Facts(..) => (Options::default(), arg),
         Format::Long { .. } | Format::Name => parse_options(arg),
     };
+    options.no_dot_files = session.server.options.hides_dot_files;
     let mut path = session.path_or_cwd(name)?;
     let mut pattern = None;
     let last = names::file_name(name);

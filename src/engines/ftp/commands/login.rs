@@ -1,5 +1,8 @@
 //! Logging in and out (USER, PASS, REIN, QUIT), and securing the connections (AUTH, PBSZ, PROT).
 
+use std::net::Ipv6Addr;
+use std::os::unix::ffi::OsStrExt;
+
 use super::arg::Arg;
 use crate::engines::ftp::outcome::{Next, Outcome, close, done};
 use crate::engines::ftp::reply::{Reply, ReplyError};
@@ -17,6 +20,7 @@ pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     session.state.rights = None;
     session.state.root = None;
     session.set_login(None);
+    session.state.root_path.clear();
     session.state.user = Some(name.to_owned());
     if session.server.users.accepts_any_password(name) {
         return done(331, "Anonymous login ok, any password is accepted.");
@@ -24,16 +28,39 @@ pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     done(331, "Please specify the password.")
 }
 
+/// HOST names the server that the client means (RFC 7151). There is one, whatever it is called.
+pub(super) fn host(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    if session.state.user.is_some() {
+        return Err(ReplyError::new(503, "HOST is not allowed after USER."));
+    }
+    if !is_host(arg.text()) {
+        return Err(ReplyError::new(501, "Usage: HOST name or HOST [address]."));
+    }
+    done(220, "Host accepted.")
+}
+
+/// A host name without a port, or an IP address: IPv6 in brackets (RFC 7151, 3.1).
+fn is_host(text: &str) -> bool {
+    if let Some(ip) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        return ip.parse::<Ipv6Addr>().is_ok();
+    }
+    let is_label_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(is_label_byte);
+    text.len() <= 253 && text.strip_suffix('.').unwrap_or(text).split('.').all(is_label)
+}
+
 pub(super) fn pass(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     check_tls(session)?;
     let Some(name) = session.state.user.clone().filter(|_| session.state.rights.is_none()) else {
         return Err(ReplyError::new(503, "Log in with USER first."));
     };
-    let peer = session.control.peer();
     if let Some(access) = session.server.users.check(&name, arg.bytes()) {
         return enter(session, &name, access);
     }
-    log::warn!("{peer}: login of {name} failed");
+    // As pure-ftpd words it: fail2ban's filter for that takes the line. The address comes first, so
+    // that no user name can stand for it.
+    let ip = session.control.peer_ip();
+    log::warn!("(?@{ip}) [WARNING] Authentication failed for user [{name}]");
     session.state.user = None;
     reject(session)
 }
@@ -43,14 +70,16 @@ pub(super) fn pass(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
 fn enter(session: &mut Session<'_, '_>, name: &str, access: Access) -> Outcome {
     let peer = session.control.peer();
     let root = access.dir.as_deref().map(|dir| session.server.jail.beneath(dir)).transpose();
-    session.state.root = match root {
-        Ok(root) => root,
+    match root {
+        Ok(root) => session.state.root = root,
         Err(err) => {
             log::error!("{peer}: root directory of {name}: {err}");
             session.state.user = None;
             return Err(ReplyError::new(530, "Your directory is not available."));
         }
-    };
+    }
+    let path = access.dir.map(|dir| [b"/", dir.as_os_str().as_bytes()].concat());
+    session.state.root_path = path.unwrap_or_default();
     log::info!("{peer}: {name} logged in");
     session.state.rights = Some(access.rights);
     session.set_login(Some(name));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::arg::Arg;
 use super::files::{listing, now};
 use crate::engines::ftp::data::{Endpoint, Opener, Protection};
-use crate::engines::ftp::job::{Job, Sink, Work};
+use crate::engines::ftp::job::{Job, Sink, Subject, Work};
 use crate::engines::ftp::listing::Format;
 use crate::engines::ftp::outcome::{Next, Outcome, done};
 use crate::engines::ftp::reply::{Reply, ReplyError};
@@ -25,7 +25,9 @@ struct Setup {
 
 /// A transfer that can begin.
 struct Plan {
-    title: String,
+    verb: &'static str,
+    /// The absolute path.
+    path: Vec<u8>,
     /// The size of a download.
     n_bytes: Option<u64>,
     /// The reply that announces the transfer.
@@ -47,7 +49,8 @@ pub(super) fn retr(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let mode = if is_ascii { "ASCII" } else { "BINARY" };
     let text = format!("Opening {mode} mode data connection ({n_bytes} bytes).");
     let plan = Plan {
-        title: title("RETR", &path),
+        verb: "RETR",
+        path,
         n_bytes: Some(n_bytes),
         announcement: Reply::new(150, text),
         work: Work::Send { file, is_ascii },
@@ -70,7 +73,7 @@ pub(super) fn stor(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
         file.map(|file| Sink::InPlace(file, setup.restart))
     };
     let sink = sink.map_err(|err| ReplyError::not_stored(&err))?;
-    receive(session, setup, title("STOR", &path), "Ok to send data.", sink)
+    receive(session, setup, ("STOR", path), "Ok to send data.", sink)
 }
 
 /// The sink of a user who may not replace or extend files.
@@ -87,7 +90,7 @@ pub(super) fn appe(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let path = session.new_path(arg.bytes())?;
     let file = session.jail().append(relative(&path));
     let sink = Sink::Append(file.map_err(|err| ReplyError::not_stored(&err))?);
-    receive(session, setup, title("APPE", &path), "Ok to send data.", sink)
+    receive(session, setup, ("APPE", path), "Ok to send data.", sink)
 }
 
 /// STOU stores under a new name, which the first reply contains (RFC 1123, 4.1.2.9).
@@ -98,19 +101,19 @@ pub(super) fn stou(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
     let path = session.path(name.as_bytes())?;
     let upload = session.jail().upload_new(relative(&path));
     let sink = Sink::Whole(upload.map_err(|err| ReplyError::not_stored(&err))?);
-    receive(session, setup, title("STOU", &path), &format!("FILE: {name}"), sink)
+    receive(session, setup, ("STOU", path), &format!("FILE: {name}"), sink)
 }
 
 fn receive(
     session: &mut Session<'_, '_>,
     setup: Setup,
-    title: String,
+    (verb, path): (&'static str, Vec<u8>),
     announcement: &str,
     sink: Sink,
 ) -> Outcome {
     let work = Work::Receive { sink, is_ascii: session.state.is_ascii };
     let announcement = Reply::new(150, announcement);
-    begin(session, setup, Plan { title, n_bytes: None, announcement, work })
+    begin(session, setup, Plan { verb, path, n_bytes: None, announcement, work })
 }
 
 pub(super) fn list(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
@@ -126,18 +129,23 @@ pub(super) fn mlsd(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     send_listing(session, "MLSD", arg, format)
 }
 
-fn send_listing(session: &mut Session<'_, '_>, verb: &str, arg: &Arg, format: Format) -> Outcome {
+fn send_listing(
+    session: &mut Session<'_, '_>,
+    verb: &'static str,
+    arg: &Arg,
+    format: Format,
+) -> Outcome {
     let setup = take_setup(session)?;
     let listing = listing(session, arg.bytes(), format)?;
     let target = listing.open(session.jail())?;
     if matches!(format, Format::Facts(..)) && target.is_file() {
         return Err(ReplyError::new(501, "Not a directory, use MLST."));
     }
-    let title = title(verb, &listing.path);
+    let path = listing.path.clone();
     let jail = session.jail().clone();
     let announcement = Reply::new(150, "Here comes the directory listing.");
     let work = Work::List { listing, target, jail };
-    begin(session, setup, Plan { title, n_bytes: None, announcement, work })
+    begin(session, setup, Plan { verb, path, n_bytes: None, announcement, work })
 }
 
 /// ABOR without a transfer: an agreed data connection is closed.
@@ -164,14 +172,15 @@ fn take_setup(session: &mut Session<'_, '_>) -> Result<Setup, ReplyError> {
 
 /// Prepares the job of a transfer.
 fn begin(session: &mut Session<'_, '_>, setup: Setup, plan: Plan) -> Outcome {
-    let Plan { title, n_bytes, announcement, work } = plan;
+    let Plan { verb, path, n_bytes, announcement, work } = plan;
     let opener = opener(session, setup.endpoint, work.is_upload())?;
-    let transfer = Arc::new(Transfer::new(title, n_bytes));
+    let transfer = Arc::new(Transfer::new(title(verb, &path), n_bytes));
     let job = Job {
         control: Arc::clone(&session.control),
         transfer: Arc::clone(&transfer),
         server: session.server,
         announcement,
+        subject: Subject { verb, path, client: session.client() },
     };
     session.control.begin_transfer(&transfer);
     session.job = Some((job, opener, work));

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConnection;
 use socket2::Socket;
@@ -40,6 +41,11 @@ impl<'h> DataStream<'h> {
             }
         }
         self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Blocks until the client has closed the connection, or `timeout` has passed since it was opened.
+    pub(crate) fn wait_closed(&mut self, timeout: Duration) {
+        self.socket.wait_closed(timeout);
     }
 
     /// Checks that the connection did not break after its last byte was read. With TLS, the end was
