@@ -161,7 +161,8 @@ fn main() -> ExitCode {
         let (users, options) = (args.accounts()?, args.options()?);
         cli::survive_file_size_limit()?;
         let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGHUP])?;
-        let (sockets, implicit) = args.bind()?;
+        let sockets = args.bind()?;
+        let implicit = args.implicit_port.map(|port| args.bind_port(port)).transpose()?;
         args.give_up_root(&options)?;
         users.check_dirs(&jail)?;
         let listener = sockets.listen(2)?;
@@ -213,19 +214,18 @@ fn print_hash() -> anyhow::Result<()> {
 }
 
 impl Cli {
-    /// Listens on the sockets of systemd if there are any, else on --bind and --port; and on
-    /// --implicit-port.
-    fn bind(&self) -> anyhow::Result<(BoundSockets, Option<BoundSockets>)> {
-        let listen = |port| {
-            let listen = cli::Listen { port, bind: self.bind.clone() };
-            net::bind(&listen.addr())
-        };
+    /// Listens on the sockets of systemd if there are any, else on --bind and --port.
+    fn bind(&self) -> anyhow::Result<BoundSockets> {
         let inherited = cli::inherited_sockets().context("LISTEN_FDS")?;
-        let sockets = match inherited.is_empty() {
-            true => listen(self.port)?,
-            false => BoundSockets::inherited(inherited)?,
-        };
-        Ok((sockets, self.implicit_port.map(listen).transpose()?))
+        if !inherited.is_empty() {
+            return Ok(BoundSockets::inherited(inherited)?);
+        }
+        self.bind_port(self.port)
+    }
+
+    fn bind_port(&self, port: u16) -> anyhow::Result<BoundSockets> {
+        let listen = cli::Listen { port, bind: self.bind.clone() };
+        Ok(net::bind(&listen.addr())?)
     }
 
     /// Becomes the user of --setuid, whom the audit log belongs to from then on.
@@ -266,14 +266,13 @@ impl Cli {
         Ok(users)
     }
 
-    /// Reads users, certificate and key again, and opens the audit log again. What cannot be read stays
-    /// as it was.
+    /// Reads users, certificate and key again. What cannot be used stays as it was.
     fn reload(&self, jail: &Jail, users: &Users, options: &Options) {
-        let accounts = self.accounts().and_then(|accounts| {
+        let read = self.accounts().and_then(|accounts| {
             accounts.check_dirs(jail)?;
             Ok(accounts)
         });
-        match accounts {
+        match read {
             Ok(accounts) => users.replace(&accounts),
             Err(err) => cli::warn(&format!("{err:#}; the users stay as they were")),
         }
@@ -283,10 +282,8 @@ impl Cli {
                 Err(err) => cli::warn(&format!("{err}; the certificate stays as it was")),
             }
         }
-        if let Some(log) = &options.audit
-            && let Err(err) = log.reopen()
-        {
-            cli::warn(&format!("audit log: {err}; the old file stays in use"));
+        if let Some(Err(err)) = options.audit.as_ref().map(|log| log.reopen()) {
+            cli::warn(&format!("audit log: {err}; it is written to the old file"));
         }
         log::info!("users and certificate read again");
     }

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use super::commands::{self, Command, Interrupt, ParseError};
 use super::data::{HandOver, Opener};
 use super::input::Input;
-use super::job::{Job, Work};
+use super::job::Job;
 use super::outcome::Next;
 use super::pending_read::{PendingRead, READ_SIZE};
 use super::reply::{Reply, ReplyError};
 use super::server::Server;
 use super::session::Session;
 use super::transfer::Transfer;
+use super::work::Work;
 use crate::net::{IpPermit, is_timeout};
 use crate::threads::{Permit, lock};
 
@@ -69,7 +70,7 @@ impl<'s, 'e> CommandLoop<'s, 'e> {
 
     /// Greets the client and executes its commands until either side ends the session, or another
     /// thread takes it over.
-    pub(super) fn run(self) {
+    pub(super) fn run(mut self) {
         let control = &self.session.control;
         log::info!("{}: session {} begins", control.peer(), control.id);
         match self.greet() {
@@ -78,11 +79,10 @@ impl<'s, 'e> CommandLoop<'s, 'e> {
         }
     }
 
-    fn greet(&self) -> io::Result<()> {
-        let control = &self.session.control;
-        if let Some(tls) = self.session.server.options.tls.as_ref().filter(|_| control.is_implicit)
-        {
-            control.start_tls(tls).map_err(io::Error::other)?;
+    fn greet(&mut self) -> io::Result<()> {
+        let (control, server) = (Arc::clone(&self.session.control), self.session.server);
+        if let Some(tls) = server.options.tls.as_ref().filter(|_| control.is_implicit) {
+            self.session.start_tls(tls)?;
         }
         control.reply(&Reply::new(220, "ftpd ready.")) // sent after the handshake
     }
@@ -130,7 +130,7 @@ impl<'s, 'e> CommandLoop<'s, 'e> {
             transfer.stop();
             transfer.wait_end();
         }
-        self.session.reset(); // the login ends before the client can notice
+        self.session.login = None; // before the client can notice the end
         control.close_tls();
         if let Some(pending) = self.pending.take() {
             pending.end(&control);
@@ -226,7 +226,7 @@ impl<'s, 'e> CommandLoop<'s, 'e> {
         let Some(tls) = &self.session.server.options.tls else {
             return Ok(ControlFlow::Break(()));
         };
-        self.session.control.start_tls(tls).map_err(io::Error::other)?;
+        self.session.start_tls(tls)?;
         Ok(ControlFlow::Continue(()))
     }
 

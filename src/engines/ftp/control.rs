@@ -148,17 +148,18 @@ impl Control {
         self.is_secure.load(Ordering::Acquire)
     }
 
-    /// Switches to TLS. The handshake takes place in [`read`](Self::read).
+    /// Switches to TLS. Returns the session. The handshake takes place in [`read`](Self::read).
     ///
     /// # Errors
     /// When the system provides no random session id, or the configuration is invalid.
-    pub(super) fn start_tls(&self, tls: &Tls) -> Result<(), rustls::Error> {
+    pub(super) fn start_tls(&self, tls: &Tls) -> Result<Resumable, rustls::Error> {
         let resumable = Resumable::new()?;
         let mut tls = ServerConnection::new(Arc::new(tls.for_control(&resumable)))?;
         tls.set_resumption_data(&resumable.id);
-        *self.output() = Output { tls: Some(Box::new(tls)), resumable: Some(resumable) };
+        let tls = Some(Box::new(tls));
+        *self.output() = Output { tls, resumable: Some(resumable.clone()) };
         self.is_secure.store(true, Ordering::Release);
-        Ok(())
+        Ok(resumable)
     }
 
     /// The TLS session that data connections may resume.

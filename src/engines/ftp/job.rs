@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ascii::{FromNetwork, ToNetwork};
-use super::audit::{Client, Event};
 use super::control::Control;
 use super::data::{DataStream, HandOver, Opener, WaitingSocket};
 use super::listing::{Listing, Target};
@@ -14,7 +13,8 @@ use super::rate::Throttle;
 use super::reply::{Reply, ReplyError};
 use super::server::Server;
 use super::transfer::Transfer;
-use crate::fs::jail::{self, Destination, Jail, Upload};
+use super::work::{Sink, Subject, Work};
+use crate::fs::jail::Jail;
 
 /// Bytes read and written at once, where they pass through this process.
 const BUFFER_SIZE: usize = 256 << 10;
@@ -28,6 +28,9 @@ const RECEIVE_BUFFER_SIZE: usize = 1 << 20;
 const LISTING_BUFFER_SIZE: usize = 32 << 10;
 /// How long to wait for the end of the control connection after that of an empty upload.
 const CONTROL_CLOSE_TIMEOUT: Duration = Duration::from_millis(2);
+/// How long to wait for a client to close the data connection of a small file, from its beginning. aria2
+/// 1.36 waits for its timeout (a minute) if it reads the replies 150 and 226 at once.
+const SEPARATION: Duration = Duration::from_millis(10);
 /// The error number of EIO: sendfile(2) reports it for the file, not for the socket.
 const EIO: i32 = 5;
 
@@ -40,59 +43,6 @@ pub(super) struct Job<'e> {
     pub(super) announcement: Reply,
     pub(super) throttle: Throttle<'e>,
     pub(super) subject: Subject,
-}
-
-/// What is transferred, and by whom, for the audit log.
-pub(super) struct Subject {
-    pub(super) verb: &'static str,
-    /// The absolute path.
-    pub(super) path: Vec<u8>,
-    pub(super) client: Client,
-}
-
-/// What to transfer.
-pub(super) enum Work {
-    Send { file: File, is_ascii: bool },
-    Receive { sink: Sink, is_ascii: bool },
-    List { listing: Listing, target: Target, jail: Jail },
-}
-
-impl Work {
-    pub(super) fn is_upload(&self) -> bool {
-        matches!(self, Work::Receive { .. })
-    }
-
-    fn is_listing(&self) -> bool {
-        matches!(self, Work::List { .. })
-    }
-
-    fn is_ascii(&self) -> bool {
-        matches!(self, Work::Send { is_ascii: true, .. } | Work::Receive { is_ascii: true, .. })
-    }
-
-    /// Whether a transfer that breaks off leaves neither the old file nor the new one.
-    fn replaces_in_place(&self) -> bool {
-        matches!(self, Work::Receive { sink: Sink::InPlace(_, 0), .. })
-    }
-}
-
-impl From<Destination> for Sink {
-    fn from(destination: Destination) -> Self {
-        match destination {
-            Destination::Whole(upload) => Sink::Whole(upload),
-            Destination::InPlace(file) => Sink::InPlace(file, 0),
-        }
-    }
-}
-
-/// Where an upload is written.
-pub(super) enum Sink {
-    /// A file that appears under its name when it is complete.
-    Whole(Upload),
-    /// An existing file, from this offset on. It is truncated when the data connection is open.
-    InPlace(File, u64),
-    /// The end of a file.
-    Append(File),
 }
 
 impl Job<'_> {
@@ -113,33 +63,16 @@ impl Job<'_> {
         let (peer, title) = (self.control.peer(), &self.transfer.title);
         let (n_bytes, elapsed) = (self.transfer.n_bytes(), started.elapsed());
         log::info!("{peer}: {title}: {n_bytes} bytes in {elapsed:.1?}: {}", reply.last_line());
-        if !is_listing {
-            self.record(&reply, is_ascii, elapsed);
-        }
-        if replaces_in_place && stream.is_some() && !reply.is_positive() {
+        if replaces_in_place && stream.is_some() && reply.is_error() {
             log::warn!("{peer}: {title}: the file was written in place and is incomplete now");
+        }
+        if let Some(log) = self.server.options.audit.as_ref().filter(|_| !is_listing) {
+            self.subject.record(log, &reply, n_bytes, is_ascii, elapsed);
         }
         self.control.end_transfer(&self.transfer, &reply);
         if let Some(stream) = stream {
             stream.close();
         }
-    }
-
-    /// Writes the transfer to the audit log.
-    fn record(&self, reply: &Reply, is_ascii: bool, elapsed: Duration) {
-        let Some(log) = &self.server.options.audit else { return };
-        let ok = reply.is_positive();
-        let event = Event {
-            command: self.subject.verb,
-            path: Some(&self.subject.path),
-            bytes: Some(self.transfer.n_bytes()),
-            seconds: Some((elapsed.as_secs_f64() * 1e6).round() / 1e6),
-            is_ascii,
-            ok,
-            reply: (!ok).then(|| reply.last_line()),
-            to: None,
-        };
-        log.write(&self.subject.client, &event);
     }
 
     /// Opens the data connection, and announces the transfer in the middle of that.
@@ -183,7 +116,9 @@ impl Job<'_> {
             }
             _ => self.send_through_buffer(stream, file, is_ascii)?,
         }
-        self.end_sending(stream)
+        let reply = self.end_sending(stream)?;
+        stream.wait_closed(SEPARATION);
+        Ok(reply)
     }
 
     fn send_with_sendfile(
@@ -344,31 +279,6 @@ impl Job<'_> {
     }
 }
 
-impl Sink {
-    /// Prepares an existing file. Until then, a client that never connects has changed nothing.
-    fn begin(&self) -> io::Result<()> {
-        match self {
-            Sink::Whole(_) => Ok(()),
-            Sink::InPlace(file, offset) => jail::truncate(file, Some(*offset)),
-            Sink::Append(file) => jail::truncate(file, None),
-        }
-    }
-
-    fn file(&self) -> &File {
-        match self {
-            Sink::Whole(upload) => upload.file(),
-            Sink::InPlace(file, _) | Sink::Append(file) => file,
-        }
-    }
-
-    fn commit(self) -> io::Result<()> {
-        match self {
-            Sink::Whole(upload) => upload.commit(),
-            Sink::InPlace(..) | Sink::Append(_) => Ok(()),
-        }
-    }
-}
-
 fn read(stream: &mut DataStream<'_>, buf: &mut [u8]) -> Result<usize, ReplyError> {
     stream.read(buf).map_err(|err| ReplyError::connection(&err))
 }
@@ -399,6 +309,7 @@ mod tests {
     use std::{fs, thread};
 
     use super::*;
+    use crate::engines::ftp::audit::Client;
     use crate::engines::ftp::charset::Charset;
     use crate::engines::ftp::control::tests::{DEADLINE, pair};
     use crate::engines::ftp::data::listen;

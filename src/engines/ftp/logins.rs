@@ -3,18 +3,19 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::ProtocolVersion;
 use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
 
-use crate::threads::lock;
+use crate::threads::{lock, wait};
 
 /// A random number that identifies a session in its tickets.
 pub(super) type SessionId = [u8; 16];
-/// The user's name and the client's address.
-type Key = (String, IpAddr);
+/// How long a data connection waits for the login whose session it resumes.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A control connection's TLS session, as data connections may resume it.
 #[derive(Clone, Debug)]
@@ -36,47 +37,76 @@ impl Resumable {
     }
 }
 
-/// The sessions of all users that are logged in with TLS.
+/// The TLS sessions of all control connections, with the users that have logged in.
 #[derive(Debug, Default)]
 pub(super) struct Logins {
-    sessions: Mutex<HashMap<Key, Vec<Resumable>>>,
+    sessions: Mutex<HashMap<SessionId, Login>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Login {
+    session: Resumable,
+    ip: IpAddr,
+    /// `None` before the login.
+    user: Option<String>,
 }
 
 impl Logins {
-    /// Adds a session until the returned value and its clones are dropped.
-    pub(super) fn add(self: &Arc<Self>, key: Key, session: Resumable) -> SharedLogin {
+    /// Adds the session of a client at `ip`, until the returned value and its clones are dropped.
+    pub(super) fn add(self: &Arc<Self>, ip: IpAddr, session: Resumable) -> OwnLogin {
         let id = session.id;
-        lock(&self.sessions).entry(key.clone()).or_default().push(session);
-        SharedLogin(Arc::new(Entry { logins: Arc::clone(self), key, id }))
+        lock(&self.sessions).insert(id, Login { session, ip, user: None });
+        OwnLogin(Arc::new(Entry { logins: Arc::clone(self), id }))
     }
 }
 
-/// A login, with access to the sessions of the same user from the same address.
+/// The session of a control connection among all.
 #[derive(Clone, Debug)]
-pub(super) struct SharedLogin(Arc<Entry>);
+pub(super) struct OwnLogin(Arc<Entry>);
 
 #[derive(Debug)]
 struct Entry {
     logins: Arc<Logins>,
-    key: Key,
     id: SessionId,
 }
 
-impl SharedLogin {
-    /// All sessions of this user from this address, its own included.
-    pub(super) fn sessions(&self) -> Vec<Resumable> {
-        lock(&self.0.logins.sessions).get(&self.0.key).cloned().unwrap_or_default()
+impl OwnLogin {
+    /// Records who has logged in; `None` if nobody is any more.
+    pub(super) fn set_user(&self, user: Option<&str>) {
+        if let Some(login) = lock(&self.0.logins.sessions).get_mut(&self.0.id) {
+            login.user = user.map(str::to_owned);
+        }
+        self.0.logins.changed.notify_all();
+    }
+
+    /// What `pick` finds in another session of the same user from the same address. If that session's
+    /// client has not logged in yet, it is waited for: a client with several logins may present the
+    /// ticket of a connection that is just being opened.
+    pub(super) fn find_other<T>(&self, pick: impl Fn(&Resumable) -> Option<T>) -> Option<T> {
+        let logins = &self.0.logins;
+        let deadline = Instant::now() + LOGIN_TIMEOUT;
+        let mut sessions = lock(&logins.sessions);
+        loop {
+            let own = sessions.get(&self.0.id)?;
+            let other = sessions.values().filter(|other| other.ip == own.ip);
+            let (other, picked) =
+                other.filter_map(|other| Some((other, pick(&other.session)?))).next()?;
+            if other.user.is_some() {
+                return (other.user == own.user).then_some(picked);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            sessions = wait(&logins.changed, sessions, Some(left));
+        }
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let mut sessions = lock(&self.logins.sessions);
-        if let Some(of_key) = sessions.get_mut(&self.key) {
-            of_key.retain(|session| session.id != self.id);
-            if of_key.is_empty() {
-                sessions.remove(&self.key);
-            }
-        }
+        lock(&self.logins.sessions).remove(&self.id);
+        self.logins.changed.notify_all();
     }
 }

@@ -44,6 +44,7 @@ mod session;
 mod tls;
 mod transfer;
 mod users;
+mod work;
 
 pub use audit::{AuditFormat, AuditLog};
 pub use charset::Charset;

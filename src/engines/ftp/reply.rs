@@ -50,9 +50,9 @@ impl Reply {
         bytes.iter().flat_map(|byte| iter::repeat_n(*byte, n_times(*byte))).collect()
     }
 
-    /// Whether the command was carried out (RFC 959, 4.2.1).
-    pub(super) fn is_positive(&self) -> bool {
-        self.0.first().is_some_and(|digit| *digit < b'4')
+    /// Whether it reports a failure: its code is 400 or more.
+    pub(super) fn is_error(&self) -> bool {
+        self.0.first().is_some_and(|digit| *digit >= b'4')
     }
 
     /// The last line, for the log.

@@ -1,6 +1,7 @@
 //! The state of one session, and what several of its commands need.
 
 use std::borrow::Cow;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,12 +9,14 @@ use super::audit::Client;
 use super::control::Control;
 use super::data::{Endpoint, Opener};
 use super::facts::Facts;
-use super::job::{Job, Work};
-use super::logins::SharedLogin;
+use super::job::Job;
+use super::logins::OwnLogin;
 use super::names;
 use super::reply::ReplyError;
 use super::server::Server;
+use super::tls::Tls;
 use super::users::Rights;
+use super::work::Work;
 use crate::fs::jail::Jail;
 use crate::threads::ThreadPool;
 
@@ -23,6 +26,8 @@ pub(super) struct Session<'s, 'e> {
     pub(super) pool: Arc<ThreadPool<'s, 'e>>,
     pub(super) control: Arc<Control>,
     pub(super) state: State,
+    /// The control connection's TLS session among those of all.
+    pub(super) login: Option<OwnLogin>,
     /// A transfer that is about to begin.
     pub(super) job: Option<(Job<'e>, Opener, Work)>,
     pub(super) n_failed_logins: usize,
@@ -39,8 +44,6 @@ pub(super) struct State {
     pub(super) root: Option<Jail>,
     /// The path of `root` from the server's root, without a slash at its end.
     pub(super) root_path: Vec<u8>,
-    /// The login's entry among the TLS sessions of all logins.
-    pub(super) login: Option<SharedLogin>,
     /// The working directory: an absolute path.
     pub(super) cwd: Vec<u8>,
     pub(super) is_ascii: bool,
@@ -66,7 +69,6 @@ impl Default for State {
             rights: None,
             root: None,
             root_path: Vec::new(),
-            login: None,
             cwd: b"/".to_vec(),
             is_ascii: true, // the default of RFC 959, 3.1.1.1
             restart: 0,
@@ -96,13 +98,31 @@ impl<'s, 'e> Session<'s, 'e> {
         control: Arc<Control>,
     ) -> Self {
         let state = State::initial(control.is_implicit);
-        Session { server, pool, control, state, job: None, n_failed_logins: 0 }
+        Session { server, pool, control, state, login: None, job: None, n_failed_logins: 0 }
     }
 
     /// Forgets the login and all settings but TLS.
     pub(super) fn reset(&mut self) {
         self.state = State::initial(self.control.is_implicit);
         self.control.set_utf8(false);
+        self.set_login(None);
+    }
+
+    /// Records who has logged in, for data connections that resume another login's TLS session.
+    pub(super) fn set_login(&self, user: Option<&str>) {
+        if let Some(login) = &self.login {
+            login.set_user(user);
+        }
+    }
+
+    /// Starts TLS on the control connection.
+    ///
+    /// # Errors
+    /// When the system provides no random session id, or the client has disconnected.
+    pub(super) fn start_tls(&mut self, tls: &Tls) -> io::Result<()> {
+        let session = self.control.start_tls(tls).map_err(io::Error::other)?;
+        self.login = Some(self.server.logins.add(self.control.peer_ip(), session));
+        Ok(())
     }
 
     /// The rights of the user.

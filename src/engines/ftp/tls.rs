@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ProducesTickets, StoresServerSessions};
 use rustls::{ProtocolVersion, ServerConfig};
 
-use super::logins::{Resumable, SessionId, SharedLogin};
+use super::logins::{OwnLogin, Resumable, SessionId};
 use super::pem;
 use crate::threads::lock;
 
@@ -99,7 +99,7 @@ impl Tls {
     pub(super) fn for_data(
         &self,
         session: Resumable,
-        login: Option<SharedLogin>,
+        login: Option<OwnLogin>,
         is_upload: bool,
     ) -> (ServerConfig, Arc<SessionTickets>) {
         let mut config = self.config();
@@ -125,7 +125,7 @@ pub(super) struct SessionTickets {
     tickets: Arc<dyn ProducesTickets>,
     session: Resumable,
     /// The login, whose user's other sessions are accepted too.
-    login: Option<SharedLogin>,
+    login: Option<OwnLogin>,
     /// Accepts and issues tickets of these sessions alone. Otherwise a stranger whose handshake on
     /// the data port succeeded before the refusal could resume the session the next time.
     is_own_only: bool,
@@ -142,21 +142,21 @@ impl SessionTickets {
     /// Whether `plain`, the contents of a ticket or the id alone, is that of a session that the data
     /// connection may resume.
     pub(super) fn is_own(&self, plain: &[u8]) -> bool {
-        contains_id(plain, &self.session)
-            || self.others().iter().any(|other| contains_id(plain, other))
+        contains_id(plain, &self.session).is_some()
+            || self.find_other(|other| contains_id(plain, other)).is_some()
     }
 
     fn is_accepted(&self, plain: &[u8]) -> bool {
         !self.is_own_only || self.is_own(plain)
     }
 
-    fn others(&self) -> Vec<Resumable> {
-        self.login.as_ref().map(SharedLogin::sessions).unwrap_or_default()
+    fn find_other<T>(&self, pick: impl Fn(&Resumable) -> Option<T>) -> Option<T> {
+        self.login.as_ref().and_then(|login| login.find_other(pick))
     }
 }
 
-fn contains_id(plain: &[u8], session: &Resumable) -> bool {
-    memchr::memmem::find(plain, &session.id).is_some()
+fn contains_id(plain: &[u8], session: &Resumable) -> Option<()> {
+    memchr::memmem::find(plain, &session.id).map(|_| ())
 }
 
 impl StoresServerSessions for SessionTickets {
@@ -167,7 +167,7 @@ impl StoresServerSessions for SessionTickets {
     fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
         let mut stored = self.session.by_id.get(id);
         if stored.is_none() {
-            stored = self.others().iter().find_map(|other| other.by_id.get(id));
+            stored = self.find_other(|other| other.by_id.get(id));
         }
         let session = stored?;
         self.is_resumed.store(true, Ordering::Relaxed);
@@ -224,6 +224,8 @@ fn config(
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
     use crate::engines::ftp::logins::Logins;
 
@@ -256,20 +258,25 @@ mod tests {
 
     #[test]
     fn sessions_of_the_same_user_and_address_are_shared_while_they_live() {
-        let logins = Arc::new(Logins::default());
         let [own, other] = [(); 2].map(|()| Resumable::new().unwrap());
-        let key = |name: &str, ip: [u8; 4]| (name.to_owned(), ip.into());
-        let check = |key_of_other, expected: bool| {
+        let check = |user: &str, ip: [u8; 4], expected: bool| {
+            let logins = Arc::new(Logins::default());
             let mut bound = tickets(&own, true);
-            bound.login = Some(logins.add(key("ann", [127, 0, 0, 1]), own.clone()));
-            let login = logins.add(key_of_other, other.clone());
-            assert_eq!(bound.is_own(&plain(&other)), expected);
+            let login = logins.add([127, 0, 0, 1].into(), own.clone());
+            login.set_user(Some("ann"));
+            bound.login = Some(login);
+            let login = logins.add(ip.into(), other.clone());
+            thread::scope(|scope| {
+                let is_own = scope.spawn(|| bound.is_own(&plain(&other)));
+                login.set_user(Some(user)); // it waits for that
+                assert_eq!(is_own.join().unwrap(), expected, "{user} {ip:?}");
+            });
             drop(login);
             assert!(!bound.is_own(&plain(&other)) && bound.is_own(&plain(&own)));
         };
-        check(key("ann", [127, 0, 0, 1]), true);
-        check(key("bob", [127, 0, 0, 1]), false);
-        check(key("ann", [127, 0, 0, 2]), false);
+        check("ann", [127, 0, 0, 1], true);
+        check("bob", [127, 0, 0, 1], false);
+        check("ann", [127, 0, 0, 2], false);
     }
 
     #[test]

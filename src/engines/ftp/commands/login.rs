@@ -20,8 +20,8 @@ pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     }
     session.state.rights = None;
     session.state.root = None;
+    session.set_login(None);
     session.state.root_path.clear();
-    session.state.login = None;
     session.state.user = Some(name.to_owned());
     if session.server.users.accepts_any_password(name) {
         return done(331, "Anonymous login ok, any password is accepted.");
@@ -83,10 +83,7 @@ fn enter(session: &mut Session<'_, '_>, name: &str, access: Access) -> Outcome {
     session.state.root_path = path.unwrap_or_default();
     log::info!("{peer}: {name} logged in");
     session.state.rights = Some(access.rights);
-    session.state.login = match session.control.resumable() {
-        Some(tls) => Some(session.server.logins.add((name.to_owned(), session.ips()?.0), tls)),
-        None => None,
-    };
+    session.set_login(Some(name));
     done(230, "Login successful.")
 }
 

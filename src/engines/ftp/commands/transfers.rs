@@ -8,13 +8,14 @@ use std::sync::Arc;
 use super::arg::Arg;
 use super::files::{listing, now};
 use crate::engines::ftp::data::{Endpoint, Opener, Protection};
-use crate::engines::ftp::job::{Job, Sink, Subject, Work};
+use crate::engines::ftp::job::Job;
 use crate::engines::ftp::listing::Format;
 use crate::engines::ftp::outcome::{Next, Outcome, done};
 use crate::engines::ftp::rate::Throttle;
 use crate::engines::ftp::reply::{Reply, ReplyError};
 use crate::engines::ftp::session::Session;
 use crate::engines::ftp::transfer::Transfer;
+use crate::engines::ftp::work::{Sink, Subject, Work};
 use crate::fs::jail::relative;
 use crate::text::printable::replace_controls;
 
@@ -198,7 +199,7 @@ fn opener(
     let options = session.server.options;
     let resumable = session.control.resumable().filter(|_| session.state.is_private);
     let tls = options.tls.as_ref().zip(resumable).map(|(tls, resumable)| {
-        let login = session.state.login.clone();
+        let login = session.login.clone();
         let (config, tickets) = tls.for_data(resumable, login, is_upload);
         Protection { config, tickets, must_resume: tls.must_resume, is_upload }
     });

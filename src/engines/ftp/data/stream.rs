@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConnection;
 use socket2::Socket;
@@ -45,6 +46,11 @@ impl<'h> DataStream<'h> {
     /// Begins to count the time without progress anew: the server itself has waited.
     pub(crate) fn restart_timeout(&mut self) {
         self.socket.restart_timeout();
+    }
+
+    /// Blocks until the client has closed the connection, or `timeout` has passed since it was opened.
+    pub(crate) fn wait_closed(&mut self, timeout: Duration) {
+        self.socket.wait_closed(timeout);
     }
 
     /// Checks that the connection did not break after its last byte was read. With TLS, the end was

@@ -93,6 +93,14 @@ impl<'h> WaitingSocket<'h> {
         self.socket.shutdown(how)
     }
 
+    /// Blocks until the client has closed the connection, or `timeout` has passed since it was opened.
+    pub(super) fn wait_closed(&mut self, timeout: Duration) {
+        let left = timeout.saturating_sub(self.started.elapsed());
+        if left >= Duration::from_millis(1) && self.socket.set_read_timeout(Some(left)).is_ok() {
+            _ = (&*self.socket).read(&mut [0]);
+        }
+    }
+
     pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.socket.take_error()
     }
