@@ -11,6 +11,8 @@ use crate::threads::lock;
 const PIECES_PER_SECOND: u64 = 8;
 const PIECE_MIN: u64 = 512;
 const PIECE_MAX: u64 = 32 << 10;
+/// A transfer that was late for this long may catch up: no wait ends on time.
+const SLACK: Duration = Duration::from_millis(250);
 
 /// A limit on bytes per second, for one transfer or shared by several.
 #[derive(Debug)]
@@ -30,8 +32,8 @@ impl RateLimit {
         let now = Instant::now();
         let price = Duration::from_secs_f64(n_bytes as f64 / self.bytes_per_second as f64);
         let mut free_at = lock(&self.free_at);
-        *free_at = (*free_at).max(now) + price;
-        *free_at - now
+        *free_at = (*free_at).max(now - SLACK) + price;
+        free_at.saturating_duration_since(now)
     }
 }
 
