@@ -163,7 +163,7 @@ fn main() -> ExitCode {
         let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGHUP])?;
         let sockets = args.bind()?;
         let implicit = args.implicit_port.map(|port| args.bind_port(port)).transpose()?;
-        args.give_up_root(&options)?;
+        args.give_up_root(&jail, &options)?;
         users.check_dirs(&jail)?;
         let listener = sockets.listen(2)?;
         let implicit = implicit.map(|sockets| sockets.listen(2)).transpose()?;
@@ -229,12 +229,16 @@ impl Cli {
     }
 
     /// Becomes the user of --setuid, whom the audit log belongs to from then on.
-    fn give_up_root(&self, options: &Options) -> anyhow::Result<()> {
+    fn give_up_root(&self, jail: &Jail, options: &Options) -> anyhow::Result<()> {
         let Some(user) = &self.setuid else { return Ok(()) };
         if let Some(log) = &options.audit {
             cli::give_to(&log.file()?, user).context("audit log")?;
         }
-        cli::become_user(user).with_context(|| format!("--setuid {user}"))
+        cli::become_user(user).with_context(|| format!("--setuid {user}"))?;
+        if let Err(err) = jail.open_dir(Path::new(".")) {
+            cli::warn(&format!("{user} cannot read the directory to serve: {err}"));
+        }
+        Ok(())
     }
 
     /// Opens the audit log. A client that could reach it could forge it.

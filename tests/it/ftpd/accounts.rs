@@ -61,6 +61,10 @@ fn a_directory_is_a_users_root() {
     let mut bob = log_in(&site, "bob");
     assert_eq!(bob.get("RETR /new"), b"of ann");
     bob.command("DELE new", 550);
+    ann.command("MKD deep", 257);
+    ann.command("CWD deep", 250);
+    ann.login("bob", "secret"); // without REIN
+    assert!(ann.command("PWD", 257).contains("\"/\""));
     ann.command("REIN", 220);
     ann.command("NLST", 530);
 }

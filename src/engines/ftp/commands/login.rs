@@ -81,6 +81,7 @@ fn enter(session: &mut Session<'_, '_>, name: &str, access: Access) -> Outcome {
     }
     let path = access.dir.map(|dir| [b"/", dir.as_os_str().as_bytes()].concat());
     session.state.root_path = path.unwrap_or_default();
+    session.state.cwd = b"/".to_vec(); // another user may have been logged in before
     log::info!("{peer}: {name} logged in");
     session.state.rights = Some(access.rights);
     session.set_login(Some(name));
