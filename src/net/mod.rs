@@ -33,7 +33,7 @@ pub use ip_limit::{IpPermit, PerIpLimit};
 pub use line_reader::{LineBatch, LineReader};
 pub use line_splitter::{InputLine, LINE_MAX, LineSplitter};
 pub use lines::Lines;
-pub use listener::{Listener, listen};
+pub use listener::{BoundSockets, Listener, bind, listen};
 pub use outbox::Outbox;
 pub use send_file::{SEND_SIZE, send_file};
 pub use services::{Protocol, service_port};
