@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use crossbeam::channel::{self, Receiver};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
@@ -104,14 +105,14 @@ fn with_progress<T>(
     work: impl FnOnce(&Options, &Receiver<()>, Report<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let done = signals()?;
-    let progress = progress();
+    let progress = progress(options);
     let mut outcome = Ok(());
     let result = work(options, &done, &mut |pages, summary| {
         outcome = pages.iter().try_for_each(|page| {
             warn(page, options, &progress);
             each(page)
         });
-        progress.set_message(progress_line(summary));
+        progress.set_message(progress_line(summary, progress.elapsed()));
         outcome.is_ok()
     });
     progress.finish_and_clear();
@@ -119,14 +120,19 @@ fn with_progress<T>(
     result
 }
 
-/// Prints what went wrong to stderr. `check` reports errors later, by the page with the link.
+/// Prints what went wrong to stderr. `check` reports broken links later, by the page with the link;
+/// on a terminal it shows each as it is found, too.
 fn warn(page: &Page, options: &Options, progress: &ProgressBar) {
     progress.suspend(|| {
-        if let Some(error) = page.error.as_ref().filter(|_| !options.keep_links) {
+        let is_check = options.keep_links;
+        if let Some(error) = page.error.as_ref().filter(|_| !is_check || page.is_cut) {
             cli::warn(&format!("{}: {error}", page.url));
+        } else if let Some(error) = page.error.as_ref().filter(|_| !progress.is_hidden()) {
+            let on = page.referrer.as_deref().unwrap_or("start URL");
+            cli::warn(&format!("{}: {error} (on {on})", page.url));
         }
-        if page.n_too_long > 0 {
-            cli::warn(&format!("{}: links too long to follow: {}", page.url, page.n_too_long));
+        for warning in &page.warnings {
+            cli::warn(&format!("{}: {warning}", page.url));
         }
     });
 }
@@ -150,18 +156,23 @@ fn signals() -> anyhow::Result<Receiver<()>> {
 /// The number of the signal received, or 0.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
-/// A progress line, if stderr is a terminal and stdout is not.
-fn progress() -> ProgressBar {
-    if std::io::stdout().is_terminal() || !std::io::stderr().is_terminal() {
+/// A progress line, if stderr is a terminal and no results are printed to it meanwhile.
+fn progress(options: &Options) -> ProgressBar {
+    let prints_pages = !options.keep_links && options.spool.is_none();
+    let is_mixed = prints_pages && std::io::stdout().is_terminal();
+    if is_mixed || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{elapsed} {msg}").expect("a constant that parses");
-    ProgressBar::new_spinner().with_style(style)
+    let progress = ProgressBar::new_spinner().with_style(style);
+    progress.enable_steady_tick(Duration::from_millis(500));
+    progress
 }
 
-fn progress_line(summary: &Summary) -> String {
+fn progress_line(summary: &Summary, elapsed: Duration) -> String {
     let Summary { n_pages, n_failed, n_waiting, .. } = summary;
-    format!("{n_pages} pages, {n_waiting} waiting, {n_failed} failed")
+    let rate = *n_pages as f64 / elapsed.as_secs_f64().max(0.001);
+    format!("{n_pages} pages, {n_failed} broken, {rate:.0} pages/s, {n_waiting} waiting")
 }
 
 /// Prints warnings and statistics. Returns the exit status, or dies by the signal received.
@@ -183,5 +194,5 @@ fn finish(flags: &Flags, crawl: &Crawl, failed: bool) -> ExitCode {
         let signal = SIGNAL.load(Ordering::Relaxed);
         _ = emulate_default_handler(signal);
     }
-    cli::status(failed || summary.is_limited)
+    cli::status(failed || summary.is_limited || summary.n_incomplete > 0)
 }
