@@ -123,11 +123,11 @@ fn with_progress<T>(
 /// Prints what went wrong to stderr. `check` reports broken links later, by the page with the link;
 /// on a terminal it shows each as it is found, too.
 fn warn(page: &Page, options: &Options, progress: &ProgressBar) {
+    let (is_check, is_hidden) = (options.keep_links, progress.is_hidden());
     progress.suspend(|| {
-        let is_check = options.keep_links;
         if let Some(error) = page.error.as_ref().filter(|_| !is_check || page.is_cut) {
             cli::warn(&format!("{}: {error}", page.url));
-        } else if let Some(error) = page.error.as_ref().filter(|_| !progress.is_hidden()) {
+        } else if let Some(error) = page.error.as_ref().filter(|_| !is_hidden) {
             let on = page.referrer.as_deref().unwrap_or("start URL");
             cli::warn(&format!("{}: {error} (on {on})", page.url));
         }

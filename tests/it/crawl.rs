@@ -355,7 +355,7 @@ fn links_of_a_mirror_work_offline() {
     assert_eq!(files.len(), 8 + 6 + 2, "{:?}", files.keys());
     let sheet = files.keys().find(|name| name.ends_with("/asset/style.css")).unwrap();
     assert!(
-        String::from_utf8_lossy(&files[sheet]).contains("'more~.css'"),
+        String::from_utf8_lossy(&files[sheet]).contains("\"more~.css\""),
         "the name follows the type"
     );
     assert!(files.contains_key(&sheet.replace("style", "more~")));

@@ -174,7 +174,10 @@ impl<'a> Coordinator<'a> {
     /// Records that a page must not be fetched. A start URL that is forbidden has failed.
     fn refuse(&mut self, id: PageId, url: Arc<str>, refusal: Refusal) {
         let (reason, is_failure) = match refusal {
-            Refusal::Forbidden => ("forbidden by robots.txt".to_owned(), self.pages.is_start(id)),
+            Refusal::Forbidden => {
+                let is_wanted = self.pages.is_start(id) && !self.pages.get(id).is_guess;
+                ("forbidden by robots.txt".to_owned(), is_wanted)
+            }
             Refusal::Unreachable(reason) => (reason, true),
         };
         self.summary.n_forbidden += usize::from(!is_failure);

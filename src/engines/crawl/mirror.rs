@@ -187,18 +187,26 @@ impl Writer<'_> {
     /// The new text of a link in the file at `path`; `None` if the link is left as it is.
     fn link(&self, text: &str, base: &Url, path: &str) -> Option<String> {
         let mut url = urls::resolve(base, text).ok()?;
-        let fragment = url.fragment().map(|fragment| format!("#{fragment}")).unwrap_or_default();
+        let own = url.fragment().map(|fragment| format!("#{fragment}")).unwrap_or_default();
         url.set_fragment(None);
-        let copied = self.pages.find(&urls::key(url.as_str())).and_then(|id| self.copied(id));
-        Some(match copied {
-            Some(to) if to == path && !fragment.is_empty() => fragment,
-            Some(to) => local_path::relative(path, to) + &fragment,
-            None => url.as_str().to_owned() + &fragment,
-        })
+        let Some((to, redirect_fragment)) = self.copied(&urls::key(url.as_str())) else {
+            return Some(url.as_str().to_owned() + &own);
+        };
+        let fragment = redirect_fragment.map_or(own, |number| {
+            format!("#{}", self.pages.fragments.text(number)) // RFC 9110, 10.2.2
+        });
+        let is_same_page = to == path && !fragment.is_empty();
+        Some(if is_same_page { fragment } else { local_path::relative(path, to) + &fragment })
     }
 
-    /// The path of the copy of a page, or of the page that it redirects to.
-    fn copied(&self, id: PageId) -> Option<&String> {
-        self.paths.get(&id).or_else(|| self.paths.get(&self.pages.end_of_redirects(id)?.0))
+    /// The path of the copy of a page, or of the page that it redirects to, and the number of the
+    /// fragment that the redirect names.
+    fn copied(&self, key: &str) -> Option<(&String, Option<u32>)> {
+        let id = self.pages.find(key)?;
+        if let Some(path) = self.paths.get(&id) {
+            return Some((path, None));
+        }
+        let (end, fragment) = self.pages.end_of_redirects(id)?;
+        Some((self.paths.get(&end)?, fragment))
     }
 }

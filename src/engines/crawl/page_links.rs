@@ -1,5 +1,6 @@
 //! Resolves the links of a page: each URL once, and only those in scope.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::fragments;
@@ -26,9 +27,10 @@ pub(super) fn resolve<'t>(
         n_too_long: 0,
     };
     let mut seen = HashSet::new();
-    let is_first = |link: &Link| seen.insert(link.clone());
     let links = links.filter_map(|(text, category)| resolver.link(text, category));
-    let links = links.filter(is_first).collect();
+    let links = links.filter(|found| seen.insert(found.clone()));
+    let links =
+        links.map(|(target, category, fragment)| link(target, category, fragment)).collect();
     (Links { targets: resolver.targets_in_order(), links }, resolver.n_too_long)
 }
 
@@ -56,6 +58,9 @@ fn target(url: String) -> Target {
     Target { key: (key != url).then(|| key.into_owned()), url }
 }
 
+/// The number of a target, and what leads to it.
+type Found<'t> = (u32, Category, Option<Cow<'t, str>>);
+
 struct Resolver<'a, 't> {
     base: &'a Base,
     scope: &'a Scope,
@@ -69,12 +74,13 @@ struct Resolver<'a, 't> {
 }
 
 impl<'t> Resolver<'_, 't> {
-    fn link(&mut self, text: &'t str, category: Category) -> Option<Link> {
+    fn link(&mut self, text: &'t str, category: Category) -> Option<Found<'t>> {
         let (text, fragment) = match plain_fragment(text) {
             Some((text, fragment)) => (text, fragments::without_directive(fragment)),
             None if text.contains('#') => return self.unusual(text, category),
             None => (text, None),
         };
+        let fragment = fragment.filter(|_| category == Category::Page);
         let number = match self.numbers.get(text) {
             Some(&number) => number,
             None => {
@@ -83,18 +89,19 @@ impl<'t> Resolver<'_, 't> {
                 number
             }
         };
-        Some(link(number?, category, fragment))
+        Some((number?, category, fragment.map(Cow::Borrowed)))
     }
 
     /// A link whose fragment has characters that the URL standard encodes or removes.
-    fn unusual(&mut self, text: &str, category: Category) -> Option<Link> {
+    fn unusual(&mut self, text: &str, category: Category) -> Option<Found<'t>> {
         let url = self.counted(urls::resolve(self.base.url(), text))?;
         if !self.scope.contains(&url) {
             return None;
         }
-        let fragment = url.fragment().and_then(fragments::without_directive).map(str::to_owned);
+        let fragment = url.fragment().filter(|_| category == Category::Page);
+        let fragment = fragment.and_then(fragments::without_directive).map(str::to_owned);
         let number = self.target_number(urls::without_fragment(url));
-        Some(link(number, category, fragment.as_deref()))
+        Some((number, category, fragment.map(Cow::Owned)))
     }
 
     /// The number of the URL that a text without fragment stands for, if it is followed.
@@ -125,7 +132,7 @@ impl<'t> Resolver<'_, 't> {
     }
 }
 
-fn link(target: u32, category: Category, fragment: Option<&str>) -> Link {
+fn link(target: u32, category: Category, fragment: Option<Cow<'_, str>>) -> Link {
     match category {
         Category::Page => Link { target, kind: LinkKind::Page, fragment: fragment.map(Box::from) },
         Category::Asset => Link { target, kind: LinkKind::Asset, fragment: None },

@@ -212,13 +212,11 @@ impl Worker {
         let mut content_type = body.response.header("content-type").unwrap_or_default();
         let mut save = |piece: &[u8]| spool.as_mut().map_or(Ok(()), |spool| spool.write(piece));
         let mut body = Body { save: &mut save, ..body };
-        let mime = match sniffed(&mut body, mime) {
-            Ok(Some(sniffed)) => {
-                sniffed.clone_into(&mut content_type);
-                sniffed
-            }
-            _ => mime, // reading fails again when the body is parsed
-        };
+        let sniffed = sniffed(&mut body, mime)?;
+        if let Some(sniffed) = sniffed {
+            sniffed.clone_into(&mut content_type);
+        }
+        let mime = sniffed.unwrap_or(mime);
         let (parsed, result) = self.parse(&mut body, mime, url, is_sitemap);
         let page = Page {
             n_bytes: body.n_bytes,

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use lol_html::html_content::{Element, TextChunk};
 use lol_html::{ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings};
 
-use super::table::{ROWS, ValueKind};
+use super::table::{ROWS, Row, ValueKind};
 use super::visit::{Place, Visitor};
 
 /// Memory that the parser may use for one page, in bytes: for open elements and a partial tag.
@@ -25,12 +25,22 @@ const HTML: &str = "http://www.w3.org/1999/xhtml";
 
 /// The selectors, parsed once; the parser of each page borrows them.
 static SELECTORS: LazyLock<Vec<(Selector, &str, ValueKind)>> = LazyLock::new(|| {
-    let row = |&(names, attribute, kind): &super::table::Row| {
-        let css = if names.is_empty() { format!("[{attribute}]") } else { names.join(", ") };
-        (selector(&css), attribute, kind)
-    };
+    let row = |&(names, attribute, kind): &Row| (selector(&css(names, attribute)), attribute, kind);
     ROWS.iter().map(row).collect()
 });
+
+/// A selector for elements with an attribute. Where most of them have it, their names are enough:
+/// they are compared faster.
+fn css(names: &[&str], attribute: &str) -> String {
+    let is_usual = matches!(attribute, "href" | "src" | "content");
+    let attribute = format!("[{}]", attribute.replace(':', "\\:"));
+    match names {
+        [] => attribute,
+        _ if is_usual => names.join(", "),
+        _ => names.iter().map(|name| format!("{name}{attribute}")).collect::<Vec<_>>().join(", "),
+    }
+}
+
 static TEXTS: LazyLock<Selector> = LazyLock::new(|| selector(TEXT_ELEMENTS));
 static NOSCRIPT: LazyLock<Selector> = LazyLock::new(|| selector("noscript"));
 static STYLE: LazyLock<Selector> = LazyLock::new(|| selector("style"));
@@ -44,9 +54,10 @@ fn selector(css: &str) -> Selector {
 struct Progress {
     /// Bytes that the parser has read to the end of their tag or text.
     n_read: Cell<usize>,
-    /// Bytes of the page before the first one that this parser was given. A start tag put before
-    /// them makes it negative.
-    offset: Cell<isize>,
+    /// Bytes of the page before the first one that this parser was given.
+    offset: Cell<usize>,
+    /// The length of the start tag that the parser was given before them.
+    n_prefix: Cell<usize>,
     /// The element whose text is being read, if it is one of [`TEXT_ELEMENTS`].
     text_of: RefCell<Option<String>>,
     n_skipped: Cell<usize>,
@@ -64,7 +75,7 @@ impl Progress {
 
     /// The position in the page of a position in what the parser was given.
     fn position(&self, at: usize) -> usize {
-        self.offset.get().saturating_add_unsigned(at).max(0).unsigned_abs()
+        self.offset.get() + at.saturating_sub(self.n_prefix.get())
     }
 }
 
@@ -116,7 +127,7 @@ impl<'v> Stream<'v> {
     /// A stream of markup that begins `offset` bytes into the page.
     pub(super) fn at(visitor: Visitor<'v>, offset: usize, noscript: bool) -> Self {
         let progress = Rc::<Progress>::default();
-        progress.offset.set(offset.cast_signed());
+        progress.offset.set(offset);
         let mut stream = Stream {
             visitor,
             progress,
@@ -203,19 +214,16 @@ impl<'v> Stream<'v> {
         }
         let mut parser = self.new_parser();
         let text_of = self.progress.text_of.borrow().clone();
-        if let Some(name) = text_of {
-            let tag = format!("<{name}>");
-            self.progress.offset.set(self.progress.offset.get() - tag.len().cast_signed());
-            // An empty parser has room for one short tag.
-            _ = parser.write(tag.as_bytes());
-            self.progress.n_read.set(0);
-        }
+        let tag = text_of.map(|name| format!("<{name}>")).unwrap_or_default();
+        self.progress.n_prefix.set(tag.len());
+        _ = parser.write(tag.as_bytes()); // there is room for one short tag
+        self.progress.n_read.set(0);
         self.parser = Some(parser);
         rest
     }
 
     fn move_offset(&self, n: usize) {
-        self.progress.offset.set(self.progress.offset.get().saturating_add_unsigned(n));
+        self.progress.offset.set(self.progress.offset.get() + n);
     }
 
     fn settings(&self) -> Settings<'v, 'static> {
@@ -249,7 +257,9 @@ impl<'v> Stream<'v> {
         ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
             if let Some(raw) = element.get_attribute(attribute) {
                 let other = |name: &str| element.get_attribute(name);
-                visitor.attribute(&raw, kind, other, || place(element, attribute, &progress));
+                visitor.attribute(attribute, &raw, kind, other, |name| {
+                    place(element, name, &progress)
+                });
             }
             Ok(())
         })

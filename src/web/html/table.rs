@@ -28,7 +28,7 @@ const PAGE: ValueKind = ValueKind::Url(Category::Page);
 const ASSET: ValueKind = ValueKind::Url(Category::Asset);
 
 /// All rows. A row without names costs time on every element, and is used only where it is wanted.
-pub(super) const ROWS: [Row; 18] = [
+pub(super) const ROWS: [Row; 17] = [
     (&["a", "area"], "href", PAGE),
     (&["a"], "xlink:href", PAGE),
     (&["iframe", "frame"], "src", PAGE),
@@ -46,10 +46,9 @@ pub(super) const ROWS: [Row; 18] = [
     (&["link"], "imagesrcset", ValueKind::Srcset),
     (&["video"], "poster", ASSET),
     (&["object"], "data", ASSET),
-    (&["body", "table", "thead", "tbody", "tfoot", "tr", "td", "th"], "background", ASSET),
+    (&[], "background", ASSET),
     (&["use", "image", "feimage", "script"], "href", ASSET),
     (&["use", "image", "feimage", "script"], "xlink:href", ASSET),
-    (&["input"], "srcset", ValueKind::Srcset),
     (&[], "style", ValueKind::Style),
 ];
 

@@ -160,6 +160,32 @@ fn a_tag_too_long_to_read_is_skipped_and_counted() {
 }
 
 #[test]
+fn attributes_that_forbid_a_local_file_are_removed() {
+    let page =
+        "<link crossorigin rel=stylesheet href=x integrity='sha256-y'><script src=x crossorigin=a>";
+    let change = |new: &'static str| {
+        move |item: Item<'_>| matches!(item, Item::Link(..)).then(|| new.to_owned())
+    };
+    assert_eq!(rewrite(page, change("z")), "<link rel=stylesheet href=\"z\"><script src=\"z\">");
+    assert!(rewrite(page, change("http://h/")).contains("integrity='sha256-y'"));
+}
+
+#[test]
+fn a_page_is_rewritten_behind_what_exceeds_the_parsers_memory() {
+    let page = "<script>".to_owned()
+        + &"<p>".repeat(40_000)
+        + "</script>"
+        + &"<p>".repeat(60_000)
+        + "<style>"
+        + &"<p>".repeat(10)
+        + "</style>"
+        + &"<p>".repeat(60_000);
+    let change = |item: Item<'_>| matches!(item, Item::Link(..)).then(|| "y".to_owned());
+    let both = |link: &str| format!("{page}<a href='{link}'>{page}<a href='{link}'>");
+    assert!(rewrite(&both("x"), change) == both("y"));
+}
+
+#[test]
 fn a_large_page_is_rewritten_to_its_end() {
     let page = "<a href='x'>\u{e4}<p><style>a{b:url(x)}</style>".repeat(50_000);
     let change = |item: Item<'_>| matches!(item, Item::Link(..)).then(|| "yy".to_owned());

@@ -120,34 +120,43 @@ impl<'v> Visitor<'v> {
         (self.report.borrow_mut())(item)
     }
 
-    /// Visits an attribute with the value `raw`. `other` returns the values of the element's other
-    /// attributes, `place` where this one is.
+    /// Visits the attribute `name` with the value `raw`. `other` returns the values of the element's
+    /// attributes by their names, `place` where they are.
     pub(super) fn attribute(
         &self,
+        name: &str,
         raw: &str,
         kind: ValueKind,
         other: impl Fn(&str) -> Option<String>,
-        place: impl FnOnce() -> Option<Place>,
+        place: impl Fn(&str) -> Option<Place>,
     ) {
         let value = entities::decode(raw);
         match kind {
             ValueKind::Id => _ = self.report(Item::Id(&value)),
             ValueKind::Base => {
-                if self.report(Item::Base(&value)).is_some()
-                    && let Some(Place { name, value }) = place()
-                {
-                    let (end, n_value) =
-                        value.map_or((name.end, 0), |value| (value.end, value.len()));
-                    self.edit(name.start..end, String::new(), Part::Attribute(n_value));
+                if self.report(Item::Base(&value)).is_some() {
+                    self.remove(place(name));
                 }
             }
             _ => {
                 if let Some(changed) = self.replaced(&value, kind, other)
-                    && let Some(place) = place()
+                    && let Some(found) = place(name)
                 {
-                    self.set_value(&place, &changed);
+                    self.set_value(&found, &changed);
+                    if !changed.contains("://") {
+                        // A local file is another file, and no browser makes a CORS request for it.
+                        self.remove(place("integrity"));
+                        self.remove(place("crossorigin"));
+                    }
                 }
             }
+        }
+    }
+
+    fn remove(&self, attribute: Option<Place>) {
+        if let Some(Place { name, value }) = attribute {
+            let (end, n_value) = value.map_or((name.end, 0), |value| (value.end, value.len()));
+            self.edit(name.start..end, String::new(), Part::Attribute(n_value));
         }
     }
 

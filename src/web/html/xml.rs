@@ -89,10 +89,10 @@ fn element_attribute(
     page: &str,
     visitor: &Visitor<'_>,
 ) {
-    let Some(place) = place(element, attribute, page) else { return };
     let other = |name: &str| Some(page[place_of(element, name, page)?].to_owned());
-    let raw = &page[place.value.clone().unwrap_or_default()];
-    visitor.attribute(raw, kind, other, || Some(place.clone()));
+    if let Some(value) = place_of(element, attribute, page) {
+        visitor.attribute(attribute, &page[value], kind, other, |name| place(element, name, page));
+    }
 }
 
 fn place_of(element: &str, attribute: &str, page: &str) -> Option<Range<usize>> {
