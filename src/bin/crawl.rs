@@ -65,10 +65,12 @@ fn check(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
 
 /// `crawl mirror DIR URL…`: copies the pages.
 fn mirror(dir: &Path, urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
-    let (crawl, files) =
-        with_progress(&flags.options(), &mut |_| Ok(()), |options, done, report| {
-            Ok(mirror::run(dir, &urls.urls, options, done, report)?)
-        })?;
+    let (crawl, files) = with_progress(
+        &progress(false),
+        &flags.options(),
+        &mut |_| Ok(()),
+        |options, done, report| Ok(mirror::run(dir, &urls.urls, options, done, report)?),
+    )?;
     let mut records = flags.records();
     let mut failed = crawl.summary.n_failed > 0;
     for File { url, path, error } in &files {
@@ -90,7 +92,8 @@ fn crawl(
     options: &Options,
     each: &mut dyn FnMut(&Page) -> anyhow::Result<()>,
 ) -> anyhow::Result<Crawl> {
-    with_progress(options, each, |options, done, report| {
+    let prints_pages = !options.keep_links; // check prints links, at the end
+    with_progress(&progress(prints_pages), options, each, |options, done, report| {
         Ok(crawl::run(&urls.urls, options, done, report)?)
     })
 }
@@ -100,16 +103,16 @@ type Report<'a> = &'a mut dyn FnMut(&[Page], &Summary) -> bool;
 
 /// Runs `work` with a progress line on a terminal; a signal cancels it.
 fn with_progress<T>(
+    progress: &ProgressBar,
     options: &Options,
     each: &mut dyn FnMut(&Page) -> anyhow::Result<()>,
     work: impl FnOnce(&Options, &Receiver<()>, Report<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let done = signals()?;
-    let progress = progress(options);
     let mut outcome = Ok(());
     let result = work(options, &done, &mut |pages, summary| {
         outcome = pages.iter().try_for_each(|page| {
-            warn(page, options, &progress);
+            warn(page, options, progress);
             each(page)
         });
         progress.set_message(progress_line(summary, progress.elapsed()));
@@ -156,9 +159,8 @@ fn signals() -> anyhow::Result<Receiver<()>> {
 /// The number of the signal received, or 0.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
-/// A progress line, if stderr is a terminal and no results are printed to it meanwhile.
-fn progress(options: &Options) -> ProgressBar {
-    let prints_pages = !options.keep_links && options.spool.is_none();
+/// A progress line, if stderr is a terminal and no pages are printed to it meanwhile.
+fn progress(prints_pages: bool) -> ProgressBar {
     let is_mixed = prints_pages && std::io::stdout().is_terminal();
     if is_mixed || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

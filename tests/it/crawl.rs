@@ -99,6 +99,7 @@ fn all_traps_at_once_fit_in_256_megabytes() {
     error("/hops/40", "more than 10 redirects");
     error("/loop/b", "redirects in a circle");
     error("/page/long-url", "links too long to follow: 1");
+    error("/page/wide-tag", "tags or style sheets too long to read: 1");
     let printed = printed(&outcome, &site);
     for path in [
         "/web/",
@@ -117,7 +118,7 @@ fn all_traps_at_once_fit_in_256_megabytes() {
 
 #[test]
 fn links_are_found_on_hostile_pages() {
-    for name in ["attributes", "malformed", "unclosed", "nested", "long-url"] {
+    for name in ["attributes", "malformed", "unclosed", "nested", "flat", "wide-tag", "long-url"] {
         let site = Site::start();
         let path = format!("/page/{name}");
         let outcome = crawl(&site, &[], &path);
