@@ -3,11 +3,11 @@
 use std::io::{self, PipeReader, PipeWriter};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use socket2::Socket;
 
-use crate::threads::{lock, wait_while};
+use crate::threads::{Condvar, lock, wait_while};
 
 /// A running transfer, shared by the session and the job that does it.
 #[derive(Debug)]
