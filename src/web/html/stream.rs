@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use lol_html::html_content::{Element, TextChunk};
 use lol_html::{ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings};
 
+use super::items::Wants;
 use super::table::{ROWS, Row, ValueKind};
 use super::visit::{Place, Visitor};
 
@@ -19,25 +20,72 @@ const MEMORY_MAX: usize = 4 << 20;
 /// The longest style sheet inside a page that is read, in bytes.
 const SHEET_MAX: usize = 4 << 20;
 /// Elements whose content is text to the parser.
-const TEXT_ELEMENTS: &str = "script, style, textarea, title, iframe, noscript, xmp";
+const TEXT_ELEMENTS: &str = "script, style, textarea, title, iframe, noscript";
 /// The namespace of HTML elements.
 const HTML: &str = "http://www.w3.org/1999/xhtml";
 
-/// The selectors, parsed once; the parser of each page borrows them.
-static SELECTORS: LazyLock<Vec<(Selector, &str, ValueKind)>> = LazyLock::new(|| {
-    let row = |&(names, attribute, kind): &Row| (selector(&css(names, attribute)), attribute, kind);
-    ROWS.iter().map(row).collect()
+/// The rows of the table with one attribute.
+struct Group {
+    attribute: &'static str,
+    rows: Vec<&'static Row>,
+    /// Every element with the attribute.
+    by_attribute: Selector,
+    /// The elements of the rows that are always wanted, by their names; `None` if there is no such row.
+    by_name: Option<Selector>,
+}
+
+/// The rows by attribute, with their selectors, parsed once; the parser of each page borrows them.
+static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
+    let mut groups: Vec<Group> = Vec::new();
+    for row in &ROWS {
+        let (_, attribute, _) = *row;
+        match groups.iter_mut().find(|group| group.attribute == attribute) {
+            Some(group) => group.rows.push(row),
+            None => groups.push(Group {
+                attribute,
+                rows: vec![row],
+                by_attribute: selector(&having(attribute)),
+                by_name: None,
+            }),
+        }
+    }
+    for group in &mut groups {
+        group.by_name = group.names_selector();
+    }
+    groups
 });
 
-/// A selector for elements with an attribute. Where most of them have it, their names are enough:
-/// they are compared faster.
-fn css(names: &[&str], attribute: &str) -> String {
-    let is_usual = matches!(attribute, "href" | "src" | "content");
-    let attribute = format!("[{}]", attribute.replace(':', "\\:"));
-    match names {
-        [] => attribute,
-        _ if is_usual => names.join(", "),
-        _ => names.iter().map(|name| format!("{name}{attribute}")).collect::<Vec<_>>().join(", "),
+/// The selector of every element with that attribute.
+fn having(attribute: &str) -> String {
+    format!("[{}]", attribute.replace(':', "\\:"))
+}
+
+impl Group {
+    fn names_selector(&self) -> Option<Selector> {
+        let rows = self.rows.iter().filter(|(_, _, kind)| Wants::default().includes(*kind));
+        let names: Vec<&str> = rows.flat_map(|(names, ..)| *names).copied().collect();
+        // Nearly all of the elements have the other attributes.
+        let rest =
+            if self.attribute == "xlink:href" { having(self.attribute) } else { String::new() };
+        let css: Vec<String> = names.iter().map(|name| format!("{name}{rest}")).collect();
+        (!css.is_empty()).then(|| selector(&css.join(", ")))
+    }
+
+    /// The selector of what is wanted. The attributes of every element are read only if some are
+    /// wanted of all elements: comparing a name is faster.
+    fn selector(&self, wants: Wants) -> Option<&Selector> {
+        if wants.assets || wants.ids {
+            let is_wanted = self.rows.iter().any(|(_, _, kind)| wants.includes(*kind));
+            return is_wanted.then_some(&self.by_attribute);
+        }
+        self.by_name.as_ref()
+    }
+
+    /// What the attribute holds in an element of that name, if it is wanted.
+    fn kind(&self, name: &str, wants: Wants) -> Option<ValueKind> {
+        let is_row = |names: &[&str]| names.is_empty() || names.contains(&name);
+        let row = self.rows.iter().find(|(names, ..)| is_row(names));
+        row.map(|(_, _, kind)| *kind).filter(|kind| wants.includes(*kind))
     }
 }
 
@@ -233,9 +281,9 @@ impl<'v> Stream<'v> {
             let taken = std::mem::take(&mut settings);
             settings = taken.append_element_content_handler((Cow::Borrowed(selector), handlers));
         };
-        for (selector, attribute, kind) in &*SELECTORS {
-            if self.visitor.wants.includes(*kind) {
-                append(selector, self.attribute_handler(attribute, *kind));
+        for group in &*GROUPS {
+            if let Some(selector) = group.selector(self.visitor.wants) {
+                append(selector, self.attribute_handler(group));
             }
         }
         append(&TEXTS, self.text_element_handler());
@@ -248,18 +296,16 @@ impl<'v> Stream<'v> {
         settings
     }
 
-    fn attribute_handler(
-        &self,
-        attribute: &'static str,
-        kind: ValueKind,
-    ) -> ElementContentHandlers<'v> {
+    fn attribute_handler(&self, group: &'static Group) -> ElementContentHandlers<'v> {
         let (visitor, progress) = (self.visitor.clone(), Rc::clone(&self.progress));
+        let name = group.attribute;
         ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
-            if let Some(raw) = element.get_attribute(attribute) {
+            if let Some(kind) = group.kind(&element.tag_name(), visitor.wants)
+                && let Some(raw) = element.get_attribute(name)
+            {
                 let other = |name: &str| element.get_attribute(name);
-                visitor.attribute(attribute, &raw, kind, other, |name| {
-                    place(element, name, &progress)
-                });
+                let place = |name: &str| place(element, name, &progress);
+                visitor.attribute(name, &raw, kind, other, place);
             }
             Ok(())
         })
