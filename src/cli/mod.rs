@@ -16,6 +16,8 @@ mod parse;
 mod progress;
 mod refused;
 mod serve;
+#[cfg(feature = "service")]
+mod service;
 mod signals;
 mod stdio;
 #[cfg(feature = "time")]
@@ -24,10 +26,14 @@ mod time_zone;
 mod urls;
 
 pub use args::{Dial, Files, Listen, NoArgs, path};
+#[cfg(feature = "time")]
+pub use logger::stamp_lines;
 #[cfg(any(feature = "crawl", feature = "du", feature = "thumbnail"))]
 pub use progress::progress_target;
 pub use serve::serve;
-pub use signals::{on_signals, signals};
+#[cfg(feature = "service")]
+pub use service::{become_user, give_to, inherited_sockets, is_root, notify};
+pub use signals::{on_signals, signals, survive_file_size_limit};
 pub use stdio::{
     Stdin, Stdout, Unbuffered, is_stdout_closed, program, stdin, stdout, wait_for_byte, warn,
 };

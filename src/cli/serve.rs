@@ -5,7 +5,7 @@ use std::thread;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::args::Listen;
-use super::signals::signals;
+use super::signals::{signals, survive_file_size_limit};
 use crate::net::{self, Listener};
 use crate::threads;
 
@@ -21,6 +21,7 @@ pub fn serve(
     threads_each: usize,
     serve: impl FnOnce(&Listener) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    survive_file_size_limit()?;
     let mut signals = signals(&[SIGINT, SIGTERM])?; // before a client can connect
     let listener = net::listen(&listen.addr(), threads_each)?;
     let handle = signals.handle();

@@ -1,9 +1,12 @@
 //! Handling signals without overriding a parent that ignores them.
 
+use std::sync::Arc;
 use std::thread::Builder;
 use std::{fs, io};
 
 use crossbeam::channel::bounded;
+use signal_hook::consts::SIGXFSZ;
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 /// Registers handlers for `signals`, except for those that this process ignores.
@@ -38,6 +41,15 @@ pub fn on_signals(numbers: &[i32], handle: impl FnMut(i32) + Send + 'static) -> 
     }
     signals_tx.send(signals(numbers)?).expect("the thread receives it");
     Ok(true)
+}
+
+/// Makes a write beyond the limit on the size of files (`ulimit -f`) fail with EFBIG instead of killing
+/// the process: one client's large file must not end a server.
+///
+/// # Errors
+/// When the handler, which does nothing, cannot be registered.
+pub fn survive_file_size_limit() -> io::Result<()> {
+    flag::register(SIGXFSZ, Arc::default()).map(|_| ())
 }
 
 /// The mask of ignored signals in the text of `/proc/self/status`; 0 if it is not there.

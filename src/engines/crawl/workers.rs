@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{self, Receiver, Sender};
 
 use super::options::Options;
-use super::scope::Scope;
+use super::scope::{self, Scope};
 use super::worker::{Job, JobResult, Worker};
 use crate::threads;
 use crate::web::fetch;
@@ -38,7 +38,7 @@ impl Workers {
     pub(super) fn start(starts: &[String], options: &Options) -> io::Result<Self> {
         let (jobs_tx, jobs_rx) = channel::bounded(JOBS_MAX);
         let (results_tx, results_rx) = channel::bounded(RESULTS_MAX);
-        let client = fetch::Client::new(&options.fetch);
+        let client = fetch::Client::new(&options.fetch).with_header_origins(scope::origins(starts));
         let is_cancelled = Arc::new(AtomicBool::new(false));
         let worker = Worker {
             client: client.clone(),

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -219,8 +220,9 @@ fn an_interrupt_leaves_nothing_of_the_progress_line() {
     command.args(vec!["/usr"; 200]).env("TERM", "xterm").stdout(Stdio::null()).stderr(terminal);
     let mut child = command.spawn().unwrap();
     drop(command); // closes our copy of the terminal
-    let (mut screen, mut bytes, mut is_interrupted) =
-        (vt100::Parser::new(9, 60, 0), [0; 4096], false);
+    let size = |n| NonZero::new(n).unwrap();
+    let mut screen = vt100::Parser::new(size(9), size(60), 0);
+    let (mut bytes, mut is_interrupted) = ([0; 4096], false);
     while let Ok(n @ 1..) = master.read(&mut bytes) {
         screen.process(&bytes[..n]);
         if screen.screen().contents().contains(" files, ") && !is_interrupted {
