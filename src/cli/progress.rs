@@ -34,14 +34,16 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn push(&self, text: &str) -> io::Result<()> {
+    fn push(&self, text: &str) {
         lock(&self.unwritten).push_str(text);
-        Ok(())
     }
 
     /// Moves the cursor `n` steps in the direction of an ECMA-48 control function.
     fn move_cursor(&self, n: usize, direction: char) -> io::Result<()> {
-        if n == 0 { Ok(()) } else { self.push(&format!("\x1b[{n}{direction}")) }
+        if n > 0 {
+            self.push(&format!("\x1b[{n}{direction}"));
+        }
+        Ok(())
     }
 }
 
@@ -69,16 +71,19 @@ impl TermLike for Terminal {
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        self.push(text)?;
-        self.push("\n")
+        self.push(text);
+        self.push("\n");
+        Ok(())
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        self.push(text)
+        self.push(text);
+        Ok(())
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.push("\r\x1b[2K")
+        self.push("\r\x1b[2K");
+        Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {

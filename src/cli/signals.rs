@@ -39,8 +39,7 @@ pub fn on_signals(numbers: &[i32], handle: impl FnMut(i32) + Send + 'static) -> 
     if Builder::new().spawn(wait).is_err() {
         return Ok(false);
     }
-    signals_tx.send(signals(numbers)?).expect("the thread receives it");
-    Ok(true)
+    Ok(signals_tx.send(signals(numbers)?).is_ok()) // the thread is waiting for them
 }
 
 /// Makes a write beyond the limit on the size of files (`ulimit -f`) fail with EFBIG instead of killing

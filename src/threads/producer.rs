@@ -38,17 +38,13 @@ pub fn with_producer<T: Send, P: Send, C>(
     };
     thread::scope(|scope| {
         let (items_tx, items_rx) = bounded(capacity);
-        match Builder::new().spawn_scoped(scope, || run(items_tx)) {
-            Ok(producer) => {
-                let consumed = consume(items_rx);
-                (producer.join().unwrap_or_else(|panic| resume_unwind(panic)), consumed)
-            }
-            Err(_) => {
-                let (items_tx, items_rx) = unbounded(); // nobody receives yet
-                let produced = run(items_tx);
-                (produced, consume(items_rx))
-            }
+        if let Ok(producer) = Builder::new().spawn_scoped(scope, || run(items_tx)) {
+            let consumed = consume(items_rx);
+            return (producer.join().unwrap_or_else(|panic| resume_unwind(panic)), consumed);
         }
+        let (items_tx, items_rx) = unbounded(); // nobody receives yet
+        let produced = run(items_tx);
+        (produced, consume(items_rx))
     })
 }
 

@@ -183,12 +183,13 @@ impl<'a> Counter<'a> {
 
 impl Visitor for Counter<'_> {
     fn skips(&mut self, dir: Option<&Arc<Dir>>, name: &[u8]) -> bool {
-        let exclude = &self.shared.options.exclude;
-        if exclude.is_empty() {
+        let mut patterns =
+            self.shared.options.exclude.iter().filter(|p| p.can_end(name)).peekable();
+        if patterns.peek().is_none() {
             return false;
         }
         let path = path_in(dir, name);
-        exclude.iter().any(|pattern| pattern.matches(&path))
+        patterns.any(|pattern| pattern.matches(&path))
     }
 
     fn visit_entry(&mut self, entry: &Entry<'_>) -> Option<u32> {

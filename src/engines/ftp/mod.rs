@@ -15,7 +15,7 @@ use std::thread;
 use crate::fs::jail::Jail;
 use crate::machine::limits::Limits;
 use crate::net::{Listener, PerIpLimit};
-use crate::threads::{Semaphore, ThreadPool};
+use crate::threads::{self, Semaphore, ThreadPool};
 
 mod ascii;
 mod audit;
@@ -129,8 +129,11 @@ pub fn serve_all(
             }
         };
         thread::scope(|accepting| {
-            if let Some(implicit) = implicit {
-                accepting.spawn(|| admit_all(implicit, true));
+            if let Some(implicit) = implicit
+                && let Err(err) = threads::spawn_now(accepting, || admit_all(implicit, true))
+            {
+                log::warn!("no implicit TLS: {err}");
+                implicit.shutdown();
             }
             admit_all(listener, false);
             if let Some(implicit) = implicit {

@@ -69,8 +69,8 @@ pub enum Outcome {
     Failed(Error),
 }
 
-/// Runs the jobs, on fewer threads if the system refuses some, and sends the index and outcome of each when it ends. Dropping the receiver of
-/// `outcomes` stops the batch after the jobs that are running.
+/// Runs the jobs, on fewer threads if the system refuses some, and sends the index and outcome of each
+/// when it ends. Dropping the receiver of `outcomes` stops the batch after the jobs that are running.
 pub fn run(jobs: &[Job], batch: &Batch<'_>, outcomes: &Sender<(usize, Outcome)>) {
     // Fails when the receiver is gone, which ends the iteration over the jobs.
     let work = |i: usize| outcomes.send((i, outcome(&jobs[i], batch))).map_err(drop);
