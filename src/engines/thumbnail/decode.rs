@@ -100,12 +100,9 @@ fn decode_jpeg(mut file: impl BufRead + Seek, options: &Options) -> Result<Small
         SmallPicture { thumb, profile, orientation, damage }
     };
     if !use_reduced {
-        // zune-jpeg does not resynchronize at restart markers: what follows would be moved.
         let is_irregular = reduced.as_ref().is_some_and(|reduced| reduced.is_irregular);
-        file.rewind()?;
-        if !is_irregular
-            && let Some(layers) = full_layers(&mut file, full, n_components, &geometry)?
-        {
+        let frame = (full, n_components);
+        if let Some(layers) = full_layers(&mut file, is_irregular, frame, &geometry)? {
             return Ok(small_picture(layers));
         }
         file.rewind()?;
@@ -115,11 +112,12 @@ fn decode_jpeg(mut file: impl BufRead + Seek, options: &Options) -> Result<Small
     Ok(small_picture(reduced.resized(&geometry)))
 }
 
-/// The components of a JPEG of which every pixel is decoded, resized; `None` if that fails.
+/// The components of a JPEG with this size and number of components, of which every pixel is decoded,
+/// resized; `None` if that fails.
 fn full_layers(
-    file: impl Read,
-    full: Size,
-    n_components: usize,
+    mut file: impl Read + Seek,
+    is_irregular: bool,
+    (full, n_components): (Size, usize),
     geometry: &Geometry,
 ) -> Result<Option<Vec<Vec<u8>>>, Cause> {
     let n_bytes = u64::from(full.width) * u64::from(full.height) * n_components as u64;
@@ -127,7 +125,17 @@ fn full_layers(
         return Err(Cause::TooLarge(full.width, full.height));
     }
     let _reservation = DECODED_PICTURES.reserve(n_bytes);
-    let decoded = full_jpeg::decode(file, full, n_components);
+    let mut decoded = None;
+    if !is_irregular {
+        file.rewind()?;
+        decoded = full_jpeg::decode(&mut file, full, n_components);
+    }
+    if decoded.is_none() {
+        // zune-jpeg does not resynchronize at restart markers: what follows would be moved.
+        file.rewind()?;
+        let repaired = Jpeg::open(&mut file).map_or(Ok(None), Jpeg::repaired)?;
+        decoded = repaired.and_then(|jpeg| full_jpeg::decode(&jpeg[..], full, n_components));
+    }
     Ok(decoded.map(|bytes| resize_components(bytes, full, n_components, geometry)))
 }
 
