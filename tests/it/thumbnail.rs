@@ -2,6 +2,7 @@
 
 mod colors;
 mod damage;
+mod formats;
 mod originals;
 
 use std::collections::BTreeSet;

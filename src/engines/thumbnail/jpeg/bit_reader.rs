@@ -74,8 +74,11 @@ impl<'a> BitReader<'a> {
     }
 
     /// Consumes one bit.
+    #[inline]
     pub(super) fn bit(&mut self) -> i16 {
-        self.refill();
+        if self.n == 0 {
+            self.refill();
+        }
         let bit = i16::from(self.peek(1) == 1);
         self.skip(1);
         bit

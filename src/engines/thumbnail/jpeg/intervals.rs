@@ -157,14 +157,14 @@ impl<'a> ScanDecoder<'a> {
         &mut self,
         bits: &mut BitReader<'_>,
         planes: &mut [Plane],
-        (x, y): (usize, usize),
+        place: (usize, usize),
     ) -> bool {
-        let mut components = self.components.iter_mut();
-        components.all(|component| {
-            let plane = &mut planes[component.plane];
-            let mut blocks = component.blocks(plane.across, x, y);
-            blocks.all(|at| component.decode_block(bits, plane, at).is_some())
-        })
+        for component in &mut self.components {
+            if component.decode(bits, &mut planes[component.plane], place).is_none() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Decodes an MCU with bits that are not a code: a block ends before them, and the next one begins
