@@ -13,6 +13,7 @@ use super::color;
 use super::error::Cause;
 use super::full_jpeg;
 use super::geometry::Geometry;
+use super::heic_file::HeicFile;
 use super::job::{Damage, PERCENT_MIN};
 use super::jpeg::{ColorSpace, Jpeg, ReducedPicture};
 use super::lenient::LenientDecoder;
@@ -27,6 +28,9 @@ use super::tiff_tags;
 
 /// The most memory a decoded picture may take, in bytes.
 const BYTES_MAX: u64 = 1 << 30;
+
+/// The first bytes of a file by which its format is recognized.
+const START: u64 = 64;
 
 /// A picture of the thumbnail's size, and what has still to be applied to it.
 struct SmallPicture {
@@ -53,8 +57,18 @@ fn small_picture(path: &Path, options: &Options) -> Result<SmallPicture, Cause> 
     }
     let mut file = BufReader::new(File::open(path)?);
     let mut start = Vec::new();
-    file.by_ref().take(16).read_to_end(&mut start)?;
+    file.by_ref().take(START).read_to_end(&mut start)?;
     file.rewind()?;
+    match heif_kind(&start) {
+        Some(HeifKind::Heic) => {
+            return caught_panic::catch(|| decode_heic(file, options)).unwrap_or(Err(Cause::Panic));
+        }
+        Some(HeifKind::Avif) => {
+            let hint = "AVIF (there is no free decoder in Rust yet; convert it to JPEG)";
+            return Err(Cause::NotSupported(hint.to_owned()));
+        }
+        None => (),
+    }
     match detect_format(&start)? {
         ImageFormat::Jpeg => decode_jpeg(file, options),
         ImageFormat::Tiff => decode_tiff(&mut file, options),
@@ -66,23 +80,47 @@ fn small_picture(path: &Path, options: &Options) -> Result<SmallPicture, Cause> 
     }
 }
 
-/// The format by the first 16 bytes of a file.
-fn detect_format(start: &[u8]) -> Result<ImageFormat, Cause> {
-    const NO_DECODER: &str = "no decoder in Rust is free and good enough yet, convert it to JPEG";
-    match start.get(4..12) {
-        Some(b"ftypheic" | b"ftypheix" | b"ftyphevc" | b"ftypmif1" | b"ftypmsf1") => {
-            return Err(Cause::NotSupported(format!("HEIC ({NO_DECODER})")));
-        }
-        Some(b"ftypavif" | b"ftypavis") => {
-            return Err(Cause::NotSupported(format!("AVIF ({NO_DECODER})")));
-        }
-        _ => (),
+/// What a HEIF file (ISO/IEC 23008-12) contains.
+enum HeifKind {
+    Heic,
+    Avif,
+}
+
+/// What the brands of a HEIF file promise, by its first bytes; `None` for other files.
+fn heif_kind(start: &[u8]) -> Option<HeifKind> {
+    let (length, rest) = start.split_first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let brands = rest.strip_prefix(b"ftyp")?;
+    let brands = &brands[..brands.len().min(length.saturating_sub(8))];
+    let has =
+        |names: &[&[u8; 4]]| brands.as_chunks::<4>().0.iter().any(|brand| names.contains(&brand));
+    if has(&[b"avif", b"avis"]) {
+        return Some(HeifKind::Avif);
     }
+    let is_heic = has(&[b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"]);
+    is_heic.then_some(HeifKind::Heic)
+}
+
+/// Decodes a HEIC. Its own properties say how it has to be turned, so that EXIF does not count.
+fn decode_heic(file: impl Read, options: &Options) -> Result<SmallPicture, Cause> {
+    let mut heic = HeicFile::open(file, BYTES_MAX)?;
+    let orientation = Orientation::NoTransforms;
+    let geometry = Geometry::new(heic.size, orientation, options.size, options.crop);
+    if heic.n_bytes() >= BYTES_MAX {
+        return Err(Cause::TooLarge(heic.size.width, heic.size.height));
+    }
+    let _reservation = DECODED_PICTURES.reserve(heic.n_bytes());
+    let thumb = resize_image(heic.decode()?, &geometry);
+    Ok(SmallPicture { thumb, profile: heic.profile.take(), orientation, damage: None })
+}
+
+/// The format by the first bytes of a file.
+fn detect_format(start: &[u8]) -> Result<ImageFormat, Cause> {
     match start {
         [0xFF, 0xD8, ..] => return Ok(ImageFormat::Jpeg),
         // A BMP without its file header, as a clipboard holds it, and .dib files do: the length of
         // its own header, the size, and one plane.
-        [40, 0, 0, 0, _, _, _, _, _, _, _, _, 1, 0, 1 | 4 | 8 | 16 | 24 | 32, 0] => {
+        [40, 0, 0, 0, _, _, _, _, _, _, _, _, 1, 0, 1 | 4 | 8 | 16 | 24 | 32, 0, ..] => {
             return Ok(ImageFormat::Bmp);
         }
         // BigTIFF in either byte order.

@@ -17,6 +17,7 @@ mod error;
 pub mod find;
 mod full_jpeg;
 mod geometry;
+mod heic_file;
 mod job;
 mod jpeg;
 mod lenient;

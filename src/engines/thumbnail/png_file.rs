@@ -72,7 +72,9 @@ impl<R: BufRead + Seek> PngFile<R> {
         let reduced = row_reducer::n_bytes(self.size, self.n_channels, ratio) as u64;
         let full = u64::from(self.size.width) * u64::from(self.size.height);
         let full = full.saturating_mul(self.n_channels as u64);
-        if self.is_interlaced { full.saturating_add(reduced) } else { reduced }
+        let sums = 4 * u64::from(self.size.width) * self.n_channels as u64;
+        let pixels = if self.is_interlaced { full } else { 0 };
+        pixels.saturating_add(sums).saturating_add(reduced)
     }
 
     /// Decodes the picture in the detail that a thumbnail `ratio` times smaller needs; also tells what

@@ -1,6 +1,6 @@
 //! Huffman decoding (T.81, Annex C and F.2.2.3), one symbol or several AC coefficients at a time.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use super::bit_reader::BitReader;
 
@@ -19,7 +19,7 @@ pub(super) struct HuffmanTable {
     ends: [i32; 17],
     offsets: [i32; 17],
     symbols: Vec<u8>,
-    /// Computed on first use, since a file may define tables that it never uses.
+    /// Made on first use, since a file may define tables that it never uses.
     skips: OnceCell<SkipTable>,
 }
 
@@ -34,7 +34,9 @@ pub(super) struct Code {
 /// in the index, with the bits of their values, of which the last ones may lie behind the index; in
 /// the high byte, the number of coefficients they stand for, plus [`END_OF_BLOCK`] if the last symbol
 /// ends the block.
-type SkipTable = Box<[u16; 1 << SKIP_BITS]>;
+///
+/// An entry is computed when it is needed first: a small picture needs few of them.
+type SkipTable = Box<[Cell<u16>; 1 << SKIP_BITS]>;
 
 impl HuffmanTable {
     /// A table from the number of codes of each length and the symbols in the order of their codes;
@@ -76,8 +78,7 @@ impl HuffmanTable {
     /// This table for decoding and skipping AC coefficients.
     pub(super) fn ac_decoder(&self) -> AcDecoder<'_> {
         let skips = self.skips.get_or_init(|| {
-            let skips: Box<[u16]> =
-                (0..1 << SKIP_BITS).map(|bits| skip_entry(self, bits)).collect();
+            let skips = vec![Cell::new(NOT_COMPUTED); 1 << SKIP_BITS].into_boxed_slice();
             skips.try_into().expect("one entry per index")
         });
         AcDecoder { table: self, skips }
@@ -127,13 +128,15 @@ impl HuffmanTable {
 #[derive(Clone, Copy)]
 pub(super) struct AcDecoder<'a> {
     pub(super) table: &'a HuffmanTable,
-    skips: &'a [u16; 1 << SKIP_BITS],
+    skips: &'a [Cell<u16>; 1 << SKIP_BITS],
 }
 
 /// Added to the number of coefficients in an entry that ends the block.
 const END_OF_BLOCK: usize = 128;
 /// The entry for bits that do not contain a whole symbol: its number of coefficients fits no block.
 const NO_SYMBOL: u16 = 64 << 8;
+/// An entry that has yet to be computed; its number of coefficients fits no block either.
+const NOT_COMPUTED: u16 = NO_SYMBOL | 1;
 /// Coefficients per block.
 const BLOCK: usize = 64;
 /// Table lookups for which the bits of one refill suffice: an entry takes [`SKIP_BITS`] and 15 more at
@@ -153,7 +156,7 @@ impl AcDecoder<'_> {
         while k < BLOCK {
             bits.refill();
             for _ in 0..ENTRIES_PER_REFILL {
-                let entry = self.skips[bits.peek(SKIP_BITS)];
+                let entry = self.skips[bits.peek(SKIP_BITS)].get();
                 let reached = k + usize::from(entry >> 8);
                 if reached < BLOCK {
                     bits.skip(u32::from(entry & 0xFF));
@@ -162,8 +165,7 @@ impl AcDecoder<'_> {
                     bits.skip(u32::from(entry & 0xFF));
                     return Some(());
                 } else {
-                    // The entry goes beyond this block, or has no symbol.
-                    k = self.skip_one(bits, k)?;
+                    k = self.skip_without_entry(bits, k)?;
                     break;
                 }
             }
@@ -171,7 +173,18 @@ impl AcDecoder<'_> {
         Some(())
     }
 
+    /// Computes the entry for the next bits; or skips one symbol, if the entry goes beyond this block
+    /// or has no symbol.
     #[cold]
+    fn skip_without_entry(self, bits: &mut BitReader<'_>, k: usize) -> Option<usize> {
+        let index = bits.peek(SKIP_BITS);
+        if self.skips[index].get() == NOT_COMPUTED {
+            self.skips[index].set(skip_entry(self.table, index));
+            return Some(k);
+        }
+        self.skip_one(bits, k)
+    }
+
     fn skip_one(self, bits: &mut BitReader<'_>, k: usize) -> Option<usize> {
         bits.refill();
         let symbol = self.table.symbol(bits)?;

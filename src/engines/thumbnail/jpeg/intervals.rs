@@ -140,7 +140,12 @@ impl<'a> ScanDecoder<'a> {
                 (x, y) = (0, y + 1);
             }
         }
-        self.is_irregular |= data.n_unused(bits.position()) > BYTES_BEFORE_MARKER;
+        let mut position = bits.position();
+        if data.has_to_load(position / 8, MCU_BYTES) {
+            data.load(position / 8, file); // to see whether the marker follows
+            position %= 8;
+        }
+        self.is_irregular |= data.n_unused(position) > BYTES_BEFORE_MARKER;
         n_decoded.unwrap_or(mcus.len())
     }
 
