@@ -25,7 +25,7 @@ const OUTCOMES_IN_FLIGHT: usize = 64;
 
 /// Make thumbnails of images and print their names
 ///
-/// Reads JPEG, PNG, GIF, WebP, TIFF, HEIC and BMP. Rotates pictures upright, converts them to sRGB and
+/// Reads JPEG, PNG, GIF, WebP, TIFF and BMP. Rotates pictures upright, converts them to sRGB and
 /// removes metadata; never enlarges. Thumbnails are written atomically.
 #[derive(Parser)]
 struct Cli {

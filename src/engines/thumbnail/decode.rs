@@ -6,14 +6,13 @@ use std::path::Path;
 
 use image::codecs::bmp::BmpDecoder;
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::caught_panic;
 use super::color;
 use super::error::Cause;
 use super::full_jpeg;
 use super::geometry::Geometry;
-use super::heic_file::HeicFile;
 use super::job::{Damage, PERCENT_MIN};
 use super::jpeg::{ColorSpace, Jpeg, ReducedPicture};
 use super::lenient::LenientDecoder;
@@ -59,16 +58,6 @@ fn small_picture(path: &Path, options: &Options) -> Result<SmallPicture, Cause> 
     let mut start = Vec::new();
     file.by_ref().take(START).read_to_end(&mut start)?;
     file.rewind()?;
-    match heif_kind(&start) {
-        Some(HeifKind::Heic) => {
-            return caught_panic::catch(|| decode_heic(file, options)).unwrap_or(Err(Cause::Panic));
-        }
-        Some(HeifKind::Avif) => {
-            let hint = "AVIF (there is no free decoder in Rust yet; convert it to JPEG)";
-            return Err(Cause::NotSupported(hint.to_owned()));
-        }
-        None => (),
-    }
     match detect_format(&start)? {
         ImageFormat::Jpeg => decode_jpeg(file, options),
         ImageFormat::Tiff => decode_tiff(&mut file, options),
@@ -80,14 +69,9 @@ fn small_picture(path: &Path, options: &Options) -> Result<SmallPicture, Cause> 
     }
 }
 
-/// What a HEIF file (ISO/IEC 23008-12) contains.
-enum HeifKind {
-    Heic,
-    Avif,
-}
-
-/// What the brands of a HEIF file promise, by its first bytes; `None` for other files.
-fn heif_kind(start: &[u8]) -> Option<HeifKind> {
+/// What a HEIF file (ISO/IEC 23008-12) contains, by its brands in the first bytes; `None` for other
+/// files.
+fn heif_kind(start: &[u8]) -> Option<&'static str> {
     let (length, rest) = start.split_first_chunk()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let brands = rest.strip_prefix(b"ftyp")?;
@@ -95,27 +79,18 @@ fn heif_kind(start: &[u8]) -> Option<HeifKind> {
     let has =
         |names: &[&[u8; 4]]| brands.as_chunks::<4>().0.iter().any(|brand| names.contains(&brand));
     if has(&[b"avif", b"avis"]) {
-        return Some(HeifKind::Avif);
+        return Some("AVIF");
     }
     let is_heic = has(&[b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"]);
-    is_heic.then_some(HeifKind::Heic)
-}
-
-/// Decodes a HEIC. Its own properties say how it has to be turned, so that EXIF does not count.
-fn decode_heic(file: impl Read, options: &Options) -> Result<SmallPicture, Cause> {
-    let mut heic = HeicFile::open(file, BYTES_MAX)?;
-    let orientation = Orientation::NoTransforms;
-    let geometry = Geometry::new(heic.size, orientation, options.size, options.crop);
-    if heic.n_bytes() >= BYTES_MAX {
-        return Err(Cause::TooLarge(heic.size.width, heic.size.height));
-    }
-    let _reservation = DECODED_PICTURES.reserve(heic.n_bytes());
-    let thumb = resize_image(heic.decode()?, &geometry);
-    Ok(SmallPicture { thumb, profile: heic.profile.take(), orientation, damage: None })
+    is_heic.then_some("HEIC")
 }
 
 /// The format by the first bytes of a file.
 fn detect_format(start: &[u8]) -> Result<ImageFormat, Cause> {
+    if let Some(kind) = heif_kind(start) {
+        let why = "no decoder in Rust is right and free yet; convert it to JPEG first";
+        return Err(Cause::NotSupported(format!("{kind} ({why})")));
+    }
     match start {
         [0xFF, 0xD8, ..] => return Ok(ImageFormat::Jpeg),
         // A BMP without its file header, as a clipboard holds it, and .dib files do: the length of

@@ -7,8 +7,8 @@ use jwalk::{Parallelism, WalkDir};
 
 use super::error::{Cause, Error};
 
-/// Extensions by which files in a folder are taken for images. AVIF is listed so that an error reports
-/// it as not supported, instead of skipping it silently.
+/// Extensions by which files in a folder are taken for images. HEIC and AVIF are listed so that an
+/// error reports them as not supported, instead of skipping them silently.
 const EXTENSIONS: [&str; 18] = [
     "jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "gif", "webp", "tif", "tiff", "btf", "bmp",
     "dib", "heic", "heif", "hif", "avif",

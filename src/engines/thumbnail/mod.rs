@@ -17,7 +17,6 @@ mod error;
 pub mod find;
 mod full_jpeg;
 mod geometry;
-mod heic_file;
 mod job;
 mod jpeg;
 mod lenient;

@@ -163,9 +163,9 @@ mod tests {
 
     const SIZE: Size = Size { width: 5, height: 3 };
 
-    fn reduce(n_channels: usize, rows: &[&[u8]]) -> Samples {
+    fn reduce<R: AsRef<[u8]>>(n_channels: usize, rows: &[R]) -> Samples {
         let mut reducer = RowReducer::new(SIZE, n_channels, 2.0 * RATIO_LEFT);
-        rows.iter().for_each(|row| reducer.add(row));
+        rows.iter().for_each(|row| reducer.add(row.as_ref()));
         reducer.finish()
     }
 
@@ -175,23 +175,23 @@ mod tests {
         assert_eq!((samples.width, samples.height), (3, 2));
         assert_eq!(samples.bytes, [2, 6, 15, 8, 9, 3]);
         assert_eq!(samples.pixels_per_sample, (2.0, 2.0));
-        let rgb = reduce(3, &[&[1, 2, 3].repeat(5); 3]);
+        let rgb = reduce(3, &vec![[1, 2, 3].repeat(5); 3]);
         assert_eq!(rgb.bytes, [1, 2, 3].repeat(6));
     }
 
     #[test]
     fn transparent_pixels_have_no_weight() {
         let row = [[100, 255], [0, 0], [50, 0], [0, 0], [8, 16]].concat();
-        let samples = reduce(2, &[&row; 3]);
+        let samples = reduce(2, &vec![row; 3]);
         let expected = [[100, 100, 100, 128], [0; 4], [8, 8, 8, 16]].concat();
         assert_eq!(samples.bytes, expected.repeat(2));
-        let opaque = reduce(4, &[&[1, 2, 3, 255].repeat(5); 3]);
+        let opaque = reduce(4, &vec![[1, 2, 3, 255].repeat(5); 3]);
         assert_eq!(opaque.bytes, [1, 2, 3, 255].repeat(6));
     }
 
     #[test]
     fn rows_that_are_missing_are_empty() {
-        let samples = reduce(4, &[&[9, 9, 9, 255].repeat(5); 1]);
+        let samples = reduce(4, &[[9, 9, 9, 255].repeat(5)]);
         assert_eq!(samples.bytes, [vec![9, 9, 9, 255].repeat(3), vec![0; 12]].concat());
     }
 }

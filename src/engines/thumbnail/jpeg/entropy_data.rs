@@ -107,7 +107,7 @@ mod tests {
             let mut file = FileWindow::new(Cursor::new(file)).unwrap();
             let mut data = EntropyData::new();
             data.start(&mut file);
-            let mut delivered = Vec::new();
+            let mut delivered: Vec<u8> = Vec::new();
             while data.length > 0 {
                 let n = step.min(data.length);
                 prop_assert_eq!(&data.padded()[data.length..], &[0; PADDING][..]);
