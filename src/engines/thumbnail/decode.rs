@@ -182,7 +182,7 @@ fn damage_of(jpeg: &ReducedPicture) -> Result<Option<Damage>, Cause> {
 
 /// Decodes a TIFF ourselves if it is not of a kind that is left to the `image` crate.
 fn decode_tiff(file: &mut (impl BufRead + Seek), options: &Options) -> Result<SmallPicture, Cause> {
-    let decoded = if tiff_file::is_reversed_and_compressed(&mut *file) {
+    let decoded = if tiff_file::is_misread(&mut *file) {
         Err(Cause::NotSupported(String::new())) // the text follows below
     } else if let Some(tiff) = TiffFile::open(&mut *file, BYTES_MAX) {
         caught_panic::catch(|| small_tiff(tiff, options)).unwrap_or(Err(Cause::Panic))

@@ -20,6 +20,8 @@ const CHUNKY: u16 = 1;
 const HORIZONTAL: u16 = 2;
 /// Value of the tag `FillOrder`: the first pixel is in the lowest bits of a byte.
 const LOWEST_FIRST: u16 = 2;
+/// Value of the tag `SampleFormat`.
+const UNSIGNED: u16 = 1;
 /// Value of the tag Compression.
 const UNCOMPRESSED: u16 = 1;
 /// Value of the tag `ExtraSamples`: alpha by which the colours are multiplied.
@@ -71,11 +73,18 @@ pub(super) enum TiffPicture {
     Components(Vec<u8>, ColorSpace),
 }
 
-/// Whether the bits of a file are in an order in which the decoder cannot decompress them.
-pub(super) fn is_reversed_and_compressed<R: Read + Seek>(file: R) -> bool {
+/// Whether the decoders read the file wrongly: one whose bits are in reverse order below a compression,
+/// or whose colours are apart and have 32 bits, which the `image` crate takes for floating-point ones.
+pub(super) fn is_misread<R: Read + Seek>(file: R) -> bool {
     let Ok(mut decoder) = Decoder::new(file) else { return false };
-    let mut number = |tag| decoder.find_tag_unsigned::<u16>(tag).ok().flatten().unwrap_or(1);
+    let mut number = |tag| {
+        let values = decoder.find_tag_unsigned_vec::<u16>(tag).ok().flatten();
+        values.and_then(|values| values.first().copied()).unwrap_or(1)
+    };
     number(Tag::FillOrder) == LOWEST_FIRST && number(Tag::Compression) != UNCOMPRESSED
+        || number(Tag::PlanarConfiguration) != CHUNKY
+            && number(Tag::BitsPerSample) == 32
+            && number(Tag::SampleFormat) == UNSIGNED
 }
 
 impl<R: Read + Seek> TiffFile<R> {
@@ -125,6 +134,10 @@ impl<R: Read + Seek> TiffFile<R> {
                 layout.repair(&mut samples, row, u16::wrapping_add, u16::wrapping_sub);
                 samples.into_iter().map(to_8_bits).collect()
             }
+            DecodingResult::U32(mut samples) if !layout.is_reversed => {
+                layout.repair(&mut samples, row, u32::wrapping_add, u32::wrapping_sub);
+                samples.into_iter().map(|sample| sample.to_be_bytes()[0]).collect()
+            }
             _ => return Err(Cause::NotSupported("this kind of TIFF".to_owned())),
         };
         let n_channels = layout.kind.n_channels();
@@ -156,7 +169,7 @@ impl Layout {
         }
         let is_reversed = number(Tag::FillOrder, 1)? == LOWEST_FIRST;
         let format = decoder.find_tag_unsigned_vec::<u16>(Tag::SampleFormat).ok()?;
-        if format.is_some_and(|formats| formats.iter().any(|&format| format != 1)) {
+        if format.is_some_and(|formats| formats.iter().any(|&format| format != UNSIGNED)) {
             return None;
         }
         let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok()?;
@@ -183,10 +196,10 @@ impl Layout {
         let is_premultiplied = has_alpha && extra.first() == Some(&PREMULTIPLIED);
         let chunk_width = decoder.chunk_dimensions().0 as usize;
         let is_supported = match kind {
-            Kind::Gray if n_decoded == 1 => matches!(bits, 1 | 2 | 4 | 8 | 16),
+            Kind::Gray if n_decoded == 1 => matches!(bits, 1 | 2 | 4 | 8 | 16 | 32),
             Kind::Palette if n_decoded == 1 => matches!(bits, 1 | 2 | 4 | 8),
             Kind::Palette | Kind::YCbCr => bits == 8,
-            _ => matches!(bits, 8 | 16),
+            _ => matches!(bits, 8 | 16 | 32),
         };
         let is_supported = is_supported && n_stored >= n_decoded && chunk_width > 0;
         is_supported.then_some(Layout {

@@ -149,8 +149,9 @@ pub(super) fn kind<R: Read + Seek>(file: R) -> String {
     };
     let planes = if first(Tag::PlanarConfiguration, 1) == 2 { ", each colour apart" } else { "" };
     let order = if first(Tag::FillOrder, 1) == 2 { ", lowest bit first" } else { "" };
-    let bits = first(Tag::BitsPerSample, 1);
-    format!(
-        "this kind of TIFF ({colors}, {bits}{numbers} bits per sample, {compression}{planes}{order})"
-    )
+    let bits = match first(Tag::BitsPerSample, 1) {
+        1 => "1 bit".to_owned(),
+        n => format!("{n}{numbers} bits"),
+    };
+    format!("this kind of TIFF ({colors}, {bits} per sample, {compression}{planes}{order})")
 }

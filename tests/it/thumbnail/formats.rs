@@ -120,6 +120,47 @@ fn a_gray_tiff_may_have_two_or_four_bits() {
     }
 }
 
+/// The `image` crate takes such numbers for floating-point ones.
+#[test]
+fn a_tiff_may_have_32_bits() {
+    let mut file = Cursor::new(Vec::new());
+    let pixels: Vec<u32> =
+        quarters(40, 20).as_raw().iter().map(|&level| u32::from(level) * 0x0101_0101).collect();
+    let mut encoder = TiffEncoder::new(&mut file).unwrap();
+    encoder.write_image::<colortype::RGB32>(40, 20, &pixels).unwrap();
+    let dir = folder(&[("a.tif", &file.into_inner())]);
+    assert_quarters(&thumb(&dir, "a.tif", 40).0);
+}
+
+/// TIFF 6.0, section 8 (`FillOrder`).
+#[test]
+fn a_tiff_may_have_the_lowest_bit_first() {
+    let reversed = packed(4).iter().map(|byte| byte.reverse_bits()).collect::<Vec<_>>();
+    let n_bytes = u32::try_from(reversed.len()).unwrap();
+    let file = |compression| {
+        let entries = [
+            [256, 3, 1, 40],
+            [257, 3, 1, 20],
+            [258, 3, 1, 4],
+            [259, 3, 1, compression],
+            [262, 3, 1, 1],
+            [266, 3, 1, 2],
+            [273, 4, 1, 8],
+            [277, 3, 1, 1],
+            [278, 3, 1, 20],
+            [279, 4, 1, n_bytes],
+        ];
+        tiff(&entries, &reversed)
+    };
+    let dir = folder(&[("a.tif", &file(1)), ("b.tif", &file(32_773))]);
+    let thumb = thumb(&dir, "a.tif", 40).0.into_luma8();
+    for (n, (x, y)) in (0..).zip([(10, 5), (30, 5), (10, 15), (30, 15)]) {
+        assert!(thumb.get_pixel(x, y).0[0].abs_diff(17 * n) <= 1, "{n}");
+    }
+    let refused = thumbnail(&dir, &["b.tif"]);
+    assert!(refused.stderr.contains("PackBits, lowest bit first) is not supported"), "{refused:?}");
+}
+
 /// JPEG in TIFF (TIFF Technical Note 2): the strip is a JPEG in YCbCr.
 #[test]
 fn a_bigtiff_and_a_jpeg_in_a_tiff_are_decoded() {
