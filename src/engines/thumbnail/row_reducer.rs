@@ -35,10 +35,10 @@ fn side(ratio: f64) -> usize {
 
 impl RowReducer {
     pub(super) fn new(size: Size, n_channels: usize, ratio: f64) -> Self {
-        let side = side(ratio);
+        let square = side(ratio);
         let sums = vec![0; size.width as usize * n_channels];
         let averages = Vec::with_capacity(n_bytes(size, n_channels, ratio));
-        RowReducer { size, n_channels, side, sums, n_rows: 0, averages }
+        RowReducer { size, n_channels, side: square, sums, n_rows: 0, averages }
     }
 
     /// Adds a row of pixels with 8 bits per channel.
@@ -117,8 +117,8 @@ pub(super) fn n_bytes(size: Size, n_channels: usize, ratio: f64) -> usize {
     width.saturating_mul(height).saturating_mul(if n_channels == 2 { 4 } else { n_channels })
 }
 
-fn reduced(size: Size, side: usize) -> (usize, usize) {
-    ((size.width as usize).div_ceil(side), (size.height as usize).div_ceil(side))
+fn reduced(Size { width, height }: Size, side: usize) -> (usize, usize) {
+    ((width as usize).div_ceil(side), (height as usize).div_ceil(side))
 }
 
 /// Adds the levels times a factor.
@@ -154,7 +154,8 @@ fn weighted_average(color: u64, alpha: u64) -> u8 {
 
 /// `sum / n`, rounded; 0 for none.
 fn average(sum: u64, n: u64) -> u8 {
-    if n == 0 { 0 } else { u8::try_from((sum + n / 2) / n).unwrap_or(u8::MAX) }
+    let average = (sum + n / 2).checked_div(n).unwrap_or_default();
+    u8::try_from(average).unwrap_or(u8::MAX)
 }
 
 #[cfg(test)]

@@ -218,10 +218,14 @@ impl Layout {
     fn in_order(&self, mut samples: DecodingResult) -> DecodingResult {
         match &mut samples {
             DecodingResult::U8(bytes) if self.is_reversed => {
-                bytes.iter_mut().for_each(|byte| *byte = byte.reverse_bits());
+                for byte in bytes {
+                    *byte = byte.reverse_bits();
+                }
             }
             DecodingResult::U16(words) if self.is_reversed => {
-                words.iter_mut().for_each(|word| *word = word.reverse_bits().swap_bytes());
+                for word in words {
+                    *word = word.reverse_bits().swap_bytes();
+                }
             }
             _ => (),
         }

@@ -80,7 +80,7 @@ fn find_palette(file: &mut (impl Read + Seek)) -> Option<u64> {
         let value = header.read::<2>(file)?;
         let (value_offset, length) = if is_big { (12, 20) } else { (8, 12) };
         if tag == PHOTOMETRIC {
-            let low = if header.is_little_endian { 0 } else { 1 };
+            let low = u64::from(!header.is_little_endian);
             return (value == u64::from(PALETTE)).then_some(at + value_offset + low);
         }
         at = file.seek(SeekFrom::Start(at + length)).ok()?;

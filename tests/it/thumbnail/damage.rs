@@ -118,7 +118,7 @@ fn a_picture_goes_on_behind_bits_that_are_not_a_code() {
     let intact = encode(None);
     let mut damaged = intact.clone();
     let middle = intact.len() * 2 / 3;
-    damaged[middle..middle + 4].copy_from_slice(&[0xFF, 0, 0xFF, 0]); // ones: no code
+    damaged[middle..middle + 16].copy_from_slice(&[0xFF, 0].repeat(8)); // ones: no code
     for side in [32, 64, 100, 256] {
         let (thumb_of_damaged, message) = thumb(&dir, &damaged, side);
         assert!(message.contains("damaged: only "), "{message}");

@@ -13,8 +13,10 @@ use super::{assert_color, bytes, folder, jpeg, open, quarters, thumbnail};
 /// The thumbnail, and what was said on stderr.
 fn thumb(dir: &TempDir, name: &str, side: u32) -> (DynamicImage, String) {
     let side = side.to_string();
-    let made =
-        thumbnail(dir, &["--format", "png", "-s", &side, "-o", "{stem}.png", "--force", name]);
+    let made = thumbnail(
+        dir,
+        &["--format", "png", "-s", &side, "-o", "thumb-{stem}.png", "--force", name],
+    );
     assert_eq!(made.lines().len(), 1, "{name} {made:?}");
     (open(&dir.path().join(made.lines()[0])), made.stderr)
 }
@@ -46,8 +48,11 @@ fn tiff(entries: &[[u32; 4]], bytes: &[u8]) -> Vec<u8> {
 /// A picture of 40 x 20 pixels that are numbers of these bits: 0 and 1 above, 2 and 3 below.
 fn packed(bits: u8) -> Vec<u8> {
     let per_byte = 8 / u32::from(bits);
-    let value = |x: u32, y: u32| u8::try_from(x / 20 + y / 10 * 2).unwrap();
-    let byte = |x: u32, y: u32| (0..per_byte).fold(0, |byte, i| byte << bits | value(x + i, y));
+    let value = |x: u32, y: u32| x / 20 + y / 10 * 2;
+    let byte = |x: u32, y: u32| {
+        let byte = (0..per_byte).fold(0, |byte, i| byte << bits | value(x + i, y));
+        u8::try_from(byte).unwrap()
+    };
     (0..20).flat_map(|y| (0..40 / per_byte).map(move |i| byte(i * per_byte, y))).collect()
 }
 

@@ -43,8 +43,9 @@ impl<'a> BitReader<'a> {
         let next = self.padded.get(self.at..).and_then(|bytes| bytes.first_chunk());
         // This also sets bits below the valid ones; the next refill sets them to the same values.
         self.loaded |= next.map_or(0, |&bytes| u64::from_be_bytes(bytes)) >> self.n;
-        self.at += (63 - self.n as usize) / 8;
-        self.n |= 56; // which is adding 8 for each of these bytes
+        let n_bytes = (63 - self.n) / 8;
+        self.at += n_bytes as usize;
+        self.n += 8 * n_bytes;
     }
 
     /// The next `n` bits, 1 to 32, without consuming them.
