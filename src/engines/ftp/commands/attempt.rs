@@ -46,7 +46,7 @@ impl<'e> Attempt<'e> {
     /// Records the outcome, except that of a transfer that has begun: it is recorded at its end.
     pub(super) fn record(mut self, session: &Session<'_, '_>, outcome: &Outcome) {
         let refusal = match outcome {
-            Ok(Next::TransferStarted) => return,
+            Ok(Next::Transfer) => return,
             Ok(Next::Reply(_) | Next::StartTls(_)) => None,
             Ok(Next::Close(reply)) | Err(ReplyError(reply)) => Some(reply.last_line()),
         };
