@@ -18,6 +18,10 @@ use args::{Cli, Command, MethodArgs, ShopArgs};
 
 #[path = "cake/args.rs"]
 mod args;
+#[path = "cake/crossover.rs"]
+mod crossover;
+#[path = "cake/goroutines.rs"]
+mod goroutines;
 
 /// Events in flight between the cooks and the thread that prints them.
 const EVENTS_IN_FLIGHT: usize = 1_024;
@@ -40,6 +44,7 @@ fn run(args: &Cli) -> anyhow::Result<()> {
         }
         Some(Command::Timeline { svg, shop, method }) => timeline(svg, shop, method),
         Some(Command::Report { dir, method }) => report(dir, method),
+        Some(Command::Crossover(args)) => crossover::run(args),
         None => match args.shop.shop(args.method.seed) {
             Some(shop) => one_shop(&shop, args.method.method(&args.output), args),
             None => six_settings(args.method.method(&args.output), args),

@@ -1,141 +1,20 @@
 //! 8.2 ftpd: a concurrent FTP server with TLS (ex. 8.2).
 
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Parser, ValueEnum};
-use rustix::fs::Mode;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use threadbare::cli;
-use threadbare::engines::ftp::{self, AuditFormat, AuditLog, Options, Rights, Tls, Users};
+use threadbare::engines::ftp::{self, Options, Rights, Tls, Users};
 use threadbare::fs::jail::Jail;
-use threadbare::net::{self, BoundSockets};
 
-/// Serve a directory over FTP
-///
-/// By default, anonymous users of this machine can read DIR. On SIGINT or SIGTERM, the server closes
-/// idle sessions, waits up to --drain for running transfers, and exits. On SIGHUP, it reads users,
-/// certificate and key again; running sessions go on. `--log info` writes one line per session and
-/// transfer to stderr.
-#[derive(Parser)]
-#[allow(clippy::struct_excessive_bools, reason = "one per command-line switch")]
-struct Cli {
-    /// Directory to serve; clients cannot reach anything outside it
-    #[arg(required_unless_present = "hash_password")]
-    dir: Option<PathBuf>,
-    /// Port to listen on (0 = chosen by the system)
-    #[arg(long, value_name = "N", default_value_t = 2121)]
-    port: u16,
-    /// Address or host name to listen on (a name: all its addresses; 0.0.0.0 or :: = every interface)
-    #[arg(long, value_name = "ADDR", default_value = "localhost")]
-    bind: String,
-    /// Allow clients to upload, rename and delete files
-    #[arg(long)]
-    writable: bool,
-    /// Add a user with the password in --password-file, and disable anonymous logins
-    #[arg(long, value_name = "NAME", requires = "password_file")]
-    user: Option<String>,
-    /// Read the password of --user from the first line of FILE
-    #[arg(long, value_name = "FILE", requires = "user")]
-    password_file: Option<PathBuf>,
-    /// Add the users in FILE, lines NAME:HASH[:ro|rw|drop][:DIR], and disable anonymous logins
-    #[arg(long, value_name = "FILE")]
-    users: Option<PathBuf>,
-    /// Allow anonymous logins in addition to users
-    #[arg(long)]
-    anonymous: bool,
-    /// Allow anonymous users on other machines to write too (with --writable)
-    #[arg(long)]
-    anonymous_writable: bool,
-    /// Become USER after binding, with the groups of USER; needs root
-    #[arg(long, value_name = "USER")]
-    setuid: Option<String>,
-    /// Remove these permission bits (octal) from new files and directories
-    #[arg(long, value_name = "MASK", value_parser = umask)]
-    umask: Option<Mode>,
-    /// Neither list nor open files and directories whose name begins with a dot
-    #[arg(long)]
-    hide_dot_files: bool,
-    /// Append logins, transfers and changes of files to FILE; SIGHUP opens it again
-    #[arg(long, value_name = "FILE")]
-    audit: Option<PathBuf>,
-    /// Format of --audit: json, or the xferlog of wu-ftpd (transfers and removed files only)
-    #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = audit_format())]
-    audit_format: AuditFormat,
-    /// Print the HASH of the password on stdin for --users, and exit
-    #[arg(long)]
-    hash_password: bool,
-    /// Offer TLS with this certificate chain and private key, both in PEM
-    #[arg(long, num_args = 2, value_names = ["CERT", "KEY"], action = ArgAction::Set)]
-    tls: Vec<PathBuf>,
-    /// Refuse logins and transfers without TLS
-    #[arg(long, requires = "tls")]
-    require_tls: bool,
-    /// Also listen on this port for clients that use TLS from the first byte (990 is the usual one)
-    #[arg(long, value_name = "N", requires = "tls")]
-    implicit_port: Option<u16>,
-    /// Whether data connections must resume the TLS session of their control connection, so that
-    /// nobody else can take them; some clients cannot (the README lists them)
-    #[arg(long, value_name = "POLICY", value_enum, default_value_t = TlsResume::Require)]
-    #[arg(requires = "tls")]
-    tls_resume: TlsResume,
-    /// The same as --tls-resume=off
-    #[arg(long, requires = "tls", hide = true)]
-    no_tls_resume: bool,
-    /// Use only these ports for passive data connections, e.g. 40000-40100
-    #[arg(long, value_name = "A-B", value_parser = ports)]
-    passive_ports: Option<(u16, u16)>,
-    /// Announce this address in replies to PASV, for servers behind NAT
-    #[arg(long, value_name = "IPV4")]
-    public_address: Option<Ipv4Addr>,
-    /// Maximum number of concurrent sessions (0 = as many as the machine has room for)
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    sessions: usize,
-    /// Maximum number of concurrent sessions from one IP address (0 = unlimited)
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    per_address: usize,
-    /// Maximum length of a command line, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 8192)]
-    line_max: usize,
-    /// Close a session after this many failed logins
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    tries: usize,
-    /// Delay the reply to a failed login by this long
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = cli::duration)]
-    login_delay: Duration,
-    /// Maximum number of passwords verified at the same time, 19 MiB each
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    hashing: usize,
-    /// Close sessions that send no command for this long
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = cli::duration)]
-    idle: Duration,
-    /// Abort transfers whose data connection does not open, or makes no progress, for this long
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = cli::duration)]
-    data_timeout: Duration,
-    /// Maximum number of entries in one listing
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
-    list_max: usize,
-    /// Let running transfers continue for this long after SIGINT or SIGTERM
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = cli::duration)]
-    drain: Duration,
-}
+#[path = "ftpd/args.rs"]
+mod args;
 
-/// What is demanded of data connections with TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum TlsResume {
-    /// Refuse those that do not resume a TLS session of their user
-    Require,
-    /// Accept any from the client's address
-    Off,
-}
+use args::Cli;
 
 fn main() -> ExitCode {
     cli::run_tool(|args: Cli| {
@@ -153,11 +32,14 @@ fn main() -> ExitCode {
         let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGHUP])?;
         let sockets = args.bind()?;
         let implicit = args.implicit_port.map(|port| args.bind_port(port)).transpose()?;
-        args.give_up_root(&options)?;
+        args.give_up_root(&jail, &options)?;
         users.check_dirs(&jail)?;
         let listener = sockets.listen(2)?;
         let implicit = implicit.map(|sockets| sockets.listen(2)).transpose()?;
         notify("READY=1");
+        if cli::is_root() {
+            cli::warn("running as root: a fault here gives away the machine; use --setuid USER");
+        }
         if args.writable && args.anonymous_rights() == Some(Rights::Read) {
             cli::warn(
                 "anonymous users can only read; --anonymous-writable allows writing from other machines",
@@ -201,64 +83,21 @@ fn print_hash() -> anyhow::Result<()> {
 }
 
 impl Cli {
-    /// Listens on the sockets of systemd if there are any, else on --bind and --port.
-    fn bind(&self) -> anyhow::Result<BoundSockets> {
-        let inherited = cli::inherited_sockets().context("LISTEN_FDS")?;
-        if !inherited.is_empty() {
-            return Ok(BoundSockets::inherited(inherited)?);
-        }
-        self.bind_port(self.port)
-    }
-
-    fn bind_port(&self, port: u16) -> anyhow::Result<BoundSockets> {
-        let listen = cli::Listen { port, bind: self.bind.clone() };
-        Ok(net::bind(&listen.addr())?)
-    }
-
     /// Becomes the user of --setuid, whom the audit log belongs to from then on.
-    fn give_up_root(&self, options: &Options) -> anyhow::Result<()> {
-        let Some(user) = &self.setuid else {
-            if cli::is_root() {
-                cli::warn("running as root, and so is every FTP user: --setuid USER avoids that");
-            }
-            return Ok(());
-        };
+    fn give_up_root(&self, jail: &Jail, options: &Options) -> anyhow::Result<()> {
+        let Some(user) = &self.setuid else { return Ok(()) };
         if let Some(log) = &options.audit {
             cli::give_to(&log.file()?, user).context("audit log")?;
         }
-        cli::become_user(user).with_context(|| format!("--setuid {user}"))
+        cli::become_user(user).with_context(|| format!("--setuid {user}"))?;
+        if let Err(err) = jail.open_dir(Path::new(".")) {
+            cli::warn(&format!("{user} cannot read the directory to serve: {err}"));
+        }
+        Ok(())
     }
 
-    /// Opens the audit log. A client that could reach it could forge it.
-    fn audit_log(&self) -> anyhow::Result<Option<Arc<AuditLog>>> {
-        let Some(path) = &self.audit else { return Ok(None) };
-        let log = AuditLog::open(path, self.audit_format);
-        let log = log.with_context(|| path.display().to_string())?;
-        let (path, dir) = (path.canonicalize()?, self.dir.as_deref().map(Path::canonicalize));
-        if let Some(Ok(dir)) = dir
-            && path.starts_with(dir)
-        {
-            cli::warn(&format!("{}: clients can reach the audit log", path.display()));
-        }
-        Ok(Some(Arc::new(log)))
-    }
-
-    fn accounts(&self) -> anyhow::Result<Users> {
-        let mut users = Users::new(self.anonymous_rights(), self.hashing);
-        let rights = if self.writable { Rights::Write } else { Rights::Read };
-        if let (Some(name), Some(file)) = (&self.user, &self.password_file) {
-            let text = read(file)?;
-            let password = text.lines().next().filter(|line| !line.is_empty());
-            let password = password.with_context(|| format!("{}: no password", file.display()))?;
-            users.add(name, &ftp::hash_password(password)?, rights.into())?;
-        }
-        if let Some(file) = &self.users {
-            users.add_lines(&read(file)?, rights).with_context(|| file.display().to_string())?;
-        }
-        Ok(users)
-    }
-
-    /// Reads users, certificate and key again. What cannot be used stays as it was.
+    /// Reads users, certificate and key again, and opens the audit log again. What cannot be used
+    /// stays as it was.
     fn reload(&self, jail: &Jail, users: &Users, options: &Options) {
         let read = self.accounts().and_then(|accounts| {
             accounts.check_dirs(jail)?;
@@ -278,68 +117,5 @@ impl Cli {
             cli::warn(&format!("audit log: {err}; it is written to the old file"));
         }
         log::info!("users and certificate read again");
-    }
-
-    /// The rights of anonymous users; `None` if they cannot log in.
-    fn anonymous_rights(&self) -> Option<Rights> {
-        if !self.anonymous && (self.user.is_some() || self.users.is_some()) {
-            return None;
-        }
-        let is_loopback = matches!(self.bind.as_str(), "127.0.0.1" | "::1" | "[::1]" | "localhost");
-        let may_write = self.writable && (is_loopback || self.anonymous_writable);
-        Some(if may_write { Rights::Write } else { Rights::Read })
-    }
-
-    fn options(&self) -> anyhow::Result<Options> {
-        let mut tls = match self.tls.as_slice() {
-            [certificates, key] => Some(Tls::new(certificates, key)?),
-            _ => None,
-        };
-        if let Some(tls) = &mut tls {
-            tls.is_required = self.require_tls;
-            tls.must_resume = self.tls_resume == TlsResume::Require && !self.no_tls_resume;
-        }
-        Ok(Options {
-            tls,
-            passive_ports: self.passive_ports,
-            public_address: self.public_address,
-            sessions_max: self.sessions,
-            sessions_per_ip_max: self.per_address,
-            line_max: self.line_max,
-            login_tries_max: self.tries,
-            login_delay: self.login_delay,
-            idle_timeout: self.idle,
-            data_timeout: self.data_timeout,
-            list_entries_max: self.list_max,
-            hides_dot_files: self.hide_dot_files,
-            audit: self.audit_log()?,
-            drain_timeout: self.drain,
-        })
-    }
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| path.display().to_string())
-}
-
-/// Parses an octal number of permission bits.
-fn umask(text: &str) -> Result<Mode, String> {
-    let mask = u32::from_str_radix(text, 8).ok().filter(|mask| *mask <= 0o777);
-    mask.map(Mode::from_bits_truncate)
-        .ok_or_else(|| "expected an octal number up to 777".to_owned())
-}
-
-fn audit_format() -> impl TypedValueParser<Value = AuditFormat> {
-    PossibleValuesParser::new(["json", "xferlog"]).map(|format| match format.as_str() {
-        "xferlog" => AuditFormat::Xferlog,
-        _ => AuditFormat::Json,
-    })
-}
-
-fn ports(text: &str) -> Result<(u16, u16), String> {
-    let ends = text.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-    match ends {
-        Some((first, last)) if 1 <= first && first <= last => Ok((first, last)),
-        _ => Err("expected two ports, the lower one first, as in 40000-40100".to_owned()),
     }
 }

@@ -38,13 +38,13 @@ pub fn become_user(name: &str) -> anyhow::Result<()> {
     check_threads(user.uid, user.gid, &groups)
 }
 
-/// Makes `name` the owner of a file, if the process is root.
+/// Makes `name` the owner of a regular file, if the process is root.
 ///
 /// # Errors
 /// When there is no such user, or the file system does not allow it.
 pub fn give_to(file: &fs::File, name: &str) -> anyhow::Result<()> {
     let user = find(name)?;
-    if is_root() {
+    if is_root() && file.metadata()?.is_file() {
         std::os::unix::fs::fchown(file, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
     }
     Ok(())

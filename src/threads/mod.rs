@@ -1,6 +1,8 @@
-//! Threads beyond `std`: a semaphore, a thread pool, locks without poisoning, and starting threads
+//! Threads beyond `std`: a semaphore, thread pools, locks without poisoning, and starting threads
 //! without exceeding the machine's limit.
 
+mod condvar;
+mod job_pool;
 mod lock;
 mod pool;
 mod recv;
@@ -8,7 +10,9 @@ mod semaphore;
 mod sleep;
 mod spawn;
 
-pub use lock::{lock, wait, wait_timeout_while, wait_while};
+pub use condvar::{Condvar, wait, wait_timeout_while, wait_while};
+pub use job_pool::JobPool;
+pub use lock::lock;
 pub use pool::{PoolFull, ThreadPool};
 pub use recv::recv;
 pub use semaphore::{Permit, Semaphore};

@@ -74,7 +74,7 @@ fn batch<'a>(label: &str, job: Job, out: &Path, photos: &'a [PathBuf]) -> Runner
         }
         sizes.dedup();
         let answer = format!("{} thumbnails of {sizes:?}", photos.len());
-        Ok(Sample { figures: usual(&outcome), answer })
+        Ok(Sample::whole(usual(&outcome), answer))
     })
 }
 

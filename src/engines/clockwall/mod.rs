@@ -1,8 +1,10 @@
 //! 8.2, exercise 8.1: follows several clock servers, one thread per server.
 //!
 //! A server may be dead, silent, slow, or not a clock at all. None of that ends its thread, keeps it
-//! busy, or fills memory. After a connection is lost the thread pauses and connects again; the pause
-//! grows from a quarter of a second to eight seconds, and a time from the server resets it.
+//! busy, or fills memory. After a connection has ended the thread pauses and connects again; the pause
+//! grows from a quarter of a second to eight seconds, unless the connection lasted longer than that.
+//!
+//! A server may send lines for ever, one line (RFC 867), or 32 bits (RFC 868).
 
 use std::io;
 use std::thread::Builder;
@@ -10,6 +12,7 @@ use std::thread::Builder;
 use crossbeam::channel::{Receiver, bounded};
 use jiff::tz::TimeZone;
 
+mod answer;
 mod event;
 mod follower;
 mod source;

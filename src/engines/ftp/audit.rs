@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use rustix::fs::OFlags;
 use serde::Serialize;
 
 use crate::threads::lock;
@@ -154,7 +155,10 @@ impl State {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(FILE_MODE);
+    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed()); // a FIFO must not block sessions
+    options.open(path)
 }
 
 /// A line of JSON. A path that is not UTF-8 is there in hexadecimal too.

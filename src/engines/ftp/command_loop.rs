@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use super::commands::{self, Command, Interrupt, ParseError};
 use super::data::{HandOver, Opener};
 use super::input::Input;
-use super::job::{Job, Work};
+use super::job::Job;
 use super::outcome::Next;
 use super::pending_read::{PendingRead, READ_SIZE};
 use super::reply::{Reply, ReplyError};
 use super::server::Server;
 use super::session::Session;
 use super::transfer::Transfer;
+use super::work::Work;
 use crate::net::{IpPermit, is_timeout};
 use crate::threads::{Permit, lock};
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{RecvFlags, recv};
 use rustls::ServerConnection;
 
+use super::charset::Charset;
 use super::logins::Resumable;
 use super::reply::Reply;
 use super::tls::Tls;
@@ -27,6 +28,9 @@ pub(super) struct Control {
     output: Mutex<Output>,
     is_secure: AtomicBool,
     current: Mutex<Current>,
+    /// The encoding of names, unless the client has chosen UTF-8.
+    charset: Charset,
+    is_utf8: AtomicBool,
 }
 
 /// What writing needs, behind one lock. A thread that blocks in reading does not hold it.
@@ -56,7 +60,24 @@ impl Control {
             output: Mutex::new(Output { tls: None, resumable: None }),
             is_secure: AtomicBool::new(false),
             current: Mutex::new(Current { transfer: None, last_end: Instant::now() }),
+            charset: Charset::default(),
+            is_utf8: AtomicBool::new(false),
         }
+    }
+
+    /// Encodes names as `charset`, until the client chooses UTF-8.
+    pub(super) fn with_charset(self, charset: Charset) -> Self {
+        Control { charset, ..self }
+    }
+
+    /// The encoding of names now.
+    pub(super) fn charset(&self) -> Charset {
+        if self.is_utf8.load(Ordering::Relaxed) { Charset::default() } else { self.charset }
+    }
+
+    /// Encodes names as UTF-8, or no longer.
+    pub(super) fn set_utf8(&self, is_utf8: bool) {
+        self.is_utf8.store(is_utf8, Ordering::Relaxed);
     }
 
     /// Sends `reason` as a line and closes, without blocking. With implicit TLS it only closes.
@@ -92,7 +113,7 @@ impl Control {
     /// # Errors
     /// When the client has disconnected, or does not read.
     pub(super) fn reply(&self, reply: &Reply) -> io::Result<()> {
-        self.output().write(&self.conn, reply.bytes())
+        self.output().write(&self.conn, &reply.encoded(self.charset()))
     }
 
     /// Reads what the client sent, as it was sent. Blocks for at most `timeout`, if there is one,
@@ -160,7 +181,7 @@ impl Control {
         let mut output = self.output();
         *self.current() = Current { transfer: None, last_end: Instant::now() };
         transfer.end();
-        _ = output.write(&self.conn, reply.bytes()); // the session's thread notices errors too
+        _ = output.write(&self.conn, &reply.encoded(self.charset())); // the session's thread notices errors too
     }
 
     /// The current transfer.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ascii::{FromNetwork, ToNetwork};
-use super::audit::{Client, Event};
 use super::control::Control;
 use super::data::{DataStream, HandOver, Opener, WaitingSocket};
 use super::listing::{Listing, Target};
+use super::rate::Throttle;
 use super::reply::{Reply, ReplyError};
 use super::server::Server;
 use super::transfer::Transfer;
-use crate::fs::jail::{self, Destination, Jail, Upload};
+use super::work::{Sink, Subject, Work};
+use crate::fs::jail::Jail;
 
 /// Bytes read and written at once, where they pass through this process.
 const BUFFER_SIZE: usize = 256 << 10;
@@ -40,66 +41,17 @@ pub(super) struct Job<'e> {
     pub(super) server: &'e Server<'e>,
     /// The first reply: the transfer begins.
     pub(super) announcement: Reply,
+    pub(super) throttle: Throttle<'e>,
     pub(super) subject: Subject,
-}
-
-/// What is transferred, and by whom, for the audit log.
-pub(super) struct Subject {
-    pub(super) verb: &'static str,
-    /// The absolute path.
-    pub(super) path: Vec<u8>,
-    pub(super) client: Client,
-}
-
-/// What to transfer.
-pub(super) enum Work {
-    Send { file: File, is_ascii: bool },
-    Receive { sink: Sink, is_ascii: bool },
-    List { listing: Listing, target: Target, jail: Jail },
-}
-
-impl Work {
-    pub(super) fn is_upload(&self) -> bool {
-        matches!(self, Work::Receive { .. })
-    }
-
-    /// Whether a transfer that breaks off leaves neither the old file nor the new one.
-    fn replaces_in_place(&self) -> bool {
-        matches!(self, Work::Receive { sink: Sink::InPlace(_, 0), .. })
-    }
-
-    fn is_listing(&self) -> bool {
-        matches!(self, Work::List { .. })
-    }
-
-    fn is_ascii(&self) -> bool {
-        matches!(self, Work::Send { is_ascii: true, .. } | Work::Receive { is_ascii: true, .. })
-    }
-}
-
-impl From<Destination> for Sink {
-    fn from(destination: Destination) -> Self {
-        match destination {
-            Destination::Whole(upload) => Sink::Whole(upload),
-            Destination::InPlace(file) => Sink::InPlace(file, 0),
-        }
-    }
-}
-
-/// Where an upload is written.
-pub(super) enum Sink {
-    /// A file that appears under its name when it is complete.
-    Whole(Upload),
-    /// An existing file, from this offset on. It is truncated when the data connection is open.
-    InPlace(File, u64),
-    /// The end of a file.
-    Append(File),
 }
 
 impl Job<'_> {
     /// Opens the data connection, transfers the data, and sends the replies. If that takes long,
     /// `hand_over` is called meanwhile.
-    pub(super) fn run(self, opener: Opener, work: Work, hand_over: HandOver<'_>) {
+    pub(super) fn run(self, opener: Opener, work: Work, mut hand_over: HandOver<'_>) {
+        if self.throttle.is_limited() {
+            hand_over.now(); // waiting for the limit must not delay commands
+        }
         let started = Instant::now();
         let (is_listing, is_ascii) = (work.is_listing(), work.is_ascii());
         let replaces_in_place = work.replaces_in_place();
@@ -114,30 +66,13 @@ impl Job<'_> {
         if replaces_in_place && stream.is_some() && reply.is_error() {
             log::warn!("{peer}: {title}: the file was written in place and is incomplete now");
         }
-        if !is_listing {
-            self.record(&reply, is_ascii, elapsed);
+        if let Some(log) = self.server.options.audit.as_ref().filter(|_| !is_listing) {
+            self.subject.record(log, &reply, n_bytes, is_ascii, elapsed);
         }
         self.control.end_transfer(&self.transfer, &reply);
         if let Some(stream) = stream {
             stream.close();
         }
-    }
-
-    /// Writes the transfer to the audit log.
-    fn record(&self, reply: &Reply, is_ascii: bool, elapsed: Duration) {
-        let Some(log) = &self.server.options.audit else { return };
-        let ok = !reply.is_error();
-        let event = Event {
-            command: self.subject.verb,
-            path: Some(&self.subject.path),
-            bytes: Some(self.transfer.n_bytes()),
-            seconds: Some((elapsed.as_secs_f64() * 1e6).round() / 1e6),
-            is_ascii,
-            ok,
-            reply: (!ok).then(|| reply.last_line()),
-            to: None,
-        };
-        log.write(&self.subject.client, &event);
     }
 
     /// Opens the data connection, and announces the transfer in the middle of that.
@@ -176,7 +111,9 @@ impl Job<'_> {
         is_ascii: bool,
     ) -> Result<Reply, ReplyError> {
         match stream.plain_socket() {
-            Some(socket) if !is_ascii => self.send_with_sendfile(socket, file)?,
+            Some(socket) if !is_ascii && !self.throttle.is_limited() => {
+                self.send_with_sendfile(socket, file)?
+            }
             _ => self.send_through_buffer(stream, file, is_ascii)?,
         }
         let reply = self.end_sending(stream)?;
@@ -206,7 +143,7 @@ impl Job<'_> {
         mut file: &File,
         is_ascii: bool,
     ) -> Result<(), ReplyError> {
-        let (mut buf, mut text) = (vec![0; BUFFER_SIZE], Vec::new());
+        let (mut buf, mut text) = (vec![0; self.throttle.piece(BUFFER_SIZE)], Vec::new());
         let mut to_network = ToNetwork::default();
         loop {
             let n = file.read(&mut buf).map_err(|err| ReplyError::disk(&err))?;
@@ -220,8 +157,21 @@ impl Job<'_> {
                 bytes = &text;
             }
             stream.write_all(bytes).map_err(|err| ReplyError::connection(&err))?;
-            self.transfer.add(bytes.len());
+            self.count(bytes.len(), stream)?;
         }
+    }
+
+    /// Counts bytes that were moved, and waits as long as the limits on them demand.
+    fn count(&self, n_bytes: usize, stream: &mut DataStream<'_>) -> Result<(), ReplyError> {
+        self.transfer.add(n_bytes);
+        if self.throttle.is_limited() {
+            self.throttle.pay(n_bytes, &self.transfer);
+            stream.restart_timeout();
+            if self.transfer.is_stopped() {
+                return Err(ReplyError::aborted());
+            }
+        }
+        Ok(())
     }
 
     fn end_sending(&self, stream: &mut DataStream<'_>) -> Result<Reply, ReplyError> {
@@ -277,22 +227,22 @@ impl Job<'_> {
         stream: &mut DataStream<'_>,
         mut file: &File,
     ) -> Result<(), ReplyError> {
-        let mut buf = vec![0; FIRST_BUFFER_SIZE];
+        let mut buf = vec![0; self.throttle.piece(FIRST_BUFFER_SIZE)];
         loop {
             let n = read(stream, &mut buf)?;
             if n == 0 {
                 return Ok(());
             }
             file.write_all(&buf[..n]).map_err(|err| ReplyError::disk(&err))?;
-            self.transfer.add(n);
+            self.count(n, stream)?;
             if n == FIRST_BUFFER_SIZE {
-                buf.resize(RECEIVE_BUFFER_SIZE, 0);
+                buf.resize(self.throttle.piece(RECEIVE_BUFFER_SIZE), 0);
             }
         }
     }
 
     fn receive_text(&self, stream: &mut DataStream<'_>, mut file: &File) -> Result<(), ReplyError> {
-        let (mut buf, mut text) = (vec![0; BUFFER_SIZE], Vec::new());
+        let (mut buf, mut text) = (vec![0; self.throttle.piece(BUFFER_SIZE)], Vec::new());
         let mut from_network = FromNetwork::default();
         loop {
             let n = read(stream, &mut buf)?;
@@ -303,7 +253,7 @@ impl Job<'_> {
             }
             from_network.push(&buf[..n], &mut text);
             file.write_all(&text).map_err(|err| ReplyError::disk(&err))?;
-            self.transfer.add(n);
+            self.count(n, stream)?;
         }
     }
 
@@ -326,31 +276,6 @@ impl Job<'_> {
         }
         // Not 226: a client that mirrors the directory would delete the files that are missing.
         Err(ReplyError::new(451, format!("Listing truncated after {} entries.", listing.n_max)))
-    }
-}
-
-impl Sink {
-    /// Prepares an existing file. Until then, a client that never connects has changed nothing.
-    fn begin(&self) -> io::Result<()> {
-        match self {
-            Sink::Whole(_) => Ok(()),
-            Sink::InPlace(file, offset) => jail::truncate(file, Some(*offset)),
-            Sink::Append(file) => jail::truncate(file, None),
-        }
-    }
-
-    fn file(&self) -> &File {
-        match self {
-            Sink::Whole(upload) => upload.file(),
-            Sink::InPlace(file, _) | Sink::Append(file) => file,
-        }
-    }
-
-    fn commit(self) -> io::Result<()> {
-        match self {
-            Sink::Whole(upload) => upload.commit(),
-            Sink::InPlace(..) | Sink::Append(_) => Ok(()),
-        }
     }
 }
 
@@ -384,6 +309,8 @@ mod tests {
     use std::{fs, thread};
 
     use super::*;
+    use crate::engines::ftp::audit::Client;
+    use crate::engines::ftp::charset::Charset;
     use crate::engines::ftp::control::tests::{DEADLINE, pair};
     use crate::engines::ftp::data::listen;
     use crate::engines::ftp::listing::{Format, Options as ListOptions};
@@ -419,6 +346,7 @@ mod tests {
             transfer: Arc::clone(&transfer),
             server: &server,
             announcement: Reply::new(150, "Begin."),
+            throttle: Throttle::new(&options, None),
             subject: Subject { verb: "TEST", path: b"/".to_vec(), client: client_of_log },
         };
         control.begin_transfer(&transfer);
@@ -514,6 +442,7 @@ mod tests {
             format: Format::Name,
             options: ListOptions::default(),
             n_max: 2,
+            charset: Charset::default(),
         };
         let work = |jail: &Jail| {
             let target = listing.open(jail).unwrap();

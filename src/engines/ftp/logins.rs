@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::ProtocolVersion;
 use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
 
-use crate::threads::{lock, wait};
+use crate::threads::{Condvar, lock, wait};
 
 /// A random number that identifies a session in its tickets.
 pub(super) type SessionId = [u8; 16];

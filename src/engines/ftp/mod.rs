@@ -19,6 +19,7 @@ use crate::threads::{Semaphore, ThreadPool};
 
 mod ascii;
 mod audit;
+mod charset;
 mod command_loop;
 mod commands;
 mod control;
@@ -35,6 +36,7 @@ mod outcome;
 mod passwords;
 mod pem;
 mod pending_read;
+mod rate;
 mod registry;
 mod reply;
 mod server;
@@ -42,8 +44,10 @@ mod session;
 mod tls;
 mod transfer;
 mod users;
+mod work;
 
 pub use audit::{AuditFormat, AuditLog};
+pub use charset::Charset;
 pub use options::Options;
 pub use tls::{Error as TlsError, Tls};
 pub use users::{Access, Error as UsersError, Rights, Users, hash_password};
@@ -120,7 +124,7 @@ pub fn serve_all(
         let admit_all = |listener: &Listener, is_implicit| {
             for conn in listener.incoming() {
                 let id = ids.fetch_add(1, Ordering::Relaxed);
-                let control = Control::new(id, conn, is_implicit);
+                let control = Control::new(id, conn, is_implicit).with_charset(options.names);
                 admit(control, &server, &pool, (&sessions, &per_ip));
             }
         };

@@ -1,11 +1,11 @@
 //! The sessions of a server, by number.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::control::Control;
-use crate::threads::{lock, wait};
+use crate::threads::{Condvar, lock, wait};
 
 /// The control connections of all running sessions.
 #[derive(Debug, Default)]

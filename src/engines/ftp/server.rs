@@ -10,6 +10,7 @@ use super::control::Control;
 use super::data::PassivePorts;
 use super::logins::Logins;
 use super::options::Options;
+use super::rate::RateLimit;
 use super::registry::SessionRegistry;
 use super::users::Users;
 use crate::fs::jail::Jail;
@@ -23,6 +24,8 @@ pub(super) struct Server<'a> {
     pub(super) jail: &'a Jail,
     pub(super) users: &'a Users,
     pub(super) ports: Option<PassivePorts>,
+    /// The limit that all transfers share.
+    pub(super) total_rate: Option<RateLimit>,
     pub(super) sessions: SessionRegistry,
     /// The TLS sessions of the users that are logged in.
     pub(super) logins: Arc<Logins>,
@@ -44,6 +47,7 @@ impl<'a> Server<'a> {
             jail,
             users,
             ports: options.passive_ports.map(|(first, last)| PassivePorts::new(first, last)),
+            total_rate: options.total_rate.map(RateLimit::new),
             sessions: SessionRegistry::default(),
             logins: Arc::default(),
             done,

@@ -1,5 +1,6 @@
 //! The state of one session, and what several of its commands need.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,13 +9,14 @@ use super::audit::Client;
 use super::control::Control;
 use super::data::{Endpoint, Opener};
 use super::facts::Facts;
-use super::job::{Job, Work};
+use super::job::Job;
 use super::logins::OwnLogin;
 use super::names;
 use super::reply::ReplyError;
 use super::server::Server;
 use super::tls::Tls;
 use super::users::Rights;
+use super::work::Work;
 use crate::fs::jail::Jail;
 use crate::threads::ThreadPool;
 
@@ -102,6 +104,7 @@ impl<'s, 'e> Session<'s, 'e> {
     /// Forgets the login and all settings but TLS.
     pub(super) fn reset(&mut self) {
         self.state = State::initial(self.control.is_implicit);
+        self.control.set_utf8(false);
         self.set_login(None);
     }
 
@@ -203,10 +206,25 @@ impl<'s, 'e> Session<'s, 'e> {
     /// The absolute path that `arg` stands for; the working directory if it is empty.
     ///
     /// # Errors
-    /// 553 when the path is too long, 550 when it is hidden.
+    /// 553 when the path is too long, 550 when it is hidden, 501 when it is not in the client's encoding.
     pub(super) fn path_or_cwd(&self, arg: &[u8]) -> Result<Vec<u8>, ReplyError> {
+        self.resolve(&self.decode(arg)?)
+    }
+
+    /// A name in the encoding of the client, as it is on disk.
+    ///
+    /// # Errors
+    /// 501 when it is not in that encoding.
+    pub(super) fn decode<'n>(&self, name: &'n [u8]) -> Result<Cow<'n, [u8]>, ReplyError> {
+        let charset = self.control.charset();
+        let refusal = || ReplyError::new(501, format!("Name is not in {}.", charset.name()));
+        charset.decode(name).ok_or_else(refusal)
+    }
+
+    /// As [`path_or_cwd`](Self::path_or_cwd), of a name as it is on disk.
+    pub(super) fn resolve(&self, name: &[u8]) -> Result<Vec<u8>, ReplyError> {
         let too_long = || ReplyError::new(553, "Path too long.");
-        let path = names::resolve(&self.state.cwd, arg).ok_or_else(too_long)?;
+        let path = names::resolve(&self.state.cwd, name).ok_or_else(too_long)?;
         if self.server.options.hides_dot_files && names::is_hidden(&path) {
             return Err(ReplyError::new(550, "No such file or directory."));
         }

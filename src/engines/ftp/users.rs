@@ -115,6 +115,7 @@ impl Users {
     /// # Errors
     /// Names the first invalid line; the accounts before it were added.
     pub fn add_lines(&mut self, text: &str, rights_max: Rights) -> Result<(), Error> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (nth, line) in (1..).zip(text.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {

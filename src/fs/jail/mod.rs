@@ -62,12 +62,12 @@ impl Jail {
         Ok(Jail { root: Arc::new(root) })
     }
 
-    /// Opens the directory `path` as the root of a smaller jail.
+    /// Opens the directory `path` as the root of a smaller jail. It need not be readable.
     ///
     /// # Errors
     /// When `path` leads out of this jail, or is not a directory.
     pub fn beneath(&self, path: &Path) -> io::Result<Self> {
-        Ok(Jail { root: Arc::new(self.open(path, DIRECTORY)?) })
+        Ok(Jail { root: Arc::new(self.open(path, beneath::PATH_ONLY | DIRECTORY)?) })
     }
 
     /// Opens a regular file for reading.

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use rustix::process::Signal;
 
-use super::Site;
+use super::{Site, next_log_line};
 use crate::support::{eventually, run_with};
 
 #[test]
@@ -25,7 +25,9 @@ fn shutdown_closes_idle_sessions_and_lets_transfers_end() {
         busy.expect_reply(421, "a signal");
         let ended = site.server.process.wait();
         assert_eq!(ended.code(), 0);
-        assert!(ended.stderr.lines().all(|line| line.starts_with("listening on ")), "{ended:?}");
+        let is_expected =
+            |line: &str| line.starts_with("listening on ") || line.contains("running as root");
+        assert!(ended.stderr.lines().all(is_expected), "{ended:?}");
         assert_eq!(site.read("new"), b"half and half");
     }
 }

@@ -16,7 +16,7 @@ use rustls::{
 use tempfile::TempDir;
 
 use super::client::{ControlStream, stranger};
-use super::{Ftp, Site};
+use super::{Ftp, Site, next_log_line};
 use crate::support::eventually;
 
 /// A version of TLS, and how a client of version 1.2 resumes sessions.
@@ -389,7 +389,7 @@ fn sighup_reads_the_certificate_again() {
     assert_eq!(get(&mut second, "RETR new", &new), b"contents");
     fs::write(secure_site.files.path().join("key.pem"), "nonsense").unwrap();
     secure_site.site.server.process.signal(rustix::process::Signal::HUP);
-    let line = secure_site.site.server.process.stderr_line().unwrap();
+    let line = next_log_line(&secure_site.site.server.process);
     let expected = "key.pem: no private key in PEM; the certificate stays as it was";
     assert!(line.ends_with(expected), "{line}");
     let mut third = secure_site.login(&new);
@@ -399,7 +399,7 @@ fn sighup_reads_the_certificate_again() {
 #[test]
 fn implicit_tls_begins_with_the_first_byte() {
     let secure_site = Secure::new(&["-implicit-port", "0"]);
-    let line = secure_site.site.server.process.stderr_line().unwrap();
+    let line = next_log_line(&secure_site.site.server.process);
     let addr = line.strip_prefix("listening on ").expect(&line);
     for kind in KINDS {
         let config = secure_site.config(kind);

@@ -1,6 +1,7 @@
 //! Commands about files and directories that need no data connection.
 
 use super::arg::{Arg, split_word};
+use crate::engines::ftp::charset::Charset;
 use crate::engines::ftp::facts;
 use crate::engines::ftp::listing::{Format, Listing, Options, parse_options};
 use crate::engines::ftp::names;
@@ -104,7 +105,7 @@ pub(super) fn mfmt(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let path = session.path(name)?;
     session.jail().set_modified(relative(&path), seconds)?;
     let stamp = facts::stamp(seconds);
-    done(213, [format!("Modify={stamp}; ").as_bytes(), name].concat())
+    done(213, [format!("Modify={stamp}; ").as_bytes(), &*session.decode(name)?].concat())
 }
 
 /// SITE CHMOD; `arg` are an octal mode and a name.
@@ -134,6 +135,7 @@ pub(super) fn stat(session: &Session<'_, '_>, arg: &Arg) -> Outcome {
     let mut listing = listing(session, arg.bytes(), Format::Long { now: now() })?;
     listing.n_max = listing.n_max.min(STAT_ENTRIES_MAX);
     listing.options.recursive = false;
+    listing.charset = Charset::default(); // the reply converts all of it
     let mut text = Vec::new();
     let jail = session.jail();
     let is_complete = listing.write(jail, listing.open(jail)?, &mut text)?;
@@ -150,22 +152,24 @@ pub(super) fn listing(
     format: Format,
 ) -> Result<Listing, ReplyError> {
     session.check_may_read()?;
+    let arg = session.decode(arg)?;
     let (mut options, mut name) = match format {
-        Format::Facts(..) => (Options::default(), arg),
-        Format::Long { .. } | Format::Name => parse_options(arg),
+        Format::Facts(..) => (Options::default(), &*arg),
+        Format::Long { .. } | Format::Name => parse_options(&arg),
     };
     options.no_dot_files = session.server.options.hides_dot_files;
-    let mut path = session.path_or_cwd(name)?;
+    let mut path = session.resolve(name)?;
     let mut pattern = None;
     let last = names::file_name(name);
     if last.iter().any(|byte| matches!(byte, b'*' | b'?')) && !exists(session, &path) {
         pattern = Some(last.to_vec());
         name = &name[..name.len() - last.len()];
-        path = session.path_or_cwd(name)?;
+        path = session.resolve(name)?;
     }
     let prefix = name.to_vec();
     let n_max = session.server.options.list_entries_max;
-    Ok(Listing { path, prefix, pattern, format, options, n_max })
+    let charset = session.control.charset();
+    Ok(Listing { path, prefix, pattern, format, options, n_max, charset })
 }
 
 fn exists(session: &Session<'_, '_>, path: &[u8]) -> bool {

@@ -11,7 +11,8 @@ use crate::engines::ftp::users::Access;
 
 pub(super) fn user(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     check_tls(session)?;
-    let Ok(name) = str::from_utf8(arg.bytes()) else {
+    let name = session.decode(arg.bytes())?;
+    let Ok(name) = str::from_utf8(&name) else {
         return Err(ReplyError::new(501, "User name is not UTF-8."));
     };
     if name.is_empty() {
@@ -54,7 +55,7 @@ pub(super) fn pass(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let Some(name) = session.state.user.clone().filter(|_| session.state.rights.is_none()) else {
         return Err(ReplyError::new(503, "Log in with USER first."));
     };
-    if let Some(access) = session.server.users.check(&name, arg.bytes()) {
+    if let Some(access) = session.server.users.check(&name, &session.decode(arg.bytes())?) {
         return enter(session, &name, access);
     }
     // As pure-ftpd words it: fail2ban's filter for that takes the line. The address comes first, so
@@ -80,6 +81,7 @@ fn enter(session: &mut Session<'_, '_>, name: &str, access: Access) -> Outcome {
     }
     let path = access.dir.map(|dir| [b"/", dir.as_os_str().as_bytes()].concat());
     session.state.root_path = path.unwrap_or_default();
+    session.state.cwd = b"/".to_vec(); // another user may have been logged in before
     log::info!("{peer}: {name} logged in");
     session.state.rights = Some(access.rights);
     session.set_login(Some(name));

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use super::arg::Arg;
 use super::files::{listing, now};
 use crate::engines::ftp::data::{Endpoint, Opener, Protection};
-use crate::engines::ftp::job::{Job, Sink, Subject, Work};
+use crate::engines::ftp::job::Job;
 use crate::engines::ftp::listing::Format;
 use crate::engines::ftp::outcome::{Next, Outcome, done};
+use crate::engines::ftp::rate::Throttle;
 use crate::engines::ftp::reply::{Reply, ReplyError};
 use crate::engines::ftp::session::Session;
 use crate::engines::ftp::transfer::Transfer;
+use crate::engines::ftp::work::{Sink, Subject, Work};
 use crate::fs::jail::relative;
 use crate::text::printable::replace_controls;
 
@@ -180,6 +182,7 @@ fn begin(session: &mut Session<'_, '_>, setup: Setup, plan: Plan) -> Outcome {
         transfer: Arc::clone(&transfer),
         server: session.server,
         announcement,
+        throttle: Throttle::new(session.server.options, session.server.total_rate.as_ref()),
         subject: Subject { verb, path, client: session.client() },
     };
     session.control.begin_transfer(&transfer);

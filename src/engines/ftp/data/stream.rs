@@ -43,6 +43,11 @@ impl<'h> DataStream<'h> {
         self.socket.shutdown(Shutdown::Write)
     }
 
+    /// Begins to count the time without progress anew: the server itself has waited.
+    pub(crate) fn restart_timeout(&mut self) {
+        self.socket.restart_timeout();
+    }
+
     /// Blocks until the client has closed the connection, or `timeout` has passed since it was opened.
     pub(crate) fn wait_closed(&mut self, timeout: Duration) {
         self.socket.wait_closed(timeout);

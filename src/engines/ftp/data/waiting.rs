@@ -84,6 +84,11 @@ impl<'h> WaitingSocket<'h> {
         self.retry(|socket| net::send_file(socket, file))
     }
 
+    /// Begins to count the time without progress anew: the server itself has waited.
+    pub(super) fn restart_timeout(&mut self) {
+        self.last_progress = Instant::now();
+    }
+
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket.shutdown(how)
     }
