@@ -161,3 +161,51 @@ impl Write for WaitingSocket<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// A socket with this timeout, and its peer.
+    fn pair(timeout: Duration, hand_over: HandOver<'_>) -> (WaitingSocket<'_>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let socket = Arc::new(listener.accept().unwrap().0.into());
+        (WaitingSocket::new(socket, timeout, hand_over).unwrap(), peer)
+    }
+
+    #[test]
+    fn a_peer_without_progress_times_out() {
+        let timeout = Duration::from_millis(100);
+        let mut n_calls = 0;
+        let mut hand_over = || n_calls += 1;
+        let (mut socket, peer) = pair(timeout, HandOver::new(&mut hand_over));
+        let block = vec![0; 1 << 20];
+        let mut last = Instant::now();
+        let err = loop {
+            match socket.write(&block) {
+                Ok(_) => last = Instant::now(),
+                Err(err) => break err,
+            }
+        };
+        // The last successful write may have waited for a piece of the timeout.
+        assert!(last.elapsed() >= timeout - timeout / PIECES, "{:?}", last.elapsed());
+        assert_eq!(err.kind(), io::ErrorKind::TimedOut);
+        drop(peer);
+        drop(socket);
+        assert_eq!(n_calls, 1);
+    }
+
+    #[test]
+    fn a_read_waits_for_the_whole_timeout() {
+        let timeout = Duration::from_millis(50);
+        let (mut socket, mut peer) = pair(timeout, HandOver(None));
+        peer.write_all(b"x").unwrap();
+        assert_eq!(socket.read(&mut [0; 9]).unwrap(), 1);
+        let start = Instant::now();
+        assert_eq!(socket.read(&mut [0; 9]).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(start.elapsed() >= timeout / 2, "{:?}", start.elapsed());
+    }
+}
