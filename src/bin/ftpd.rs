@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use threadbare::cli;
 use threadbare::engines::ftp::{self, Options, Rights, Tls, Users};
 use threadbare::fs::jail::Jail;
+use threadbare::threads;
 
 #[path = "ftpd/args.rs"]
 mod args;
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
         }
         let handle = signals.handle();
         thread::scope(|scope| {
-            scope.spawn(|| {
+            let handle_signals = || {
                 for signal in signals.forever() {
                     if signal == SIGHUP {
                         args.reload(&jail, &users, &options);
@@ -56,11 +57,12 @@ fn main() -> ExitCode {
                         listener.shutdown();
                     }
                 }
-            });
+            };
+            threads::spawn_now(scope, handle_signals)?;
             ftp::serve_all(&listener, implicit.as_ref(), &jail, &users, &options);
             handle.close();
-        });
-        Ok(())
+            Ok(())
+        })
     })
 }
 

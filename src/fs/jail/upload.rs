@@ -210,7 +210,7 @@ mod tests {
         for (nth, open_unnamed) in openers.into_iter().enumerate() {
             let name = format!("file{nth}");
             let begin = || {
-                let upload = Upload::over(here(), OsStr::new(&name), open_unnamed(&here()));
+                let upload = Upload::begin(&here(), OsStr::new(&name), open_unnamed(&here()));
                 let mut upload = upload.unwrap();
                 upload.is_new = true;
                 upload
@@ -221,7 +221,7 @@ mod tests {
             let err = second.commit().unwrap_err();
             assert_eq!(err.kind(), io::ErrorKind::AlreadyExists);
             assert_eq!(fs::read(dir.path().join(&name)).unwrap(), b"first");
-            let refused = Upload::new_name(here(), OsStr::new(&name)).unwrap_err();
+            let refused = Upload::new_name(&here(), OsStr::new(&name)).unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
             assert_eq!(fs::read_dir(dir.path()).unwrap().count(), nth + 1, "temporary names");
         }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use rustix::process::Signal;
 
-use super::{Site, next_log_line};
+use super::Site;
 use crate::support::{eventually, run_with};
 
 #[test]

@@ -1,5 +1,6 @@
 //! Logging in and out (USER, PASS, REIN, QUIT), and securing the connections (AUTH, PBSZ, PROT).
 
+use std::borrow::Cow;
 use std::net::Ipv6Addr;
 use std::os::unix::ffi::OsStrExt;
 
@@ -55,7 +56,8 @@ pub(super) fn pass(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let Some(name) = session.state.user.clone().filter(|_| session.state.rights.is_none()) else {
         return Err(ReplyError::new(503, "Log in with USER first."));
     };
-    if let Some(access) = session.server.users.check(&name, &session.decode(arg.bytes())?) {
+    let password = session.decode(arg.bytes()).unwrap_or(Cow::Borrowed(arg.bytes()));
+    if let Some(access) = session.server.users.check(&name, &password) {
         return enter(session, &name, access);
     }
     // As pure-ftpd words it: fail2ban's filter for that takes the line. The address comes first, so
