@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::attributes;
-use super::info::{Info, Kind, not_regular};
+use super::info::{Info, Kind, not_regular, regular};
 use super::upload::Upload;
 
 /// Symbolic links followed one after the other, as many as the kernel follows.
@@ -58,7 +58,7 @@ impl Destination {
             return Ok(Destination::Whole(upload));
         }
         let file = open(dir, name, OFlags::WRONLY)?;
-        Ok(Destination::InPlace(super::regular(file)?))
+        Ok(Destination::InPlace(regular(file)?))
     }
 }
 
