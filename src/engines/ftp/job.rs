@@ -120,7 +120,7 @@ impl Job<'_> {
     ) -> Result<Reply, ReplyError> {
         match stream.plain_socket() {
             Some(socket) if !is_ascii && !self.throttle.is_limited() => {
-                self.send_with_sendfile(socket, file)?
+                self.send_with_sendfile(socket, file)?;
             }
             _ => self.send_through_buffer(stream, file, is_ascii)?,
         }

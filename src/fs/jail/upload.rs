@@ -90,10 +90,11 @@ impl Upload {
 
     /// linkat(2) never replaces a file. Dropping removes the temporary name.
     fn commit_new(self) -> io::Result<()> {
-        Ok(match &self.temporary {
+        match &self.temporary {
             None => unnamed::link(&self.file, &self.dir, &self.name)?,
             Some(name) => linkat(&self.dir, name, &self.dir, &self.name, AtFlags::empty())?,
-        })
+        }
+        Ok(())
     }
 }
 
