@@ -1,4 +1,4 @@
-//! A transfer from its first reply to its last, on a thread of its own.
+//! A transfer from its first reply to its last.
 
 use std::fs::File;
 use std::hint;
