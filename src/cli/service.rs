@@ -50,7 +50,7 @@ pub fn inherited_sockets() -> io::Result<Vec<TcpListener>> {
     (0..fds.len()).filter_map(|nth| fds.take_tcp_listener(nth).transpose()).collect()
 }
 
-/// Sends `state` to systemd, as sd_notify(3) does: `READY=1`, `STOPPING=1`. Without `NOTIFY_SOCKET`
+/// Sends `state` to systemd, as `sd_notify(3)` does: `READY=1`, `STOPPING=1`. Without `NOTIFY_SOCKET`
 /// it does nothing.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socket2::Socket;
+use socket2::{SockAddr, Socket};
 
 use crate::net;
 
@@ -55,6 +55,8 @@ pub(crate) struct WaitingSocket<'h> {
     piece: Duration,
     started: Instant,
     last_progress: Instant,
+    /// The bytes on their way to the client when a call last timed out.
+    n_unacknowledged: Option<u64>,
     hand_over: HandOver<'h>,
 }
 
@@ -69,8 +71,15 @@ impl<'h> WaitingSocket<'h> {
         let now = Instant::now();
         let piece =
             if hand_over.0.is_some() { INLINE_TIMEOUT.min(timeout) } else { timeout / PIECES };
-        let mut socket =
-            WaitingSocket { socket, timeout, piece, started: now, last_progress: now, hand_over };
+        let mut socket = WaitingSocket {
+            socket,
+            timeout,
+            piece,
+            started: now,
+            last_progress: now,
+            n_unacknowledged: None,
+            hand_over,
+        };
         socket.set_piece(piece)?;
         Ok(socket)
     }
@@ -132,11 +141,23 @@ impl<'h> WaitingSocket<'h> {
     /// Prepares for waiting once more.
     fn wait_longer(&mut self) -> io::Result<()> {
         self.hand_over.now();
+        let n_unacknowledged = self.n_unacknowledged();
+        if self.n_unacknowledged.replace(n_unacknowledged).is_some_and(|n| n > n_unacknowledged) {
+            self.last_progress = Instant::now(); // a slow client empties the kernel's buffer for minutes
+        }
         let left = self.timeout.saturating_sub(self.last_progress.elapsed());
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         self.set_piece(left.min(self.timeout / PIECES))
+    }
+
+    fn n_unacknowledged(&self) -> u64 {
+        let addr = |addr: io::Result<SockAddr>| addr.ok().and_then(|addr| addr.as_socket());
+        match (addr(self.socket.local_addr()), addr(self.socket.peer_addr())) {
+            (Some(local), Some(peer)) => net::n_unacknowledged(local, peer),
+            _ => 0,
+        }
     }
 
     fn set_piece(&mut self, piece: Duration) -> io::Result<()> {
