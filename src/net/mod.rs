@@ -39,3 +39,4 @@ pub use send_file::{SEND_SIZE, send_file};
 pub use services::{Protocol, service_port};
 pub use sockets::NOTICE;
 pub use stream::{DialOptions, Endpoint, Family, Stream, StreamListener};
+pub use tcp_table::n_unacknowledged;

@@ -183,8 +183,8 @@ impl Users {
 /// A hash to verify the password of an unknown user with, always the same for the same name, so that
 /// the time to do so is that of some account.
 fn decoy<'a>(accounts: &'a Accounts, name: &str) -> &'a str {
-    let nth = accounts.hasher().hash_one(name) as usize % accounts.len().max(1);
-    accounts.values().nth(nth).map_or(DUMMY_HASH, |account| &account.hash)
+    let nth = accounts.hasher().hash_one(name) % accounts.len().max(1) as u64;
+    accounts.values().nth(nth.try_into().unwrap_or(0)).map_or(DUMMY_HASH, |account| &account.hash)
 }
 
 fn is_anonymous(name: &str) -> bool {
