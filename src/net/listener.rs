@@ -60,15 +60,48 @@ pub struct Listener {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn listen(addr: &str, threads_each: usize) -> Result<Listener, Error> {
-    let error = |source| Error::new("listen on", addr, source);
-    let addrs: Vec<SocketAddr> = addr.to_socket_addrs().map_err(error)?.collect();
-    let sockets = ListeningSockets::bind(&addrs, Some(WRITE_TIMEOUT)).map_err(error)?;
+    listen_as(addr, threads_each, |addr| format!("listening on {addr}"))
+}
+
+/// Listens as [`listen`] does, and announces each address with the text of `notice`.
+///
+/// # Errors
+/// As [`listen`].
+pub fn listen_as(
+    addr: &str,
+    threads_each: usize,
+    notice: impl Fn(SocketAddr) -> String,
+) -> Result<Listener, Error> {
     let clients = Semaphore::new(Limits::current().clients(threads_each));
-    sockets.announce().map_err(error)?;
-    Ok(Listener { sockets, clients, last_logged: Mutex::new(None) })
+    Listener::bind(addr, clients, notice)
 }
 
 impl Listener {
+    /// Listens on another address too, as [`listen`] does, and announces each of its addresses with
+    /// the text of `notice`. Both listeners together admit as many clients as this one alone.
+    ///
+    /// # Errors
+    /// As [`listen`].
+    pub fn listen_beside(
+        &self,
+        addr: &str,
+        notice: impl Fn(SocketAddr) -> String,
+    ) -> Result<Self, Error> {
+        Listener::bind(addr, self.clients.clone(), notice)
+    }
+
+    fn bind(
+        addr: &str,
+        clients: Semaphore,
+        notice: impl Fn(SocketAddr) -> String,
+    ) -> Result<Self, Error> {
+        let error = |source| Error::new("listen on", addr, source);
+        let addrs: Vec<SocketAddr> = addr.to_socket_addrs().map_err(error)?.collect();
+        let sockets = ListeningSockets::bind(&addrs, Some(WRITE_TIMEOUT)).map_err(error)?;
+        sockets.announce(notice).map_err(error)?;
+        Ok(Listener { sockets, clients, last_logged: Mutex::new(None) })
+    }
+
     /// Returns an iterator over accepted connections, which ends after
     /// [`shutdown`](Self::shutdown).
     ///

@@ -17,9 +17,14 @@ mod line_splitter;
 mod lines;
 mod listener;
 mod outbox;
+#[cfg(feature = "passwords")]
+pub mod passwords;
 mod send_file;
 mod sockets;
 mod stream;
+mod telnet;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod unacknowledged;
 
 pub use close::close_gracefully;
@@ -32,8 +37,9 @@ pub use ip_limit::{IpPermit, PerIpLimit};
 pub use line_reader::{LineBatch, LineReader};
 pub use line_splitter::{InputLine, LINE_MAX, LineSplitter};
 pub use lines::Lines;
-pub use listener::{Listener, listen};
+pub use listener::{Listener, listen, listen_as};
 pub use outbox::Outbox;
 pub use send_file::{SEND_SIZE, send_file};
 pub use sockets::NOTICE;
 pub use stream::{Endpoint, Family, Stream, StreamListener};
+pub use telnet::TelnetReader;

@@ -139,7 +139,7 @@ impl Endpoint {
 
     fn listen_tcp(&self) -> io::Result<StreamListener> {
         let sockets = ListeningSockets::bind(&self.addrs()?, None)?;
-        sockets.announce()?;
+        sockets.announce(|addr| format!("listening on {addr}"))?;
         Ok(StreamListener(Sockets::Tcp(sockets)))
     }
 }

@@ -28,7 +28,6 @@ mod listing;
 mod names;
 mod options;
 mod outcome;
-mod passwords;
 mod registry;
 mod reply;
 mod server;

@@ -9,27 +9,38 @@ use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use crossbeam::channel::{Receiver, Sender, bounded};
 
+/// A hash that no password matches. Passwords of unknown users are verified against it, so that they
+/// take as long as those of known ones.
+pub const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$DECOYSALTDECOYSALTDECA\
+    $DECOYHASHDECOYHASHDECOYHASHDECOYHASHDECOYHA";
+
 /// Hashes `password` with Argon2id and a new salt, in the PHC string format.
-pub(super) fn hash(password: &str) -> argon2::password_hash::Result<String> {
+///
+/// # Errors
+/// When the system provides no random salt.
+pub fn hash(password: &str) -> argon2::password_hash::Result<String> {
     Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
 }
 
-/// Whether [`Verifier::verify`] supports `hash`.
-pub(super) fn is_hash(hash: &str) -> bool {
+/// Whether [`Verifier::verify`] supports `hash`, in the PHC string format.
+#[must_use]
+pub fn is_hash(hash: &str) -> bool {
     let is_whole = |hash: &PasswordHash| hash.salt.is_some() && hash.hash.is_some();
     PasswordHash::new(hash).is_ok_and(|hash| is_whole(&hash) && hasher(&hash).is_ok())
 }
 
 /// Verifies passwords, a bounded number at the same time.
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub struct Verifier {
     buffers_rx: Receiver<Vec<Block>>,
     buffers_tx: Sender<Vec<Block>>,
 }
 
 impl Verifier {
-    /// A verifier of at most `n_max` passwords at the same time.
-    pub(super) fn new(n_max: usize) -> Self {
+    /// Creates a verifier of at most `n_max` passwords at the same time, 19 MiB each with the
+    /// parameters of [`hash`].
+    #[must_use]
+    pub fn new(n_max: usize) -> Self {
         let (buffers_tx, buffers_rx) = bounded(n_max);
         for _ in 0..n_max {
             buffers_tx.send(Vec::new()).expect("the channel has room for n_max buffers");
@@ -38,7 +49,10 @@ impl Verifier {
     }
 
     /// Blocks until a buffer is free, then checks whether `hash` is a hash of `password`.
-    pub(super) fn verify(&self, password: &[u8], hash: &str) -> bool {
+    ///
+    /// # Panics
+    /// Never: its channel holds all buffers that are not in use.
+    pub fn verify(&self, password: &[u8], hash: &str) -> bool {
         let mut memory = self.buffers_rx.recv().expect("self holds a sender");
         let is_correct = verify(password, hash, &mut memory).unwrap_or(false);
         self.buffers_tx.send(memory).expect("the channel has room for a buffer that was taken");
@@ -93,6 +107,14 @@ mod tests {
             assert!(is_hash(&made) && verifier.verify(b"secret", &made), "{made}");
             assert!(!verifier.verify(b"Secret", &made), "{made}");
         }
+    }
+
+    #[test]
+    fn the_dummy_hash_costs_as_much_as_a_real_one() {
+        let cost = |hash: &str| hash.rsplitn(3, '$').nth(2).map(str::to_owned);
+        assert!(is_hash(DUMMY_HASH));
+        assert_eq!(cost(DUMMY_HASH), cost(&hash("").unwrap()));
+        assert_eq!(DUMMY_HASH.len(), hash("").unwrap().len());
     }
 
     #[test]
