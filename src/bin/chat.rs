@@ -124,6 +124,9 @@ impl Cli {
         if operators.is_some() && !names {
             bail!("--operators needs names");
         }
+        if !self.tls.is_empty() && self.tls_port.is_none() && self.web.is_none() {
+            bail!("--tls needs --tls-port or --web");
+        }
         let certificate = match self.tls.as_slice() {
             [chain, key] => Some(Arc::new(Certificate::read(chain, key)?)),
             _ => None,

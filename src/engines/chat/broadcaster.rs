@@ -264,7 +264,10 @@ impl<'a> Broadcaster<'a> {
             RelayEvent::Founded(server) | RelayEvent::Joined(server) => {
                 self.state.servers.join(server)
             }
-            RelayEvent::Tick(server) => {
+            RelayEvent::Tick(server, is_joined) => {
+                if is_joined {
+                    self.state.servers.join(server); // it may have been thought gone
+                }
                 for gone in self.state.servers.tick(server) {
                     self.state.remove_server(gone);
                 }

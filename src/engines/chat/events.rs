@@ -58,8 +58,8 @@ pub(super) enum RelayEvent {
     Founded(ServerId),
     /// A server has the state.
     Joined(ServerId),
-    /// A second has passed for a server.
-    Tick(ServerId),
+    /// A second has passed for a server; whether it has the state.
+    Tick(ServerId, bool),
     /// A server has ended.
     Gone(ServerId),
     /// The state, for this server that had none, and the numbers of its clients here.

@@ -17,6 +17,8 @@ use super::transport::Transport;
 use crate::net::{Conn, IdleEvent, IdleTimer, InputLine, LineBatch, LineReader, TelnetReader};
 use crate::text::printable::append_printable;
 
+/// Length of one of telnet's refusals, in bytes.
+const REPLY_LEN: usize = 3;
 /// Longest time between the warning of an idle client and its disconnection.
 const WARNING_MAX: Duration = Duration::from_secs(30);
 
@@ -51,9 +53,10 @@ impl Reader<'_> {
         let mut intake = Intake::new(self, id, conn, transport.is_safe());
         let input = TelnetReader::new(transport);
         let mut reader = LineReader::with_input(conn, input, idle_timer(self.options.idle));
-        while let Ok(Some(batch)) = reader.read(append) {
+        while let Ok(Some(mut batch)) = reader.read(append) {
             let replies = reader.input().take_replies();
             if !replies.is_empty() {
+                batch.n_lines += replies.len() / REPLY_LEN; // they count as lines for flood control
                 self.send(Event::Reply(id, replies));
             }
             intake.accept(batch);

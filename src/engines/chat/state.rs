@@ -159,7 +159,8 @@ impl<'a> State<'a> {
         let n_before = self.history.n_lines(room);
         let unfinished = self.batch.chunk(room, n_before);
         let n_lines = n_before + unfinished.as_ref().map_or(0, |chunk| chunk.n_lines);
-        let resumed = client.web.as_ref().filter(|resume| resume.epoch == self.epoch(room));
+        let resumed = client.web.as_ref().filter(|_| client.room.is_none()); // the first room alone
+        let resumed = resumed.filter(|resume| resume.epoch == self.epoch(room));
         let resumed = resumed.map(|resume| resume.next).filter(|next| *next <= n_lines);
         let first = resumed.unwrap_or(n_lines.saturating_sub(n_wanted));
         let chunks = self.history.since(room, first, unfinished);

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, never};
 use crossbeam::select;
 
-use super::Shared;
 use super::broker::Broker;
 use super::entry::{Entry, Item};
+use super::shared::Shared;
 use crate::engines::chat::events::Event;
 use crate::threads::lock;
 

@@ -9,9 +9,9 @@ use crossbeam::channel::{Receiver, Sender};
 use jiff::Timestamp;
 use redis::RedisResult;
 
-use super::Shared;
 use super::broker::{Broker, EntryId};
 use super::entry::{Entry, Item};
+use super::shared::Shared;
 use super::state_file::{self, Saved};
 use crate::engines::chat::events::{Event, RelayEvent, RelayRequest};
 use crate::engines::chat::ids::{ClientId, GlobalId, REMOTE_MIN, ServerId};
@@ -26,6 +26,8 @@ const ALONE_TICKS: u32 = 3;
 const ASK_AGAIN_TICKS: u32 = 6;
 /// Age of the newest entry, in milliseconds, from which no server is there.
 const DEAD_MS: u64 = 10_000;
+/// Time from the start to the first write of the state file.
+const FIRST_SAVE: Duration = Duration::from_secs(1);
 /// Time between two writes of the state file.
 const SAVE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -87,7 +89,7 @@ impl<'a> Follower<'a> {
             ids: HashMap::new(),
             next_id: REMOTE_MIN,
             phase: Phase::Waiting(false),
-            next_save: Instant::now() + SAVE_INTERVAL,
+            next_save: Instant::now() + FIRST_SAVE,
             is_over: false,
         }
     }
@@ -278,12 +280,16 @@ impl<'a> Follower<'a> {
             Item::Hello => Event::Relay(RelayEvent::Hello(server)),
             Item::Founding => Event::Relay(RelayEvent::Founded(server)),
             Item::Joined => Event::Relay(RelayEvent::Joined(server)),
-            Item::Tick(_) => Event::Relay(RelayEvent::Tick(server)),
+            Item::Tick(is_joined) => Event::Relay(RelayEvent::Tick(server, is_joined)),
             Item::Bye => {
                 self.is_over |= server == self.shared.server;
+                self.ids.retain(|(other, _), _| *other != server);
                 Event::Relay(RelayEvent::Gone(server))
             }
-            Item::Gone(other) => Event::Relay(RelayEvent::Gone(other)),
+            Item::Gone(other) => {
+                self.ids.retain(|(server, _), _| *server != other);
+                Event::Relay(RelayEvent::Gone(other))
+            }
             Item::Snapshot(..) => return, // for another server
             Item::Entering(client, peer, web) => {
                 let (id, global) = (self.id(server, client), (server, client));

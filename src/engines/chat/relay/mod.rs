@@ -15,12 +15,12 @@ mod append;
 mod broker;
 mod entry;
 mod follow;
+mod shared;
 mod state_file;
 
 pub use address::{RelayUrl, UrlError};
+pub use shared::RelayOptions;
 
-use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
@@ -28,40 +28,11 @@ use std::time::Instant;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::events::{Event, RelayRequest};
-use super::ids::{ClientId, ServerId};
-use super::link::Link;
+use super::ids::ServerId;
 use super::random::random;
 use append::Appender;
 use follow::Follower;
-
-/// How servers are connected.
-#[derive(Clone, Debug)]
-pub struct RelayOptions {
-    /// The stream.
-    pub url: RelayUrl,
-    /// Where the place in the stream is kept over a restart; `None` to start at its newest entry.
-    pub state_file: Option<PathBuf>,
-    /// Entries that the broker keeps, about.
-    pub n_entries: u64,
-}
-
-/// What the two threads of a relay share.
-struct Shared<'a> {
-    options: &'a RelayOptions,
-    server: ServerId,
-    /// The connections of clients whose arrival has not come back yet.
-    links: Mutex<HashMap<ClientId, Link>>,
-    /// The last sequence number of this server that has come back.
-    last_returned: AtomicU64,
-    /// Whether this server has the state, so that its clients may be heard.
-    is_joined: AtomicBool,
-    /// Whether the broker cannot be reached.
-    is_lost: AtomicBool,
-    /// Whether nothing more will be appended.
-    is_ended: AtomicBool,
-    /// When to give up at shutdown.
-    deadline: &'a OnceLock<Instant>,
-}
+use shared::Shared;
 
 /// The two threads of a relay, to be run.
 pub(super) struct Relay<'a> {

@@ -86,7 +86,7 @@ fn read_batch(
     socket: &mut WebSocket<Duplex<'_>>,
     idle_timer: &mut IdleTimer,
 ) -> (LineBatch, Option<Error>) {
-    let (mut text, mut n_lines) = (Vec::new(), 0);
+    let (mut text, mut n_lines, mut n_pings) = (Vec::new(), 0, 0);
     socket.get_mut().is_paused = false;
     let end = loop {
         match socket.read() {
@@ -97,7 +97,7 @@ fn read_batch(
                 }
             }
             Ok(Message::Binary(_)) => break Some(Error::AttackAttempt), // the page sends text only
-            Ok(_) => {} // tungstenite answers pings and close frames
+            Ok(_) => n_pings += 1, // tungstenite answers pings and close frames
             Err(Error::Io(err)) if is_timeout(&err) => break None,
             Err(err) => break Some(err),
         }
@@ -107,6 +107,7 @@ fn read_batch(
         idle_timer.reset(read_at);
     }
     let idle_event = idle_timer.check(read_at);
+    n_lines += n_pings; // for flood control, but they do not show that anybody is there
     (LineBatch { text, n_lines, idle_event, read_at }, end)
 }
 
