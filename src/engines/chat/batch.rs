@@ -10,7 +10,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::form::{Author, Chunk, Form, Ignored, n_lines};
 use super::frame::Age;
-use super::ids::{ClientId, REMOTE_MIN};
+use super::ids::{ClientId, REMOTE_MIN, RoomId};
 use super::link::Link;
 
 /// Bytes of text from which a batch is full.

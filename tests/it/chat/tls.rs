@@ -138,7 +138,7 @@ fn a_server_without_a_port_or_a_certificate_does_not_start() {
     assert_eq!(run("chat", &["-port", "off"]).code(), 1);
     assert_eq!(run("chat", &["-port", "on"]).code(), 2);
     assert_eq!(run("chat", &["--tls-port", "0"]).code(), 2);
-    let refused = run("chat", &["-port", "0", "--tls", "/nonexistent/c", "/nonexistent/k"]);
+    let refused = run("chat", &["--tls", "/nonexistent/c", "/nonexistent/k", "--tls-port", "0"]);
     assert_eq!(refused.code(), 1);
     assert!(refused.stderr.starts_with("chat: /nonexistent/c: "), "{refused:?}");
 }

@@ -211,6 +211,7 @@ fn lines_no_longer_kept_are_reported_as_missed() {
     let epoch = ann.until("room").head[1].clone();
     let next: u64 = ann.until("next").head[1].parse().unwrap();
     drop(ann);
+    while nik.line() != "ann has left" {} // then the name is free
     let lines: String = (0..9_000).map(|n| format!("{n}\n")).collect();
     nik.send(lines);
     while !nik.line().ends_with(": 8999") {}
