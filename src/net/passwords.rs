@@ -39,6 +39,9 @@ pub struct Verifier {
 impl Verifier {
     /// Creates a verifier of at most `n_max` passwords at the same time, 19 MiB each with the
     /// parameters of [`hash`].
+    ///
+    /// # Panics
+    /// Never: the channel has room for all buffers.
     #[must_use]
     pub fn new(n_max: usize) -> Self {
         let (buffers_tx, buffers_rx) = bounded(n_max);

@@ -68,22 +68,23 @@ impl<I> TelnetReader<I> {
     fn next_byte(&mut self, byte: u8) -> Option<u8> {
         let (state, text) = match (self.state, byte) {
             (State::Text, IAC) => (State::Command, None),
-            (State::Text, byte) => (State::Text, Some(byte)),
+            (State::Parameters(n), IAC) => (State::ParametersCommand(n), None),
             (State::Command, DO | DONT | WILL | WONT) => (State::Option(byte), None),
             (State::Command, SB) => (State::Parameters(0), None),
-            (State::Command, 241..=249 | SE) => (State::Text, None),
-            (State::Command, IAC) => (State::Text, Some(IAC)),
-            // No command of telnet's: a byte 255 by itself, which is no text in UTF-8 either.
-            (State::Command, byte) => (State::Text, Some(byte)),
+            (State::Command, 241..=249 | SE) | (State::ParametersCommand(_), SE) => {
+                (State::Text, None)
+            }
+            // After IAC: the byte 255 itself, or no command of telnet's.
+            (State::Text | State::Command | State::Parameters(PARAMETERS_MAX), byte) => {
+                (State::Text, Some(byte))
+            }
             (State::Option(command), option) => {
                 self.refuse(command, option);
                 (State::Text, None)
             }
-            (State::Parameters(n), IAC) => (State::ParametersCommand(n), None),
-            (State::Parameters(PARAMETERS_MAX), byte) => (State::Text, Some(byte)),
-            (State::Parameters(n), _) => (State::Parameters(n + 1), None),
-            (State::ParametersCommand(_), SE) => (State::Text, None),
-            (State::ParametersCommand(n), _) => (State::Parameters(n + 1), None),
+            (State::Parameters(n) | State::ParametersCommand(n), _) => {
+                (State::Parameters(n + 1), None)
+            }
         };
         self.state = state;
         text

@@ -116,6 +116,9 @@ impl TlsSession {
     }
 
     /// Encrypts `text`; returns what is to be sent, after all that was encrypted before.
+    ///
+    /// # Panics
+    /// Never: a session takes a record at any time, and writing to a vector does not fail.
     #[must_use]
     pub fn encrypt(&self, text: &[u8]) -> Vec<u8> {
         let mut session = lock(&self.0);
@@ -128,6 +131,9 @@ impl TlsSession {
     }
 
     /// Returns the alert that announces the end of what is sent (RFC 8446, 6.1).
+    ///
+    /// # Panics
+    /// Never: writing to a vector does not fail.
     #[must_use]
     pub fn close_notify(&self) -> Vec<u8> {
         let mut session = lock(&self.0);

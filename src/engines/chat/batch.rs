@@ -99,7 +99,9 @@ impl RoomText {
 impl TextBuilder {
     /// Appends whole lines by `client`, or by the server, in parts.
     pub(super) fn append(&mut self, client: Option<ClientId>, parts: &[&[u8]]) {
-        parts.iter().for_each(|part| self.text.extend_from_slice(part));
+        for part in parts {
+            self.text.extend_from_slice(part);
+        }
         let end = self.text.len();
         match self.authors.last_mut() {
             Some(last) if last.client == client => last.end = end,

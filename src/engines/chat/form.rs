@@ -78,7 +78,7 @@ impl Chunk {
     }
 
     /// The lines from number `first` on; `None` if there are none.
-    pub(super) fn from_line(mut self, first: u64) -> Option<Self> {
+    pub(super) fn starting_at(mut self, first: u64) -> Option<Self> {
         let Some(n_cut) = first.checked_sub(self.first_line).filter(|n| *n > 0) else {
             return Some(self);
         };

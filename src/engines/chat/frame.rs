@@ -68,7 +68,9 @@ fn append_frame(out: &mut Vec<u8>, opcode: OpCode, payload: &[&[u8]]) {
     let len: usize = payload.iter().map(|part| part.len()).sum();
     let header = FrameHeader { opcode, ..FrameHeader::default() };
     header.format(len as u64, out).expect("writing to a vector does not fail");
-    payload.iter().for_each(|part| out.extend_from_slice(part));
+    for part in payload {
+        out.extend_from_slice(part);
+    }
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl History {
     pub(super) fn since(&self, room: RoomId, first: u64, unfinished: Option<Chunk>) -> Vec<Chunk> {
         let kept = self.rooms.get(&room).into_iter().flat_map(|room| &room.chunks).cloned();
         let chunks = kept.chain(unfinished);
-        chunks.filter_map(|chunk| chunk.from_line(first)).collect()
+        chunks.filter_map(|chunk| chunk.starting_at(first)).collect()
     }
 }
 

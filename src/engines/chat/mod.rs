@@ -12,7 +12,6 @@
 //!
 //! No client has a writer thread, and no line passes through a lock.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,15 +19,14 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Sender, bounded};
 
 use crate::machine::cpu;
-use crate::net::tls::TlsSession;
-use crate::net::{Conn, Listener, PerIpLimit};
-use crate::threads::{self, ThreadPool};
+use crate::threads;
 
 mod bans;
 mod batch;
 mod broadcaster;
 mod commands;
 mod counters;
+mod entrance;
 mod events;
 mod execute;
 mod fanout;
@@ -45,6 +43,7 @@ mod operators;
 mod options;
 mod output;
 mod password_lines;
+mod port;
 mod random;
 mod reader;
 mod relay;
@@ -59,17 +58,17 @@ mod web;
 pub use counters::{Counters, Counts, LogEvent};
 pub use operators::{Operators, OperatorsError};
 pub use options::Options;
+pub use port::{Port, Protocol};
 pub use relay::{RelayOptions, RelayUrl, UrlError};
 
 use batch::Batch;
 use broadcaster::{Broadcaster, RelayEnd};
 use counters::Monitor;
+use entrance::{Entrance, accept_all};
 use events::Event;
 use fanout::Fanout;
-use ids::ClientId;
 use reader::Reader;
 use relay::{Ends, Relay};
-use transport::Transport;
 
 /// Capacity of the channel of events. Each may hold 4 KiB of text, so this bounds memory too.
 const EVENTS_MAX: usize = 256;
@@ -79,30 +78,8 @@ const BATCHES_MAX: usize = 1;
 const REQUESTS_MAX: usize = 4;
 /// Most fan-out threads. One for every two CPUs is enough, and waking each costs time.
 const FANOUTS_MAX: usize = 4;
-/// How long a web client may take to send its first byte.
-const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long clients may take to receive what is queued for them when the server shuts down.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Where clients connect, and how they speak there.
-#[derive(Clone, Copy, Debug)]
-pub struct Port<'a> {
-    /// Accepts the clients.
-    pub listener: &'a Listener,
-    /// What the clients speak.
-    pub protocol: Protocol,
-}
-
-/// What clients speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// Lines of text.
-    Lines,
-    /// Lines of text over TLS, with [`Options::certificate`].
-    LinesOverTls,
-    /// HTTP, and HTTPS where there is a certificate, for a page that connects with a web socket.
-    Web,
-}
 
 /// Serves clients on all `ports`, at least one, until their listeners are shut down; then notifies
 /// and disconnects all clients and returns, which takes about five seconds at most.
@@ -168,105 +145,11 @@ pub fn serve(
             }
         };
         let reader = Reader { events_tx, local_tx, done, options, relay };
-        let entrance = Arc::new(Entrance {
-            next_id: AtomicU64::new(0),
-            pool: ThreadPool::new(scope),
-            ip_limit: PerIpLimit::new(options.per_address),
-            reader: reader.clone(),
-        });
+        let entrance = Arc::new(Entrance::new(scope, options.per_address, reader.clone()));
         accept_all(scope, ports, &entrance);
         _ = deadline.set(Instant::now() + DRAIN_TIMEOUT);
         drop(done_tx); // wakes the readers that flood control holds back
         reader.send(Event::Shutdown);
         drop((reader, entrance)); // when the last reader ends, the channel closes and the broadcaster ends
     });
-}
-
-/// What the accepting threads share.
-struct Entrance<'scope, 'env> {
-    next_id: AtomicU64,
-    pool: ThreadPool<'scope, 'env>,
-    ip_limit: PerIpLimit,
-    reader: Reader<'scope>,
-}
-
-/// Accepts clients of the first port on this thread and of each other one on a thread of its own.
-/// Returns when all listeners have been shut down.
-fn accept_all<'scope>(
-    scope: &'scope thread::Scope<'scope, '_>,
-    ports: &'scope [Port<'_>],
-    entrance: &Arc<Entrance<'scope, '_>>,
-) {
-    let Some((first, others)) = ports.split_first() else { return };
-    let accepting = others.iter().map(|port| {
-        let entrance = Arc::clone(entrance);
-        threads::spawn(scope, move || accept(port, &entrance))
-    });
-    let accepting: Vec<_> = accepting.collect();
-    accept(first, entrance);
-    for thread in accepting {
-        thread.join().expect("an accepting thread does not panic");
-    }
-}
-
-fn accept(port: &Port<'_>, entrance: &Entrance<'_, '_>) {
-    for conn in port.listener.incoming() {
-        let id = entrance.next_id.fetch_add(1, Ordering::Relaxed);
-        entrance.admit(id, conn, port.protocol);
-    }
-}
-
-impl Entrance<'_, '_> {
-    /// Starts reading a client on a pooled thread, or refuses it.
-    fn admit(&self, id: ClientId, conn: Conn, protocol: Protocol) {
-        let Some(permit) = self.ip_limit.try_acquire(conn.peer().ip()) else {
-            return conn.refuse("too many connections from your address");
-        };
-        let (conn, reader) = (Arc::new(conn), self.reader.clone());
-        let read = {
-            let conn = Arc::clone(&conn);
-            move || {
-                let _permit = permit;
-                read(&reader, id, &conn, protocol);
-            }
-        };
-        if self.pool.run(read).is_err() {
-            log::warn!("no thread for another client: the machine's limit is reached");
-            if let Ok(conn) = Arc::try_unwrap(conn) {
-                conn.refuse("server full");
-            }
-        }
-    }
-}
-
-/// Reads a client to its end.
-fn read(reader: &Reader<'_>, id: ClientId, conn: &Arc<Conn>, protocol: Protocol) {
-    let certificate = reader.options.certificate.as_deref();
-    let certificate = certificate.filter(|_| match protocol {
-        Protocol::Lines => false,
-        Protocol::LinesOverTls => true,
-        Protocol::Web => begins_with_tls(conn),
-    });
-    let session = match certificate.map(|certificate| TlsSession::accept(conn, certificate)) {
-        None => None,
-        Some(Ok(session)) => Some(Arc::new(session)),
-        Some(Err(err)) => {
-            log::info!("{}: TLS handshake: {err}", conn.peer());
-            return conn.close_gracefully(); // the client receives the alert
-        }
-    };
-    let transport = Transport::new(conn, session.as_ref());
-    match protocol {
-        Protocol::Lines | Protocol::LinesOverTls => reader.run(id, transport),
-        Protocol::Web => web::run(reader, id, transport),
-    }
-}
-
-/// Whether the first byte from a client is that of a TLS handshake, and not of HTTP (RFC 8446, 5.1).
-fn begins_with_tls(conn: &Conn) -> bool {
-    let mut first = [0];
-    _ = conn.set_read_timeout(Some(FIRST_BYTE_TIMEOUT));
-    let is_tls = matches!(conn.peek(&mut first), Ok(1)) && first == [22];
-    _ = conn.set_read_timeout(None);
-    is_tls
 }

@@ -1,5 +1,6 @@
 //! What operators do: they remove and ban users, set topics and speak to all rooms.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use tungstenite::protocol::frame::coding::CloseCode;
@@ -191,10 +192,13 @@ impl State<'_> {
 
 /// A time in whole hours, minutes and seconds: `1h30m`.
 fn readable(time: Duration) -> String {
-    let seconds = time.as_secs_f64().ceil() as u64;
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     let parts = [(seconds / 3_600, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
     let parts = parts.iter().filter(|(n, _)| *n > 0);
-    let text: String = parts.map(|(n, unit)| format!("{n}{unit}")).collect();
+    let mut text = String::new();
+    for (n, unit) in parts {
+        _ = write!(text, "{n}{unit}"); // to a String
+    }
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 

@@ -38,24 +38,35 @@ pub(super) enum Part {
     Login(Login),
 }
 
+/// What the next line is.
+#[derive(Default)]
+enum Expected {
+    /// A line for others.
+    #[default]
+    Text,
+    /// The password of this operator.
+    Password(String),
+    /// A password that is discarded.
+    Discarded,
+}
+
 /// Finds passwords in the lines of one client.
 pub(super) struct PasswordLines<'a> {
     operators: Option<&'a Operators>,
     /// Whether nobody else can read the connection: TLS, or within this machine.
     is_safe: bool,
-    /// The operator whose password comes next; `Some(None)` if the next line is discarded.
-    asked: Option<Option<String>>,
+    expected: Expected,
     n_refused: usize,
 }
 
 impl<'a> PasswordLines<'a> {
     pub(super) fn new(operators: Option<&'a Operators>, is_safe: bool) -> Self {
-        PasswordLines { operators, is_safe, asked: None, n_refused: 0 }
+        PasswordLines { operators, is_safe, expected: Expected::Text, n_refused: 0 }
     }
 
     /// Whether `text` has no line of a login in it, which is so for nearly all.
     pub(super) fn is_plain(&self, text: &[u8]) -> bool {
-        self.asked.is_none() && memchr::memmem::find(text, b"/oper").is_none()
+        matches!(self.expected, Expected::Text) && memchr::memmem::find(text, b"/oper").is_none()
     }
 
     /// Calls `each` with the parts of `text`, which is whole lines, in their order. Verifying a
@@ -80,15 +91,21 @@ impl<'a> PasswordLines<'a> {
     /// What a line means for a login; `None` if it is for others.
     fn login(&mut self, line: &[u8]) -> Option<Login> {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
-        if let Some(name) = self.asked.take() {
-            return Some(name.map_or(Login::Cancelled, |name| self.check(name, line)));
+        match std::mem::take(&mut self.expected) {
+            Expected::Text => {}
+            Expected::Password(name) => return Some(self.check(name, line)),
+            Expected::Discarded => return Some(Login::Cancelled),
         }
         let (word, rest) = first_word(str::from_utf8(line).ok()?.strip_prefix('/')?);
         if word != "oper" {
             return None;
         }
-        self.asked = Some(self.is_safe.then(|| first_word(rest).0.to_owned()));
-        Some(if self.is_safe { Login::Asked } else { Login::Unsafe })
+        if !self.is_safe {
+            self.expected = Expected::Discarded;
+            return Some(Login::Unsafe);
+        }
+        self.expected = Expected::Password(first_word(rest).0.to_owned());
+        Some(Login::Asked)
     }
 
     fn check(&mut self, name: String, password: &[u8]) -> Login {

@@ -52,16 +52,16 @@ impl Reader<'_> {
         };
         let mut intake = Intake::new(self, id, conn, transport.is_safe());
         let input = TelnetReader::new(transport);
-        let mut reader = LineReader::with_input(conn, input, idle_timer(self.options.idle));
-        while let Ok(Some(mut batch)) = reader.read(append) {
-            let replies = reader.input().take_replies();
+        let mut lines = LineReader::with_input(conn, input, idle_timer(self.options.idle));
+        while let Ok(Some(mut batch)) = lines.read(append) {
+            let replies = lines.input().take_replies();
             if !replies.is_empty() {
                 batch.n_lines += replies.len() / REPLY_LEN; // they count as lines for flood control
                 self.send(Event::Reply(id, replies));
             }
             intake.accept(batch);
         }
-        let last = reader.finish(append);
+        let last = lines.finish(append);
         if !last.is_empty() {
             intake.send_lines(last);
         }

@@ -22,7 +22,7 @@ const REQUEST_MAX: usize = 8 << 10;
 const SOCKET_PATH: &str = "/chat";
 
 /// A client that speaks as a web socket from now on.
-pub(super) struct Upgrade {
+pub(in super::super) struct Upgrade {
     pub(super) resume: Resume,
     /// Whether the page came by TLS or from this machine, as far as a browser says so.
     pub(super) is_safe: bool,

@@ -4,14 +4,19 @@ mod http;
 mod page;
 mod socket;
 
-use super::ids::ClientId;
+pub(super) use http::Upgrade;
+pub(super) use socket::run;
+
 use super::reader::Reader;
 use super::transport::Transport;
 
-/// Answers a request for the page, or reads a web client to its end.
-pub(super) fn run(reader: &Reader<'_>, id: ClientId, mut transport: Transport<'_>) {
-    match http::receive(&mut transport, &reader.options.web_origins) {
-        Ok(upgrade) => socket::run(reader, id, transport, upgrade),
-        Err(response) => http::respond(&mut transport, &response),
+/// Answers a request for the page and closes, or returns what a web client begins with.
+pub(super) fn shake_hands(reader: &Reader<'_>, transport: &mut Transport<'_>) -> Option<Upgrade> {
+    match http::receive(transport, &reader.options.web_origins) {
+        Ok(upgrade) => Some(upgrade),
+        Err(response) => {
+            http::respond(transport, &response);
+            None
+        }
     }
 }

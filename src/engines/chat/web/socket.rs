@@ -36,7 +36,7 @@ struct Duplex<'a> {
 }
 
 /// Reports all of a client's input, from `Entering` to `Leaving`.
-pub(super) fn run(
+pub(in super::super) fn run(
     reader: &Reader<'_>,
     id: ClientId,
     mut transport: Transport<'_>,
