@@ -103,13 +103,18 @@ fn main() -> ExitCode {
         thread::scope(|scope| {
             let running = Running { args: &args, options: &options, counters: &counters };
             let listeners = &listeners;
-            scope.spawn(move || running.handle_signals(&mut signals, listeners));
-            let logger =
-                events.zip(log).map(|(events, log)| scope.spawn(move || write_log(&events, log)));
-            chat::serve(&ports, &options, &counters, events_tx.as_ref());
+            let logger = events
+                .zip(log)
+                .map(|(events, log)| threads::spawn_now(scope, move || write_log(&events, log)));
+            let logger = logger.transpose()?;
+            let signals = &mut signals;
+            threads::spawn_now(scope, move || running.handle_signals(signals, listeners))?;
+            let served = chat::serve(&ports, &options, &counters, events_tx.as_ref());
             handle.close();
             drop(events_tx); // ends the logger once it has written all events
-            logger.map_or(Ok(()), |logger| logger.join().expect("the logger panicked"))
+            let logged = logger.map(|logger| logger.join().expect("the logger panicked"));
+            served?;
+            logged.unwrap_or(Ok(()))
         })
     })
 }
@@ -158,8 +163,8 @@ impl Cli {
             let addr = cli::Listen { port, bind: self.bind.clone() }.addr();
             let notice = |addr| format!("{before}{addr}{after}");
             let listener = match listeners.first() {
-                None => net::listen_as(&addr, 1, notice)?,
-                Some(first) => first.listener.listen_beside(&addr, notice)?,
+                None => net::bind(&addr)?.listen_as(1, notice)?,
+                Some(first) => net::bind(&addr)?.listen_beside(&first.listener, notice)?,
             };
             listeners.push(Listening { listener, protocol });
         }

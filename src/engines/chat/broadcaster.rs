@@ -262,7 +262,7 @@ impl<'a> Broadcaster<'a> {
                 log::debug!("relay: server {server:x} has to ask for the state");
             }
             RelayEvent::Founded(server) | RelayEvent::Joined(server) => {
-                self.state.servers.join(server)
+                self.state.servers.join(server);
             }
             RelayEvent::Tick(server, is_joined) => {
                 if is_joined {

@@ -1,5 +1,6 @@
 //! Admits clients: limits, TLS, and the request of a web client come before the chat.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -35,17 +36,18 @@ pub(super) fn accept_all<'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
     ports: &'scope [Port<'_>],
     entrance: &Arc<Entrance<'scope, '_>>,
-) {
-    let Some((first, others)) = ports.split_first() else { return };
+) -> io::Result<()> {
+    let Some((first, others)) = ports.split_first() else { return Ok(()) };
     let accepting = others.iter().map(|port| {
         let entrance = Arc::clone(entrance);
-        threads::spawn(scope, move || accept(port, &entrance))
+        threads::spawn_now(scope, move || accept(port, &entrance))
     });
-    let accepting: Vec<_> = accepting.collect();
+    let accepting: Vec<_> = accepting.collect::<io::Result<_>>()?;
     accept(first, entrance);
     for thread in accepting {
         thread.join().expect("an accepting thread does not panic");
     }
+    Ok(())
 }
 
 fn accept(port: &Port<'_>, entrance: &Entrance<'_, '_>) {

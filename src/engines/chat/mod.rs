@@ -12,6 +12,7 @@
 //!
 //! No client has a writer thread, and no line passes through a lock.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -110,12 +111,15 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// When the machine has no room for the server's own threads.
 pub fn serve(
     ports: &[Port<'_>],
     options: &Options,
     counters: &Counters,
     log_events_tx: Option<&Sender<LogEvent>>,
-) {
+) -> io::Result<()> {
     let (events_tx, events) = bounded(EVENTS_MAX);
     let (done_tx, done) = bounded::<()>(0);
     let deadline = OnceLock::new();
@@ -127,29 +131,30 @@ pub fn serve(
         for index in 0..n_fanouts {
             let (batches_tx, batches) = bounded::<Arc<Batch>>(BATCHES_MAX);
             let fanout = Fanout::new(index, n_fanouts, monitor, &deadline);
-            threads::spawn(scope, move || fanout.run(&batches));
+            threads::spawn_now(scope, move || fanout.run(&batches))?;
             fanouts.push(batches_tx);
         }
         let (relay, local_tx) = (relay.as_ref(), events_tx.clone());
         let (requests_tx, requests) = bounded(REQUESTS_MAX);
         let relay_end = relay.map(|relay| RelayEnd { server: relay.server(), requests_tx });
         let broadcaster = Broadcaster::new(options, monitor, relay_end);
-        threads::spawn(scope, move || broadcaster.run(&events, &fanouts));
+        threads::spawn_now(scope, move || broadcaster.run(&events, &fanouts))?;
         let events_tx = match relay {
             None => events_tx,
             Some(relay) => {
                 let (relayed_tx, local_events) = bounded(EVENTS_MAX);
                 let ends = Ends { local_events, events_tx, requests };
-                threads::spawn(scope, move || relay.run(ends));
+                threads::spawn_now(scope, move || relay.run(ends))?;
                 relayed_tx
             }
         };
         let reader = Reader { events_tx, local_tx, done, options, relay };
         let entrance = Arc::new(Entrance::new(scope, options.per_address, reader.clone()));
-        accept_all(scope, ports, &entrance);
+        accept_all(scope, ports, &entrance)?;
         _ = deadline.set(Instant::now() + DRAIN_TIMEOUT);
         drop(done_tx); // wakes the readers that flood control holds back
         reader.send(Event::Shutdown);
         drop((reader, entrance)); // when the last reader ends, the channel closes and the broadcaster ends
-    });
+        Ok(())
+    })
 }
