@@ -6,14 +6,9 @@ use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::passwords::{self, Verifier};
 use crate::fs::jail::Jail;
+use crate::net::passwords::{self, DUMMY_HASH, Verifier};
 use crate::threads::lock;
-
-/// A hash that no password matches. Passwords of unknown users are verified against it, so that
-/// they take as long as those of known ones.
-const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$DECOYSALTDECOYSALTDECA\
-    $DECOYHASHDECOYHASHDECOYHASHDECOYHASHDECOYHA";
 
 /// The accounts of a server.
 #[derive(Debug)]
