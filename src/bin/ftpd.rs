@@ -22,7 +22,6 @@ fn main() -> ExitCode {
         if args.hash_password {
             return print_hash();
         }
-        cli::stamp_lines();
         if let Some(mask) = args.umask {
             rustix::process::umask(mask);
         }
@@ -35,6 +34,7 @@ fn main() -> ExitCode {
         let implicit = args.implicit_port.map(|port| args.bind_port(port)).transpose()?;
         args.give_up_root(&jail, &options)?;
         users.check_dirs(&jail)?;
+        cli::stamp_lines(); // what ends the program before this is for whoever has started it
         let listener = sockets.listen(2)?;
         let implicit = implicit.map(|sockets| sockets.listen(2)).transpose()?;
         notify("READY=1");

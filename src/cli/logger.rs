@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use super::stdio::{LineStart, warn, warn_from, write_stderr};
+#[cfg(feature = "time")]
+use super::stdio::LineStart;
+use super::stdio::{warn, warn_from, write_stderr};
 use crate::net::NOTICE;
 
 static LEVEL: OnceLock<LevelFilter> = OnceLock::new();

@@ -8,6 +8,8 @@ use clap::Parser;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 mod args;
+#[cfg(all(feature = "service", target_os = "linux"))]
+mod become_user;
 mod generate;
 mod go_flags;
 mod logger;
@@ -26,13 +28,17 @@ mod time_zone;
 mod urls;
 
 pub use args::{Dial, Files, Listen, NoArgs, path};
+#[cfg(all(feature = "service", target_os = "linux"))]
+pub use become_user::become_user;
 #[cfg(feature = "time")]
 pub use logger::stamp_lines;
 #[cfg(any(feature = "crawl", feature = "du", feature = "thumbnail"))]
 pub use progress::progress_target;
 pub use serve::serve;
+#[cfg(all(feature = "service", not(target_os = "linux")))]
+pub use service::become_user;
 #[cfg(feature = "service")]
-pub use service::{become_user, give_to, inherited_sockets, is_root, notify};
+pub use service::{give_to, inherited_sockets, is_root, notify};
 pub use signals::{on_signals, signals, survive_file_size_limit};
 pub use stdio::{
     Stdin, Stdout, Unbuffered, is_stdout_closed, program, stdin, stdout, wait_for_byte, warn,

@@ -80,10 +80,43 @@ impl BoundSockets {
     /// # Errors
     /// When a thread that accepts cannot be started.
     pub fn listen(self, threads_each: usize) -> Result<Listener, Error> {
+        self.listen_as(threads_each, |addr| format!("listening on {addr}"))
+    }
+
+    /// Starts accepting as [`listen`](Self::listen) does, and announces each address with the text
+    /// of `notice`.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub fn listen_as(
+        self,
+        threads_each: usize,
+        notice: impl Fn(SocketAddr) -> String,
+    ) -> Result<Listener, Error> {
+        self.accept(Semaphore::new(Limits::current().clients(threads_each)), notice)
+    }
+
+    /// Starts accepting as [`listen_as`](Self::listen_as) does. Both listeners together admit as many
+    /// clients as `other` alone.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub fn listen_beside(
+        self,
+        other: &Listener,
+        notice: impl Fn(SocketAddr) -> String,
+    ) -> Result<Listener, Error> {
+        self.accept(other.clients.clone(), notice)
+    }
+
+    fn accept(
+        self,
+        clients: Semaphore,
+        notice: impl Fn(SocketAddr) -> String,
+    ) -> Result<Listener, Error> {
         let error = |source| Error::new("listen on", &self.addr, source);
         let sockets = ListeningSockets::new(self.sockets).map_err(error)?;
-        let clients = Semaphore::new(Limits::current().clients(threads_each));
-        sockets.announce().map_err(error)?;
+        sockets.announce(notice).map_err(error)?;
         Ok(Listener { sockets, clients, last_logged: Mutex::new(None) })
     }
 }

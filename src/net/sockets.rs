@@ -76,9 +76,9 @@ impl ListeningSockets {
     }
 
     /// Announces every address on the log target [`NOTICE`].
-    pub(super) fn announce(&self) -> io::Result<()> {
+    pub(super) fn announce(&self, notice: impl Fn(SocketAddr) -> String) -> io::Result<()> {
         for socket in &self.sockets {
-            log::info!(target: NOTICE, "listening on {}", socket.local_addr()?);
+            log::info!(target: NOTICE, "{}", notice(socket.local_addr()?));
         }
         Ok(())
     }

@@ -22,6 +22,9 @@ use crate::threads::lock;
 /// The error of a body that is larger than [`Options::body_max`].
 pub const TOO_LARGE: &str = "the body is too large";
 
+/// The longest body that is read only to keep its connection, in bytes: a new connection costs more.
+const DISCARDED_MAX: u64 = 64 << 10;
+
 /// How requests are made.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -230,6 +233,17 @@ impl Response {
                 Err(err) if err.kind() == ErrorKind::Interrupted => continue,
                 Err(err) => Err(ureq::Error::from(err).into()),
             };
+        }
+    }
+}
+
+impl Response {
+    /// Reads the body and discards it if it is short, because a connection with unread bytes cannot
+    /// be used for another request.
+    pub fn discard(&mut self, buf: &mut [u8]) {
+        let length = self.header("content-length").and_then(|length| length.parse().ok());
+        if length.is_some_and(|length: u64| length <= DISCARDED_MAX) {
+            while matches!(self.read(buf), Ok(1..)) {}
         }
     }
 }

@@ -42,8 +42,8 @@ pub fn mime(head: &[u8]) -> Option<&'static str> {
     }
     let tag = text.strip_prefix(b"<")?;
     let begins = |name: &&str| {
-        let found = tag.get(..name.len());
-        found.is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
+        let start = tag.get(..name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
             && matches!(tag.get(name.len()), Some(b' ' | b'>'))
     };
     (tag.starts_with(b"!--") || TAGS.iter().any(|name| begins(&name))).then_some("text/html")

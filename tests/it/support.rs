@@ -354,10 +354,16 @@ impl Client {
 
     /// The next line without its newline, as text; panics at the end.
     pub(crate) fn line(&mut self) -> String {
-        let mut line = Vec::new();
-        self.input.read_until(b'\n', &mut line).unwrap();
+        let mut line = self.line_bytes();
         assert_eq!(line.pop(), Some(b'\n'), "the connection ended");
         String::from_utf8_lossy(&line).into_owned()
+    }
+
+    /// The next line with its newline, as bytes.
+    pub(crate) fn line_bytes(&mut self) -> Vec<u8> {
+        let mut line = Vec::new();
+        self.input.read_until(b'\n', &mut line).unwrap();
+        line
     }
 
     /// All that comes until the server closes.

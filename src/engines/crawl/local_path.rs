@@ -225,8 +225,8 @@ mod tests {
                 let url = url::Url::parse("http://h/").unwrap().join(&format!("http://h{path}")).unwrap();
                 urls::key(url.as_str()).into_owned()
             };
-            let of = |n: usize| [FileType::Sheet, FileType::Xhtml, FileType::ByName][n];
-            let (a, b, types) = (key(&a), key(&b), (of(types.0), of(types.1)));
+            let nth = |n: usize| [FileType::Sheet, FileType::Xhtml, FileType::ByName][n];
+            let (a, b, types) = (key(&a), key(&b), (nth(types.0), nth(types.1)));
             let (path_a, path_b) = (path(&a, types.0), path(&b, types.1));
             prop_assert!(path_a != path_b || a == b);
             prop_assert!(a != b || types.0 != types.1 || path_a == path_b);

@@ -28,7 +28,7 @@ pub(super) fn resolve<'t>(
     };
     let mut seen = HashSet::new();
     let links = links.filter_map(|(text, category)| resolver.link(text, category));
-    let links = links.filter(|found| seen.insert(found.clone()));
+    let links = links.filter(|link| seen.insert(link.clone()));
     let links =
         links.map(|(target, category, fragment)| link(target, category, fragment)).collect();
     (Links { targets: resolver.targets_in_order(), links }, resolver.n_too_long)
@@ -59,7 +59,7 @@ fn target(url: String) -> Target {
 }
 
 /// The number of a target, and what leads to it.
-type Found<'t> = (u32, Category, Option<Cow<'t, str>>);
+type ResolvedLink<'t> = (u32, Category, Option<Cow<'t, str>>);
 
 struct Resolver<'a, 't> {
     base: &'a Base,
@@ -74,7 +74,7 @@ struct Resolver<'a, 't> {
 }
 
 impl<'t> Resolver<'_, 't> {
-    fn link(&mut self, text: &'t str, category: Category) -> Option<Found<'t>> {
+    fn link(&mut self, text: &'t str, category: Category) -> Option<ResolvedLink<'t>> {
         let (text, fragment) = match plain_fragment(text) {
             Some((text, fragment)) => (text, fragments::without_directive(fragment)),
             None if text.contains('#') => return self.unusual(text, category),
@@ -93,7 +93,7 @@ impl<'t> Resolver<'_, 't> {
     }
 
     /// A link whose fragment has characters that the URL standard encodes or removes.
-    fn unusual(&mut self, text: &str, category: Category) -> Option<Found<'t>> {
+    fn unusual(&mut self, text: &str, category: Category) -> Option<ResolvedLink<'t>> {
         let url = self.counted(urls::resolve(self.base.url(), text))?;
         if !self.scope.contains(&url) {
             return None;

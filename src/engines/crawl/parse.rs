@@ -256,9 +256,9 @@ pub(super) fn style_sheet(
         Ok(sheet) => {
             let content_type = body.response.header("content-type");
             let sheet = charset::decode_sheet(&sheet, content_type.as_deref());
-            let found = css::urls(&sheet);
-            let links = found.iter().map(|found| (&*found.url, Category::Asset));
-            let (links, warning) = limited(links, found.len());
+            let urls = css::urls(&sheet);
+            let links = urls.iter().map(|one| (&*one.url, Category::Asset));
+            let (links, warning) = limited(links, urls.len());
             let mut parsed = resolved(links, &Base::new(url.clone()), scope);
             parsed.warnings.extend(warning);
             (parsed, Ok(()))

@@ -163,7 +163,7 @@ impl Worker {
     fn response(
         &self,
         url: &str,
-        response: Response,
+        mut response: Response,
         is_sitemap: bool,
         start: Instant,
         buf: &mut [u8],
@@ -178,8 +178,13 @@ impl Worker {
                     Body { response, buf, n_bytes, n_ahead: 0, deadline, save: &mut |_| Ok(()) };
                 self.read(body, &mime, &base, is_sitemap).unwrap_or_else(FetchedPage::failed)
             }
-            (300..=399, Ok(base)) => self.redirect(&response, base),
-            _ => failure(&response),
+            (status, Ok(base)) => {
+                response.discard(buf);
+                match status {
+                    300..=399 => self.redirect(&response, base),
+                    _ => failure(&response),
+                }
+            }
         };
         fetched.page.status = Some(status);
         fetched.page.mime = mime;
@@ -256,7 +261,10 @@ impl Worker {
                 parse::sitemap(body, url, scope, options.fetch.body_max)
             }
             _ if options.spool.is_some() => (Parsed::default(), body.read_to_end()),
-            _ => (Parsed::default(), Ok(())),
+            _ => {
+                body.response.discard(body.buf);
+                (Parsed::default(), Ok(()))
+            }
         }
     }
 }

@@ -176,7 +176,9 @@ fn json(client: &Client, event: &Event<'_>, now: Timestamp) -> String {
         path_hex: Option<String>,
     }
     let path = client.path(event);
-    let hex = |path: &&Vec<u8>| path.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = |path: &&Vec<u8>| {
+        path.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    };
     let line = Line {
         time: format!("{now:.3}"),
         client,

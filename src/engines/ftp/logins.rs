@@ -89,9 +89,8 @@ impl OwnLogin {
         let mut sessions = lock(&logins.sessions);
         loop {
             let own = sessions.get(&self.0.id)?;
-            let other = sessions.values().filter(|other| other.ip == own.ip);
-            let (other, picked) =
-                other.filter_map(|other| Some((other, pick(&other.session)?))).next()?;
+            let mut others = sessions.values().filter(|other| other.ip == own.ip);
+            let (other, picked) = others.find_map(|other| Some((other, pick(&other.session)?)))?;
             if other.user.is_some() {
                 return (other.user == own.user).then_some(picked);
             }

@@ -1,12 +1,14 @@
-//! An FTP server (RFC 959) with TLS (RFC 4217): one thread per session, and one per transfer.
+//! An FTP server (RFC 959) with TLS (RFC 4217): one thread per session, and another for its command
+//! line during a transfer that takes longer than 10 ms.
 //!
-//! - The session's thread (`command_loop`) always reads the control connection (`control`,
-//!   `input`), so ABOR and STAT work at any time. Other commands that arrive during a transfer wait
-//!   in a bounded queue.
-//! - A transfer (`job`) runs on a thread of the pool and sends its own replies.
+//! - The session's thread (`command_loop`) reads the control connection (`control`, `input`) and does
+//!   a transfer (`job`) itself, which sends its own replies. If that takes longer, another thread of
+//!   the pool takes the session over (`data::HandOver`), so ABOR and STAT work at any time. Other
+//!   commands that arrive during a transfer wait in a bounded queue.
 //! - The table of commands is `commands::verbs`; data connections are in `data`.
 //!
-//! Files are reached through a [`Jail`] only. An upload appears under its name when it is complete.
+//! Files are reached through a [`Jail`] only. An upload appears under its name when it is complete, but
+//! for those that are written in place ([`Destination`](crate::fs::jail::Destination)).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +25,6 @@ mod charset;
 mod command_loop;
 mod commands;
 mod control;
-mod crypt;
 mod data;
 mod facts;
 mod input;
@@ -33,7 +34,6 @@ mod logins;
 mod names;
 mod options;
 mod outcome;
-mod passwords;
 mod pem;
 mod pending_read;
 mod rate;

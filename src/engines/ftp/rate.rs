@@ -32,7 +32,7 @@ impl RateLimit {
         let now = Instant::now();
         let price = Duration::from_secs_f64(n_bytes as f64 / self.bytes_per_second as f64);
         let mut free_at = lock(&self.free_at);
-        *free_at = (*free_at).max(now - SLACK) + price;
+        *free_at = (*free_at).max(now.checked_sub(SLACK).unwrap_or(now)) + price;
         free_at.saturating_duration_since(now)
     }
 }

@@ -6,14 +6,9 @@ use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::passwords::{self, Verifier};
 use crate::fs::jail::Jail;
+use crate::net::passwords::{self, DUMMY_HASH, Verifier};
 use crate::threads::lock;
-
-/// A hash that no password matches. Passwords of unknown users are verified against it, so that
-/// they take as long as those of known ones.
-const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$DECOYSALTDECOYSALTDECA\
-    $DECOYHASHDECOYHASHDECOYHASHDECOYHASHDECOYHA";
 
 /// The accounts of a server.
 #[derive(Debug)]
@@ -183,8 +178,8 @@ impl Users {
 /// A hash to verify the password of an unknown user with, always the same for the same name, so that
 /// the time to do so is that of some account.
 fn decoy<'a>(accounts: &'a Accounts, name: &str) -> &'a str {
-    let nth = accounts.hasher().hash_one(name) as usize % accounts.len().max(1);
-    accounts.values().nth(nth).map_or(DUMMY_HASH, |account| &account.hash)
+    let nth = accounts.hasher().hash_one(name) % accounts.len().max(1) as u64;
+    accounts.values().nth(nth.try_into().unwrap_or(0)).map_or(DUMMY_HASH, |account| &account.hash)
 }
 
 fn is_anonymous(name: &str) -> bool {

@@ -79,6 +79,14 @@ impl Sink {
         }
     }
 
+    /// Does what can be done before the decision to [`commit`](Self::commit).
+    pub(super) fn prepare(&mut self) -> io::Result<()> {
+        match self {
+            Sink::Whole(upload) => upload.prepare(),
+            Sink::InPlace(..) | Sink::Append(_) => Ok(()),
+        }
+    }
+
     pub(super) fn commit(self) -> io::Result<()> {
         match self {
             Sink::Whole(upload) => upload.commit(),

@@ -11,9 +11,9 @@ use crate::threads::rayon_pool;
 
 /// Extensions by which files in a folder are taken for images. HEIC and AVIF are listed so that an
 /// error reports them as not supported, instead of skipping them silently.
-const EXTENSIONS: [&str; 13] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "gif", "webp", "tif", "tiff", "bmp", "heic", "heif",
-    "avif",
+const EXTENSIONS: [&str; 18] = [
+    "jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "gif", "webp", "tif", "tiff", "btf", "bmp",
+    "dib", "heic", "heif", "hif", "avif",
 ];
 
 /// Threads that read directories: a disk is faster with several requests in flight.
@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn images_are_recognized_by_extension() {
-        for name in ["a.jpg", "a.JPEG", "d/a.b.Png", "a.heic"] {
+        for name in ["a.jpg", "a.JPEG", "d/a.b.Png", "a.heic", "a.mpo", "a.apng", "a.DIB", "a.btf"]
+        {
             assert!(is_image(Path::new(name)), "{name}");
         }
         for name in ["a", "a.txt", ".a.jpg", "jpg", ".jpg", "a.thumb.jpg"] {

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::attributes;
-use super::info::{Info, Kind, not_regular};
+use super::info::{Info, Kind, not_regular, regular};
 use super::upload::Upload;
 
 /// Symbolic links followed one after the other, as many as the kernel follows.
@@ -58,7 +58,7 @@ impl Destination {
             return Ok(Destination::Whole(upload));
         }
         let file = open(dir, name, OFlags::WRONLY)?;
-        Ok(Destination::InPlace(super::regular(file)?))
+        Ok(Destination::InPlace(regular(file)?))
     }
 }
 
@@ -104,7 +104,8 @@ pub fn truncate(file: &File, offset: Option<u64>) -> io::Result<()> {
     let mode = fstat(file)?.st_mode;
     if mode & SET_ID != 0 {
         let cleared = fchmod(file, Mode::from_raw_mode(mode & !SET_ID & 0o7777));
-        cleared.or_else(|err| if err == Errno::PERM { Ok(()) } else { Err(err) })?; // not ours: the kernel clears them
+        // The file may be another user's: then the kernel clears them.
+        cleared.or_else(|err| if err == Errno::PERM { Ok(()) } else { Err(err) })?;
     }
     if let Some(offset) = offset {
         ftruncate(file, offset)?;

@@ -8,7 +8,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub use info::{Info, Kind};
 pub use open_dir::OpenDir;
 pub use upload::Upload;
 
-use info::{FILE_MODE, not_regular};
+use info::{FILE_MODE, not_regular, regular};
 
 /// NONBLOCK: opening a FIFO without a writer, or a device, must not block.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
@@ -233,15 +233,6 @@ impl Jail {
 
     fn open(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         beneath::open(&self.root, path, flags, Mode::empty())
-    }
-}
-
-/// The descriptor as a file, if it is a regular one.
-fn regular(fd: OwnedFd) -> io::Result<File> {
-    match Info::of(&fstat(fd.as_fd())?).kind {
-        Kind::File => Ok(fd.into()),
-        Kind::Dir => Err(io::ErrorKind::IsADirectory.into()),
-        _ => Err(not_regular()),
     }
 }
 

@@ -59,6 +59,18 @@ impl Upload {
         &self.file
     }
 
+    /// Does what can be done before the decision to [`commit`](Self::commit).
+    ///
+    /// # Errors
+    /// Those of linkat(2).
+    pub fn prepare(&mut self) -> io::Result<()> {
+        if !self.is_new && self.temporary.is_none() {
+            let link = |name: &OsStr| unnamed::link(&self.file, &self.dir, name);
+            self.temporary = Some(with_random_name(link)?.1); // linkat(2) cannot replace a file, renameat(2) can
+        }
+        Ok(())
+    }
+
     /// Gives the file its name, replacing the old file in one step.
     ///
     /// # Errors
@@ -68,10 +80,7 @@ impl Upload {
         if self.is_new {
             return self.commit_new();
         }
-        if self.temporary.is_none() {
-            let link = |name: &OsStr| unnamed::link(&self.file, &self.dir, name);
-            self.temporary = Some(with_random_name(link)?.1); // linkat(2) cannot replace a file, renameat(2) can
-        }
+        self.prepare()?;
         if let Some(temporary) = &self.temporary {
             renameat(&self.dir, temporary, &self.dir, &self.name)?;
         }
@@ -81,10 +90,11 @@ impl Upload {
 
     /// linkat(2) never replaces a file. Dropping removes the temporary name.
     fn commit_new(self) -> io::Result<()> {
-        Ok(match &self.temporary {
+        match &self.temporary {
             None => unnamed::link(&self.file, &self.dir, &self.name)?,
             Some(name) => linkat(&self.dir, name, &self.dir, &self.name, AtFlags::empty())?,
-        })
+        }
+        Ok(())
     }
 }
 

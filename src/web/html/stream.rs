@@ -129,8 +129,8 @@ impl Progress {
 
 fn has_end_tag(bytes: &[u8], name: &[u8]) -> bool {
     memchr::memmem::find_iter(bytes, b"</").any(|at| {
-        let found = bytes.get(at + 2..at + 2 + name.len());
-        found.is_some_and(|found| found.eq_ignore_ascii_case(name))
+        let closed = bytes.get(at + 2..at + 2 + name.len());
+        closed.is_some_and(|closed| closed.eq_ignore_ascii_case(name))
     })
 }
 
@@ -367,11 +367,11 @@ impl<'v> Stream<'v> {
 
 /// Where the first attribute of that name is in the page.
 fn place(element: &Element<'_, '_>, attribute: &str, progress: &Progress) -> Option<Place> {
-    let found = element.attributes().iter().find(|one| one.name() == attribute)?;
+    let attribute = element.attributes().iter().find(|one| one.name() == attribute)?;
     let position = |location: lol_html::html_content::SourceLocation| {
         let bytes = location.bytes();
         progress.position(bytes.start)..progress.position(bytes.end)
     };
-    let name = position(found.name_source_location()?);
-    Some(Place { name, value: found.value_source_location().map(position) })
+    let name = position(attribute.name_source_location()?);
+    Some(Place { name, value: attribute.value_source_location().map(position) })
 }

@@ -140,9 +140,9 @@ impl<'v> Visitor<'v> {
             }
             _ => {
                 if let Some(changed) = self.replaced(&value, kind, other)
-                    && let Some(found) = place(name)
+                    && let Some(own) = place(name)
                 {
-                    self.set_value(&found, &changed);
+                    self.set_value(&own, &changed);
                     if !changed.contains("://") {
                         // A local file is another file, and no browser makes a CORS request for it.
                         self.remove(place("integrity"));

@@ -104,9 +104,9 @@ fn place(tag: &str, attribute: &str, page: &str) -> Option<Place> {
     let name_end = tag.find(|c: char| c.is_ascii_whitespace())?;
     let mut attributes = Attributes::new(tag, name_end);
     let mut attributes = attributes.with_checks(false).flatten();
-    let found = attributes.find(|one| one.key.as_ref() == attribute)?;
-    let Cow::Borrowed(value) = found.value else { return None };
-    Some(Place { name: range(found.key.into_inner(), page)?, value: Some(range(value, page)?) })
+    let attribute = attributes.find(|one| one.key.as_ref() == attribute)?;
+    let Cow::Borrowed(value) = attribute.value else { return None };
+    Some(Place { name: range(attribute.key.into_inner(), page)?, value: Some(range(value, page)?) })
 }
 
 /// Where a part of the page is in the page.

@@ -266,7 +266,8 @@ fn logins_of_one_user_share_their_sessions() {
     }
     with.site.server.process.signal(rustix::process::Signal::TERM);
     let log = with.site.server.process.wait().stderr;
-    let line = "127.0.0.1: RETR /file: this client does not resume TLS sessions (--tls-resume=off allows that)";
+    let line = "127.0.0.1: RETR /file: this client does not resume TLS sessions \
+        (--tls-resume=off allows that)";
     assert_eq!(log.matches(line).count(), KINDS.len(), "{log}");
 }
 

@@ -26,6 +26,9 @@ pub(crate) struct Protection {
     pub(crate) is_upload: bool,
 }
 
+/// A socket, and the TLS connection on it.
+pub(super) type Secured = (Arc<Socket>, Box<ServerConnection>);
+
 /// A handshake under way.
 #[derive(Debug)]
 pub(super) struct Handshake {
@@ -85,9 +88,7 @@ impl Handshake {
     ///
     /// # Errors
     /// 522 when the handshake fails.
-    pub(super) fn complete(
-        mut self,
-    ) -> Result<Option<(Arc<Socket>, Box<ServerConnection>)>, ReplyError> {
+    pub(super) fn complete(mut self) -> Result<Option<Secured>, ReplyError> {
         self.run().map_err(|err| ReplyError::handshake(&err))?;
         acknowledge(&self.socket);
         if self.must_resume && !resumes(&self.tls, &self.tickets) {

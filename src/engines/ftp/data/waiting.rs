@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socket2::Socket;
+use socket2::{SockAddr, Socket};
 
 use crate::net;
 
@@ -55,6 +55,8 @@ pub(crate) struct WaitingSocket<'h> {
     piece: Duration,
     started: Instant,
     last_progress: Instant,
+    /// The bytes on their way to the client when a call last timed out.
+    n_unacknowledged: Option<u64>,
     hand_over: HandOver<'h>,
 }
 
@@ -69,8 +71,15 @@ impl<'h> WaitingSocket<'h> {
         let now = Instant::now();
         let piece =
             if hand_over.0.is_some() { INLINE_TIMEOUT.min(timeout) } else { timeout / PIECES };
-        let mut socket =
-            WaitingSocket { socket, timeout, piece, started: now, last_progress: now, hand_over };
+        let mut socket = WaitingSocket {
+            socket,
+            timeout,
+            piece,
+            started: now,
+            last_progress: now,
+            n_unacknowledged: None,
+            hand_over,
+        };
         socket.set_piece(piece)?;
         Ok(socket)
     }
@@ -132,11 +141,23 @@ impl<'h> WaitingSocket<'h> {
     /// Prepares for waiting once more.
     fn wait_longer(&mut self) -> io::Result<()> {
         self.hand_over.now();
+        let n_unacknowledged = self.n_unacknowledged();
+        if self.n_unacknowledged.replace(n_unacknowledged).is_some_and(|n| n > n_unacknowledged) {
+            self.last_progress = Instant::now(); // a slow client empties the kernel's buffer for minutes
+        }
         let left = self.timeout.saturating_sub(self.last_progress.elapsed());
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         self.set_piece(left.min(self.timeout / PIECES))
+    }
+
+    fn n_unacknowledged(&self) -> u64 {
+        let addr = |addr: io::Result<SockAddr>| addr.ok().and_then(|addr| addr.as_socket());
+        match (addr(self.socket.local_addr()), addr(self.socket.peer_addr())) {
+            (Some(local), Some(peer)) => net::n_unacknowledged(local, peer),
+            _ => 0,
+        }
     }
 
     fn set_piece(&mut self, piece: Duration) -> io::Result<()> {
@@ -159,5 +180,53 @@ impl Write for WaitingSocket<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// A socket with this timeout, and its peer.
+    fn pair(timeout: Duration, hand_over: HandOver<'_>) -> (WaitingSocket<'_>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let socket = Arc::new(listener.accept().unwrap().0.into());
+        (WaitingSocket::new(socket, timeout, hand_over).unwrap(), peer)
+    }
+
+    #[test]
+    fn a_peer_without_progress_times_out() {
+        let timeout = Duration::from_millis(100);
+        let mut n_calls = 0;
+        let mut hand_over = || n_calls += 1;
+        let (mut socket, peer) = pair(timeout, HandOver::new(&mut hand_over));
+        let block = vec![0; 1 << 20];
+        let mut last = Instant::now();
+        let err = loop {
+            match socket.write(&block) {
+                Ok(_) => last = Instant::now(),
+                Err(err) => break err,
+            }
+        };
+        // The last successful write may have waited for a piece of the timeout.
+        assert!(last.elapsed() >= timeout - timeout / PIECES, "{:?}", last.elapsed());
+        assert_eq!(err.kind(), io::ErrorKind::TimedOut);
+        drop(peer);
+        drop(socket);
+        assert_eq!(n_calls, 1);
+    }
+
+    #[test]
+    fn a_read_waits_for_the_whole_timeout() {
+        let timeout = Duration::from_millis(50);
+        let (mut socket, mut peer) = pair(timeout, HandOver(None));
+        peer.write_all(b"x").unwrap();
+        assert_eq!(socket.read(&mut [0; 9]).unwrap(), 1);
+        let start = Instant::now();
+        assert_eq!(socket.read(&mut [0; 9]).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(start.elapsed() >= timeout / 2, "{:?}", start.elapsed());
     }
 }

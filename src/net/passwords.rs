@@ -14,13 +14,22 @@ use crate::threads::Semaphore;
 /// touched take no memory.
 const MEMORY_MIN: usize = 33 << 20;
 
+/// A hash that no password matches. Passwords of unknown users are verified against it, so that they
+/// take as long as those of known ones.
+pub const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$DECOYSALTDECOYSALTDECA\
+    $DECOYHASHDECOYHASHDECOYHASHDECOYHASHDECOYHA";
+
 /// Hashes `password` with Argon2id and a new salt, in the PHC string format.
-pub(super) fn hash(password: &str) -> argon2::password_hash::Result<String> {
+///
+/// # Errors
+/// When the system provides no random salt.
+pub fn hash(password: &str) -> argon2::password_hash::Result<String> {
     Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
 }
 
 /// Whether [`Verifier::verify`] supports `hash`.
-pub(super) fn is_hash(hash: &str) -> bool {
+#[must_use]
+pub fn is_hash(hash: &str) -> bool {
     let is_whole = |hash: &PasswordHash| hash.salt.is_some() && hash.hash.is_some();
     let is_argon2 =
         PasswordHash::new(hash).is_ok_and(|hash| is_whole(&hash) && hasher(&hash).is_ok());
@@ -29,19 +38,22 @@ pub(super) fn is_hash(hash: &str) -> bool {
 
 /// Verifies passwords, a bounded number at the same time.
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub struct Verifier {
     permits: Semaphore,
 }
 
 impl Verifier {
-    /// A verifier of at most `n_max` passwords at the same time.
-    pub(super) fn new(n_max: usize) -> Self {
+    /// Creates a verifier of at most `n_max` passwords at the same time, 19 MiB each with the
+    /// parameters of [`hash`].
+    #[must_use]
+    pub fn new(n_max: usize) -> Self {
         Verifier { permits: Semaphore::new(n_max) }
     }
 
     /// Blocks until fewer passwords are verified than may be, then checks whether `hash` is a hash of
     /// `password`.
-    pub(super) fn verify(&self, password: &[u8], hash: &str) -> bool {
+    #[must_use]
+    pub fn verify(&self, password: &[u8], hash: &str) -> bool {
         let _permit = self.permits.acquire();
         verify(password, hash).unwrap_or_else(|_| crypt::verify(password, hash))
     }
