@@ -112,7 +112,7 @@ impl Endpoint {
                 Err(err) => last = Some(err),
             }
         }
-        Err(last.expect("there is an address"))
+        Err(last.unwrap_or_else(|| self.error("dial", io::Error::other(NO_ADDRESS))))
     }
 
     /// Listens on every address, IPv4 first and all on the same port, and announces each on the log

@@ -89,7 +89,10 @@ fn without_modifiers(format: &str) -> String {
         let conversion = tail.strip_prefix(['E', 'O']).filter(|tail| tail.starts_with(is_letter));
         let tail = conversion.unwrap_or(tail);
         let n_bytes = tail.chars().next().map_or(0, char::len_utf8);
-        plain.extend([before, "%", flags, &tail[..n_bytes]]);
+        // The other case of a name is upper case; jiff knows `#` for %p and %Z only.
+        let is_name = tail.starts_with(['a', 'A', 'b', 'B', 'h']);
+        let flags = if is_name { flags.replace('#', "^") } else { flags.to_owned() };
+        plain.extend([before, "%", &*flags, &tail[..n_bytes]]);
         rest = &tail[n_bytes..];
     }
     plain + rest
@@ -115,6 +118,7 @@ mod tests {
         check("i", "2001-09-09");
         check("+%s|%a %b %e", "1000000000|Sun Sep  9");
         check("+%Ey %Od%%%E%", "01 09%%E%");
+        check("+%#b %^a", "SEP SUN");
         for text in ["", "x", "isoo", "locale"] {
             assert!(TimeStyle::parse(text, TimeZone::UTC).is_err(), "{text}");
         }

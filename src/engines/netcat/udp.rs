@@ -58,7 +58,7 @@ impl UdpSockets {
     pub fn dial(endpoint: &Endpoint, source_port: u16) -> Result<Self, net::Error> {
         let addrs = endpoint.addrs()?;
         let error = |err| net::Error::new("dial", endpoint.to_string(), err);
-        let peer = *addrs.first().expect("there is an address");
+        let peer = *addrs.first().ok_or_else(|| error(ErrorKind::AddrNotAvailable.into()))?;
         let socket = UdpSocket::bind(local_addr(peer, source_port)).map_err(error)?;
         socket.connect(peer).map_err(error)?;
         Ok(UdpSockets { sockets: vec![socket], peer: Some((0, peer)), is_listening: false })
@@ -195,9 +195,10 @@ impl UdpSockets {
                 after((last + timeout).saturating_duration_since(Instant::now()))
             });
             select! {
-                recv(input_if_peer) -> read => match read {
-                    Ok(bytes) => self.send(&bytes.map_err(Error::Input)?)?,
-                    Err(_) => (input, has_ended) = (never(), true),
+                recv(input_if_peer) -> read => if let Ok(bytes) = read {
+                    self.send(&bytes.map_err(Error::Input)?)?;
+                } else {
+                    (input, has_ended) = (never(), true);
                 },
                 recv(received) -> datagram => {
                     let (index, datagram) = datagram.expect("a receiver ends after the copying");
