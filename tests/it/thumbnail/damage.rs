@@ -29,7 +29,9 @@ fn encode(interval: Option<u16>) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, 90);
     encoder.set_sampling_factor(SamplingFactor::F_2_2);
-    interval.map(|interval| encoder.set_restart_interval(interval));
+    if let Some(interval) = interval {
+        encoder.set_restart_interval(interval);
+    }
     encoder.encode(picture().as_raw(), SIDE, SIDE, ColorType::Rgb).unwrap();
     file
 }
@@ -126,7 +128,7 @@ fn a_picture_goes_on_behind_bits_that_are_not_a_code() {
         let top =
             |image: &RgbImage| image::imageops::crop_imm(image, 0, 0, side, side / 2).to_image();
         assert!(percent_different(&top(&thumb_of_damaged), &top(&intact)) < 1.0, "-s {side}");
-        let bottom: Vec<_> = thumb_of_damaged.rows().last().unwrap().collect();
+        let bottom: Vec<_> = thumb_of_damaged.rows().next_back().unwrap().collect();
         assert!(bottom.iter().any(|pixel| pixel != &bottom[0]), "-s {side}: one colour");
     }
 }

@@ -114,7 +114,7 @@ fn gray(bits: u8, photometric: u32) -> Vec<u8> {
 fn a_gray_tiff_may_have_two_or_four_bits() {
     for (bits, max) in [(2, 3u8), (4, 15)] {
         for white_is_zero in [false, true] {
-            let file = gray(bits, if white_is_zero { 0 } else { 1 });
+            let file = gray(bits, u32::from(!white_is_zero));
             let dir = folder(&[("a.tif", &file)]);
             let thumb = thumb(&dir, "a.tif", 40).0.into_luma8();
             let level = |n: u8| if white_is_zero { 255 - n * (255 / max) } else { n * (255 / max) };
