@@ -36,7 +36,8 @@ use server::Server;
 pub(crate) struct Cli {
     /// Select what the clients do
     mode: Mode,
-    /// Connect to this address instead of the one in the server's line `listening on ADDR`
+    /// Connect to this address instead of the one in the server's line `listening on ADDR`; chat: to
+    /// several in turn, with commas between them
     #[arg(long)]
     addr: Option<String>,
     /// Measure this process, for a server that is already running
@@ -66,6 +67,9 @@ pub(crate) struct Cli {
     /// chat: send a name first
     #[arg(long)]
     names: bool,
+    /// chat: connect to the page's web socket, as browsers do
+    #[arg(long)]
+    web: bool,
     /// reverb: number of lines from each client
     #[arg(long, default_value_t = 3)]
     shouts: u32,
@@ -100,11 +104,14 @@ enum Mode {
 
 fn main() -> ExitCode {
     cli::run(|args: Cli| {
-        let mut server = Server::start(&args.command, args.addr.as_deref(), args.pid)?;
-        let addr = resolve(&server.addr)?;
+        let announced = if args.web { "web page on http://" } else { "listening on " };
+        let mut server = Server::start(&args.command, announced, args.addr.as_deref(), args.pid)?;
+        let addrs: Vec<SocketAddr> =
+            server.addr.split(',').map(resolve).collect::<anyhow::Result<_>>()?;
+        let addr = addrs[0];
         let mut report = Report::new(server.pid);
         match args.mode {
-            Mode::Chat => chat::run(&args, addr, &mut report)?,
+            Mode::Chat => chat::run(&args, &addrs, &mut report)?,
             Mode::Clock => steady::clock(&args, addr, &mut report)?,
             Mode::Reverb => steady::reverb(&args, addr, &mut report)?,
             Mode::Churn => churn::run(&args, addr, &mut report)?,

@@ -18,6 +18,8 @@ use threadbare::cli;
 
 mod case;
 mod machine;
+#[path = "../photographs.rs"]
+mod photographs;
 mod programs;
 mod report;
 mod rows;

@@ -1,13 +1,14 @@
 //! chat: each client waits until it has seen the later ones arrive; then some clients send, and every
 //! client checks that it receives every line once and in its sender's order.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use memchr::{memchr, memmem};
 
 use super::Cli;
-use super::clients::{Clients, connect};
+use super::clients::{Clients, connect, upgrade};
 use super::report::{Histogram, Report};
 
 /// How long to wait for an event before checking the time.
@@ -23,6 +24,8 @@ struct Received {
     next: Vec<u32>,
     /// Senders and numbers that have been skipped.
     missing: Vec<(usize, u32)>,
+    /// A hash of all lines in the order in which they came.
+    order: u64,
 }
 
 /// What all clients have received.
@@ -37,12 +40,12 @@ struct Results {
     latency: Histogram,
 }
 
-pub(crate) fn run(args: &Cli, addr: SocketAddr, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Cli, addrs: &[SocketAddr], report: &mut Report) -> anyhow::Result<()> {
     let before = report.sample();
     let n_senders = args.senders.min(args.clients) as usize;
     let mut results = Results::new(args.clients as usize, n_senders);
     let mut clients = Clients::new();
-    connect_all(args, addr, &mut clients, &mut results)?;
+    connect_all(args, addrs, &mut clients, &mut results)?;
     let joined = report.sample();
     report.count("clients", clients.len() as u64);
     report.figure("join_s", results.start.elapsed().as_secs_f64());
@@ -80,12 +83,17 @@ fn n_arrivals_expected(n: usize) -> u64 {
 /// Connects all clients and waits until each has seen the later ones arrive.
 fn connect_all(
     args: &Cli,
-    addr: SocketAddr,
+    addrs: &[SocketAddr],
     clients: &mut Clients,
     results: &mut Results,
 ) -> anyhow::Result<()> {
     for i in 0..args.clients {
-        let client = clients.add(connect(addr, u8::try_from(i % u32::from(args.sources))?)?)?;
+        let addr = addrs[i as usize % addrs.len()];
+        let mut socket = connect(addr, u8::try_from(i % u32::from(args.sources))?)?;
+        if args.web {
+            socket = upgrade(socket, addr)?;
+        }
+        let client = clients.add(socket, args.web)?;
         if args.names {
             clients.send(client, format!("client-{i}\n").as_bytes());
         }
@@ -178,6 +186,7 @@ fn measure_delivery(
     report.figure("missing_percent", 100.0 * n_missing as f64 / n_expected.max(1) as f64);
     report.count("duplicates", results.n_duplicates);
     report.count("reordered", results.n_reordered);
+    report.count("orders", results.n_orders(stalled));
     report.percentiles("latency", &results.latency);
     add_disconnected(clients, stalled, sent.start, report);
     Ok(())
@@ -205,7 +214,7 @@ fn lines(sender: usize, first: u32, n: u32, start: Instant) -> Vec<u8> {
 
 impl Results {
     fn new(n_clients: usize, n_senders: usize) -> Self {
-        let received = || Received { next: vec![0; n_senders], missing: Vec::new() };
+        let received = || Received { next: vec![0; n_senders], missing: Vec::new(), order: 0 };
         Results {
             start: Instant::now(),
             received: (0..n_clients).map(|_| received()).collect(),
@@ -216,6 +225,12 @@ impl Results {
             n_reordered: 0,
             latency: Histogram::new(),
         }
+    }
+
+    /// The number of different orders in which clients received the lines; 1 if all is well.
+    fn n_orders(&self, stalled: &[usize]) -> u64 {
+        let received = self.received.iter().enumerate().filter(|(i, _)| !stalled.contains(i));
+        received.map(|(_, received)| received.order).collect::<BTreeSet<_>>().len() as u64
     }
 
     fn receive(&mut self, i: usize, text: &[u8], now: Instant) {
@@ -243,6 +258,9 @@ impl Results {
     fn count(&mut self, i: usize, sender: usize, seq: u32) {
         let received = &mut self.received[i];
         let Some(next) = received.next.get_mut(sender) else { return };
+        let line = ((sender as u64) << 32) | u64::from(seq);
+        received.order =
+            (received.order ^ line).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31);
         if seq >= *next {
             received.missing.extend((*next..seq).map(|seq| (sender, seq)));
             *next = seq + 1;

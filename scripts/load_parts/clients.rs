@@ -24,6 +24,8 @@ struct Client {
     partial: Vec<u8>,
     unsent: Vec<u8>,
     n_sent: usize,
+    /// Whether lines travel in the frames of a web socket.
+    is_web: bool,
     never_reads: bool,
     closed: Option<Instant>,
     close_when_sent: bool,
@@ -40,19 +42,37 @@ pub(crate) fn connect(addr: SocketAddr, source: u8) -> anyhow::Result<TcpStream>
     Ok(socket.into())
 }
 
+/// Turns a connection to chat's page into a web socket (RFC 6455, 4.1).
+pub(crate) fn upgrade(mut socket: TcpStream, addr: SocketAddr) -> anyhow::Result<TcpStream> {
+    write!(
+        socket,
+        "GET /chat HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte)?; // nothing of what follows the head
+        head.extend(byte);
+    }
+    anyhow::ensure!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+    Ok(socket)
+}
+
 impl Clients {
     pub(crate) fn new() -> Self {
         Clients { clients: Vec::new(), buf: vec![0; BUF_SIZE] }
     }
 
     /// Adds a connection and returns its number.
-    pub(crate) fn add(&mut self, socket: TcpStream) -> io::Result<usize> {
+    pub(crate) fn add(&mut self, socket: TcpStream, is_web: bool) -> io::Result<usize> {
         socket.set_nonblocking(true)?;
         self.clients.push(Client {
             socket,
             partial: Vec::new(),
             unsent: Vec::new(),
             n_sent: 0,
+            is_web,
             never_reads: false,
             closed: None,
             close_when_sent: false,
@@ -84,8 +104,15 @@ impl Clients {
     }
 
     pub(crate) fn send(&mut self, i: usize, bytes: &[u8]) {
-        self.clients[i].unsent.extend_from_slice(bytes);
-        self.clients[i].flush();
+        let client = &mut self.clients[i];
+        if client.is_web {
+            for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+                append_frame(&mut client.unsent, line.strip_suffix(b"\n").unwrap_or(line));
+            }
+        } else {
+            client.unsent.extend_from_slice(bytes);
+        }
+        client.flush();
     }
 
     /// Closes the write half once all bytes have been sent.
@@ -168,6 +195,12 @@ impl Client {
                 return;
             }
         };
+        if self.is_web {
+            self.partial.extend_from_slice(&buf[..n]);
+            let n_read = read_frames(&self.partial, &mut line);
+            self.partial.drain(..n_read);
+            return;
+        }
         let mut rest = &buf[..n];
         while let Some(end) = memchr(b'\n', rest) {
             if self.partial.is_empty() {
@@ -181,4 +214,39 @@ impl Client {
         }
         self.partial.extend_from_slice(rest);
     }
+}
+
+/// Appends a frame of text with a mask of zeros, which leaves the payload as it is.
+fn append_frame(out: &mut Vec<u8>, payload: &[u8]) {
+    match u8::try_from(payload.len()) {
+        Ok(len @ ..126) => out.extend([0x81, 0x80 | len]),
+        _ => {
+            let len = u16::try_from(payload.len()).expect("lines are short");
+            out.extend([0x81, 0x80 | 126]);
+            out.extend(len.to_be_bytes());
+        }
+    }
+    out.extend([0; 4]);
+    out.extend_from_slice(payload);
+}
+
+/// Calls `line` with every line behind the header of each whole frame; returns their bytes.
+fn read_frames(bytes: &[u8], line: &mut impl FnMut(&[u8])) -> usize {
+    let mut rest = bytes;
+    while let [_, len, ..] = *rest {
+        let (n_head, len) = match (len, rest) {
+            (126, [_, _, a, b, ..]) => (4, usize::from(u16::from_be_bytes([*a, *b]))),
+            (127, [_, _, 0, 0, 0, 0, a, b, c, d, ..]) => {
+                (10, u32::from_be_bytes([*a, *b, *c, *d]) as usize)
+            }
+            (126 | 127, _) => break,
+            (len, _) => (2, usize::from(len)),
+        };
+        let Some(payload) = rest.get(n_head..n_head + len) else { break };
+        rest = &rest[n_head + len..];
+        let Some(end) = memchr(0x1e, payload) else { continue };
+        let lines = payload[end + 1..].split_inclusive(|&byte| byte == b'\n');
+        lines.for_each(|text| line(text.strip_suffix(b"\n").unwrap_or(text)));
+    }
+    bytes.len() - rest.len()
 }

@@ -33,8 +33,10 @@ pub(crate) struct Sample {
 }
 
 impl Server {
+    /// Starts a server, which names its address on stderr behind the words `announced`.
     pub(crate) fn start(
         command: &[String],
+        announced: &str,
         addr: Option<&str>,
         pid: Option<u32>,
     ) -> anyhow::Result<Self> {
@@ -56,7 +58,7 @@ impl Server {
                 wait_until_it_accepts(addr)?;
                 addr.to_owned()
             }
-            None => read_addr(stderr).with_context(|| program.clone())?,
+            None => read_addr(stderr, announced).with_context(|| program.clone())?,
         };
         Ok(Server { addr, pid, child: Some(child) })
     }
@@ -88,18 +90,18 @@ impl Drop for Server {
 }
 
 /// Reads stderr up to the line that says where the server listens.
-fn read_addr(mut stderr: BufReader<ChildStderr>) -> anyhow::Result<String> {
+fn read_addr(mut stderr: BufReader<ChildStderr>, announced: &str) -> anyhow::Result<String> {
     let mut line = String::new();
     while stderr.read_line(&mut line)? > 0 {
-        if let Some(addr) = line.trim_end().rsplit_once("listening on ") {
-            let addr = addr.1.to_owned();
+        if let Some(addr) = line.trim_end().rsplit_once(announced) {
+            let addr = addr.1.trim_end_matches('/').to_owned();
             thread::spawn(move || forward(stderr)); // ends with the server
             return Ok(addr);
         }
         cli::warn(line.trim_end());
         line.clear();
     }
-    bail!("ended without the line `listening on ADDR`")
+    bail!("ended without a line `{announced}ADDR`")
 }
 
 fn forward(stderr: BufReader<ChildStderr>) {

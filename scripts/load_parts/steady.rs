@@ -21,7 +21,7 @@ fn connect_all(
 ) -> anyhow::Result<Clients> {
     let mut clients = Clients::new();
     for i in 0..args.clients {
-        clients.add(connect(addr, u8::try_from(i % u32::from(args.sources))?)?)?;
+        clients.add(connect(addr, u8::try_from(i % u32::from(args.sources))?)?, false)?;
         if i % 64 == 0 {
             clients.poll(Duration::ZERO, &mut line)?;
         }
@@ -90,7 +90,7 @@ pub(crate) fn reverb(args: &Cli, addr: SocketAddr, report: &mut Report) -> anyho
     let mut clients = connect_all(args, addr, |_, _, _| {})?;
     let n_clients = clients.len();
     if args.flood > 0 {
-        let stalled = clients.add(connect(addr, 0)?)?;
+        let stalled = clients.add(connect(addr, 0)?, false)?;
         clients.stop_reading(stalled);
         clients
             .send(stalled, &FLOOD_LINE.repeat((usize::from(args.flood) << 20) / FLOOD_LINE.len()));

@@ -4,10 +4,9 @@ use std::io::{IsTerminal, Write, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Parser;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use rustix::termios::tcgetwinsize;
@@ -93,14 +92,12 @@ fn show_table(clocks: &[Source], events: &Receiver<Event>) -> anyhow::Result<()>
 
 /// Restores the terminal before a signal ends or stops the program.
 fn handle_signals(needs_setup: Arc<AtomicBool>) -> anyhow::Result<()> {
-    let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGHUP, SIGTSTP])?;
-    thread::spawn(move || {
-        for signal in signals.forever() {
-            _ = Unbuffered.write_all(LEAVE.as_bytes()); // the terminal may be gone
-            _ = emulate_default_handler(signal); // returns when a stopped program is continued
-            needs_setup.store(true, Ordering::Release);
-        }
-    });
+    let is_handled = cli::on_signals(&[SIGINT, SIGTERM, SIGHUP, SIGTSTP], move |signal| {
+        _ = Unbuffered.write_all(LEAVE.as_bytes()); // the terminal may be gone
+        _ = emulate_default_handler(signal); // returns when a stopped program is continued
+        needs_setup.store(true, Ordering::Release);
+    })?;
+    ensure!(is_handled, "cannot start a thread that waits for signals");
     Ok(())
 }
 

@@ -4,7 +4,6 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use crossbeam::channel::{self, Receiver};
@@ -140,20 +139,18 @@ fn warn(page: &Page, options: &Options, progress: &ProgressBar) {
     });
 }
 
-/// A channel that the first SIGINT or SIGTERM closes. The second signal ends the process at once.
+/// A channel that the first SIGINT or SIGTERM closes. The second signal ends the process at once,
+/// as the first does if there is no thread to wait for it.
 fn signals() -> anyhow::Result<Receiver<()>> {
     let (cancel_tx, cancel_rx) = channel::bounded(0);
-    let mut signals = cli::signals(&[SIGINT, SIGTERM])?;
-    thread::spawn(move || {
-        let mut cancel_tx = Some(cancel_tx);
-        for signal in signals.forever() {
-            SIGNAL.store(signal, Ordering::Relaxed);
-            if cancel_tx.take().is_none() {
-                _ = emulate_default_handler(signal);
-            }
+    let mut cancel_tx = Some(cancel_tx);
+    let is_handled = cli::on_signals(&[SIGINT, SIGTERM], move |signal| {
+        SIGNAL.store(signal, Ordering::Relaxed);
+        if cancel_tx.take().is_none() {
+            _ = emulate_default_handler(signal);
         }
-    });
-    Ok(cancel_rx)
+    })?;
+    Ok(if is_handled { cancel_rx } else { channel::never() })
 }
 
 /// The number of the signal received, or 0.
@@ -161,14 +158,12 @@ static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
 /// A progress line, if stderr is a terminal and no pages are printed to it meanwhile.
 fn progress(prints_pages: bool) -> ProgressBar {
-    let is_mixed = prints_pages && std::io::stdout().is_terminal();
-    if is_mixed || !std::io::stderr().is_terminal() {
+    if prints_pages && std::io::stdout().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{elapsed} {msg}").expect("a constant that parses");
-    let progress = ProgressBar::new_spinner().with_style(style);
-    progress.enable_steady_tick(Duration::from_millis(500));
-    progress
+    let style =
+        ProgressStyle::with_template("{elapsed} {wide_msg}").expect("a constant that parses");
+    ProgressBar::with_draw_target(None, cli::progress_target()).with_style(style)
 }
 
 fn progress_line(summary: &Summary, elapsed: Duration) -> String {

@@ -184,6 +184,6 @@ impl Cli {
 fn with_context(err: Error) -> anyhow::Error {
     match err {
         Error::Input(err) => anyhow::Error::from(err).context("stdin"),
-        Error::Peer(err) | Error::Output(err) => err.into(),
+        Error::Peer(err) | Error::Output(err) | Error::Thread(err) => err.into(),
     }
 }

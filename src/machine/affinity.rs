@@ -68,6 +68,19 @@ pub fn place(placement: Placement) -> io::Result<usize> {
     Ok(cpus.len())
 }
 
+/// Restricts the calling thread, and the threads and processes that it will start, to the first
+/// `n_cpus` of the CPUs that it may use.
+///
+/// # Errors
+/// When there are fewer, when the system refuses, or when it has no such call.
+pub fn use_first(n_cpus: usize) -> io::Result<()> {
+    let allowed = allowed()?;
+    match allowed.get(..n_cpus) {
+        Some(cpus) if n_cpus > 0 => restrict(cpus),
+        _ => Err(io::Error::other(format!("{n_cpus} CPUs: {} are allowed", allowed.len()))),
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn allowed() -> io::Result<Vec<usize>> {
     use rustix::thread::{CpuSet, sched_getaffinity};

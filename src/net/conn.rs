@@ -97,6 +97,13 @@ impl Conn {
         sent(send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
     }
 
+    /// Returns the number of bytes that have arrived and have not been read yet, as the kernel says.
+    #[must_use]
+    pub fn n_unread(&self) -> usize {
+        let n = rustix::io::ioctl_fionread(&self.stream).unwrap_or(0); // 0 does for an estimate
+        usize::try_from(n).unwrap_or(usize::MAX)
+    }
+
     /// Sets the sizes of the kernel's send and receive buffers, in bytes (Linux doubles both).
     pub fn limit_buffers(&self, n_unsent: usize, n_unread: usize) {
         let socket = SockRef::from(&self.stream);

@@ -18,8 +18,9 @@ const BUF_MAX: usize = 4 << 10;
 /// Where [`Lines`](super::Lines) returns line by line, this lets a server handle together what
 /// arrived together, and notice a client that completes no line.
 #[derive(Debug)]
-pub struct LineReader<'a> {
+pub struct LineReader<'a, I = &'a Conn> {
     conn: &'a Conn,
+    input: I,
     splitter: LineSplitter,
     buf: Vec<u8>,
     idle_timer: IdleTimer,
@@ -42,7 +43,20 @@ impl<'a> LineReader<'a> {
     /// Creates a reader of `conn` that reports what `idle_timer` does.
     #[must_use]
     pub fn new(conn: &'a Conn, idle_timer: IdleTimer) -> Self {
-        LineReader { conn, splitter: LineSplitter::default(), buf: vec![0; BUF_MIN], idle_timer }
+        LineReader::with_input(conn, conn, idle_timer)
+    }
+}
+
+impl<'a, I: Read> LineReader<'a, I> {
+    /// Creates a reader of `input`, which decodes what it reads from `conn`.
+    pub fn with_input(conn: &'a Conn, input: I, idle_timer: IdleTimer) -> Self {
+        let (splitter, buf) = (LineSplitter::default(), vec![0; BUF_MIN]);
+        LineReader { conn, input, splitter, buf, idle_timer }
+    }
+
+    /// Returns what decodes the bytes of the connection.
+    pub fn input(&mut self) -> &mut I {
+        &mut self.input
     }
 
     /// Reads once. For each line that this completes, `append` adds what the caller wants to keep
@@ -55,8 +69,7 @@ impl<'a> LineReader<'a> {
         mut append: impl FnMut(&mut Vec<u8>, InputLine<'_>),
     ) -> io::Result<Option<LineBatch>> {
         self.idle_timer.limit_read(self.conn);
-        let mut conn = self.conn;
-        let n = match conn.read(&mut self.buf) {
+        let n = match self.input.read(&mut self.buf) {
             Ok(0) => return Ok(None),
             Ok(n) => n,
             Err(err) if is_timeout(&err) => 0,

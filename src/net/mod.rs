@@ -9,6 +9,8 @@ mod close;
 mod close_all;
 mod conn;
 mod copy;
+#[cfg(feature = "passwords")]
+mod crypt;
 mod errors;
 mod idle;
 mod ip_limit;
@@ -17,11 +19,16 @@ mod line_splitter;
 mod lines;
 mod listener;
 mod outbox;
+#[cfg(feature = "passwords")]
+pub mod passwords;
 mod send_file;
 mod services;
 mod sockets;
 mod stream;
 mod tcp_table;
+mod telnet;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use close::close_gracefully;
 pub use close_all::{ConnRegistry, close_all_gracefully};
@@ -33,9 +40,11 @@ pub use ip_limit::{IpPermit, PerIpLimit};
 pub use line_reader::{LineBatch, LineReader};
 pub use line_splitter::{InputLine, LINE_MAX, LineSplitter};
 pub use lines::Lines;
-pub use listener::{Listener, listen};
+pub use listener::{BoundSockets, Listener, bind, listen};
 pub use outbox::Outbox;
 pub use send_file::{SEND_SIZE, send_file};
 pub use services::{Protocol, service_port};
 pub use sockets::NOTICE;
 pub use stream::{DialOptions, Endpoint, Family, Stream, StreamListener};
+pub use tcp_table::n_unacknowledged;
+pub use telnet::TelnetReader;

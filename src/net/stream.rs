@@ -190,7 +190,7 @@ fn any_address(peer: SocketAddr, port: u16) -> SocketAddr {
 
 fn listen_tcp(addrs: &[SocketAddr]) -> io::Result<StreamListener> {
     let sockets = ListeningSockets::bind(addrs, None)?;
-    sockets.announce()?;
+    sockets.announce(|addr| format!("listening on {addr}"))?;
     Ok(StreamListener(Sockets::Tcp(sockets)))
 }
 

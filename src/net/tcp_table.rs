@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 /// Returns the number of bytes, with the end of the stream as one, that were sent from `local` and
 /// that `peer` has not acknowledged; 0 where the system does not tell, or has forgotten the
 /// connection.
-pub(super) fn n_unacknowledged(local: SocketAddr, peer: SocketAddr) -> u64 {
+pub fn n_unacknowledged(local: SocketAddr, peer: SocketAddr) -> u64 {
     find(local, peer).map_or(0, |socket| socket.n_unacknowledged)
 }
 

@@ -96,8 +96,8 @@ mod tests {
     use std::sync::Mutex;
     use std::thread;
 
+    use super::super::lock::lock;
     use super::*;
-    use crate::threads::lock;
 
     #[test]
     fn no_notification_is_lost() {

@@ -266,8 +266,17 @@ impl Process {
 
     /// The largest resident set it ever had, in bytes.
     pub(crate) fn peak_memory(&self) -> usize {
+        self.status_bytes("VmHWM:")
+    }
+
+    /// Its resident set now, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.status_bytes("VmRSS:")
+    }
+
+    fn status_bytes(&self, field: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
     }
 
@@ -345,10 +354,16 @@ impl Client {
 
     /// The next line without its newline, as text; panics at the end.
     pub(crate) fn line(&mut self) -> String {
-        let mut line = Vec::new();
-        self.input.read_until(b'\n', &mut line).unwrap();
+        let mut line = self.line_bytes();
         assert_eq!(line.pop(), Some(b'\n'), "the connection ended");
         String::from_utf8_lossy(&line).into_owned()
+    }
+
+    /// The next line with its newline, as bytes.
+    pub(crate) fn line_bytes(&mut self) -> Vec<u8> {
+        let mut line = Vec::new();
+        self.input.read_until(b'\n', &mut line).unwrap();
+        line
     }
 
     /// All that comes until the server closes.

@@ -198,9 +198,14 @@ impl Cli {
         let named = || service_port(text, self.protocol()).filter(|_| !self.numeric);
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
         let port = if is_number { text.parse().ok() } else { named() };
-        port.ok_or_else(|| match is_number || self.numeric {
-            true => format!("{text}: not a port number"),
-            false => format!("{text}: neither a port number nor a known service"),
+        port.ok_or_else(|| {
+            let is_named = !is_number && !self.numeric;
+            let cause = if is_named {
+                "neither a port number nor a known service"
+            } else {
+                "not a port number"
+            };
+            format!("{text}: {cause}")
         })
     }
 }

@@ -12,7 +12,27 @@ pub(super) enum Command<'a> {
     Msg(&'a str, &'a str),
     Join(&'a str),
     Rooms,
+    /// Leave the room for the lobby, or the lobby for good.
+    Leave,
     Quit,
+    Ignore(&'a str),
+    Unignore(&'a str),
+    /// List whom one ignores.
+    Ignored,
+    /// Switch the time in front of each line on or off.
+    Timestamps,
+    /// Show the topic of the room.
+    Topic,
+    SetTopic(&'a str),
+    /// Remove a user, with a reason.
+    Kick(&'a str, &'a str),
+    /// Ban a name or an address, for a time.
+    Ban(&'a str, &'a str),
+    Unban(&'a str),
+    /// List the bans.
+    Bans,
+    /// Text for all rooms.
+    Announce(&'a str),
     /// A command without its arguments; holds how to use it.
     Incomplete(&'static str),
     Unknown(&'a str),
@@ -22,13 +42,29 @@ pub(super) enum Command<'a> {
 pub(super) const HELP: &str = "\
 /help             list the commands
 /nick NAME        change your name
-/who              list the users in this room
+/who, /names      list the users in this room
 /me TEXT          describe what you do
 /msg NAME TEXT    send a private message to a user in any room
 /join ROOM        move to another room
-/rooms            list the rooms and the number of users in each
-/quit             disconnect
+/leave            go back to the lobby; in the lobby, disconnect
+/rooms, /list     list the rooms and the number of users in each
+/ignore NAME      hide what a user says, also under this name later; without NAME, list them
+/unignore NAME    show it again
+/timestamps       switch the time in front of each line on or off
+/topic            show the topic of the room
+/quit, /exit      disconnect
 //TEXT            send a line that begins with a slash
+";
+
+/// What the reply to `/help` says to operators besides.
+pub(super) const OPERATORS_HELP: &str = "\
+For operators:
+/kick NAME TEXT   remove a user, and say why
+/ban NAME TIME    ban a name, or an address, for 30m, 24h …; an hour if not given
+/unban NAME       lift a ban
+/bans             list the bans
+/topic TEXT       set the topic of the room
+/announce TEXT    send a line to all rooms
 ";
 
 /// Parses a line without its newline. A line that does not begin with `/` is text to send.
@@ -42,7 +78,7 @@ pub(super) fn parse(line: &str) -> Command<'_> {
         ("help", _) => Command::Help,
         ("nick", "") => Command::Incomplete("/nick NAME"),
         ("nick", name) => Command::Nick(name),
-        ("who", _) => Command::Who,
+        ("who" | "names", _) => Command::Who,
         ("me", "") => Command::Incomplete("/me TEXT"),
         ("me", text) => Command::Me(text),
         ("msg", rest) => match first_word(rest) {
@@ -51,14 +87,37 @@ pub(super) fn parse(line: &str) -> Command<'_> {
         },
         ("join", "") => Command::Incomplete("/join ROOM"),
         ("join", room) => Command::Join(room),
-        ("rooms", _) => Command::Rooms,
-        ("quit", _) => Command::Quit,
+        ("rooms" | "list", _) => Command::Rooms,
+        ("leave", _) => Command::Leave,
+        ("quit" | "exit", _) => Command::Quit,
+        ("ignore", "") => Command::Ignored,
+        ("ignore", name) => Command::Ignore(name),
+        ("unignore", "") => Command::Incomplete("/unignore NAME"),
+        ("unignore", name) => Command::Unignore(name),
+        ("timestamps", _) => Command::Timestamps,
+        ("topic", "") => Command::Topic,
+        ("topic", topic) => Command::SetTopic(topic),
+        ("kick", "") => Command::Incomplete("/kick NAME TEXT"),
+        ("kick", rest) => {
+            let (name, reason) = first_word(rest);
+            Command::Kick(name, reason)
+        }
+        ("ban", "") => Command::Incomplete("/ban NAME TIME"),
+        ("ban", rest) => {
+            let (target, time) = first_word(rest);
+            Command::Ban(target, time)
+        }
+        ("unban", "") => Command::Incomplete("/unban NAME"),
+        ("unban", target) => Command::Unban(target),
+        ("bans", _) => Command::Bans,
+        ("announce", "") => Command::Incomplete("/announce TEXT"),
+        ("announce", text) => Command::Announce(text),
         (word, _) => Command::Unknown(word),
     }
 }
 
 /// Splits off the first word; the rest is without the blanks before it.
-fn first_word(text: &str) -> (&str, &str) {
+pub(super) fn first_word(text: &str) -> (&str, &str) {
     let text = text.trim();
     text.split_once([' ', '\t']).map_or((text, ""), |(word, rest)| (word, rest.trim_start()))
 }
@@ -82,15 +141,27 @@ mod tests {
         check("/msg bob", Command::Incomplete("/msg NAME TEXT"));
         check("/msg bob  how are you?", Command::Msg("bob", "how are you?"));
         check("/join\trust", Command::Join("rust"));
+        check("/exit", Command::Quit);
+        check("/names", Command::Who);
+        check("/list", Command::Rooms);
+        check("/leave now", Command::Leave);
+        check("/ignore", Command::Ignored);
+        check("/ignore bob", Command::Ignore("bob"));
+        check("/ban bob 10m", Command::Ban("bob", "10m"));
+        check("/kick bob for  that", Command::Kick("bob", "for  that"));
         check("/", Command::Unknown(""));
         check("/shrug it", Command::Unknown("shrug"));
     }
 
     #[test]
     fn help_names_every_command() {
-        for command in HELP.lines().filter(|line| !line.starts_with("//")) {
-            let word = command.split_whitespace().next().unwrap();
-            assert!(!matches!(parse(word), Command::Message(_) | Command::Unknown(_)), "{word}");
+        let lines = HELP.lines().chain(OPERATORS_HELP.lines().skip(1));
+        for command in lines.filter(|line| !line.starts_with("//")) {
+            for word in command.split_whitespace().take_while(|word| word.starts_with('/')) {
+                let word = word.trim_end_matches(',');
+                let parsed = parse(word);
+                assert!(!matches!(parsed, Command::Message(_) | Command::Unknown(_)), "{word}");
+            }
         }
     }
 

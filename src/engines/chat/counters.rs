@@ -45,6 +45,8 @@ pub enum LogEvent {
     Left(String),
     /// The client at this address was disconnected because it did not read.
     Evicted(String),
+    /// What an operator has done, or someone who would be one: `ann (ADDRESS) kicks bob (ADDRESS)`.
+    Operator(String),
 }
 
 /// The counters and the log channel that the threads of the server share.

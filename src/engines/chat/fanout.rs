@@ -12,10 +12,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 
-use super::batch::{Batch, ClientOp, OpKind, RoomId, n_lines};
+use tungstenite::protocol::frame::coding::CloseCode;
+
+use super::batch::{Batch, ClientOp, OpKind};
 use super::counters::{LogEvent, Monitor, add};
-use super::events::ClientId;
-use crate::net::Outbox;
+use super::form::{Form, n_lines};
+use super::frame::{self, Age};
+use super::ids::{ClientId, RoomId};
+use super::output::Output;
 use crate::threads;
 
 /// Bytes queued for one client above which no further batch is sent: back-pressure.
@@ -53,7 +57,8 @@ pub(super) struct Fanout<'a> {
 
 /// A client as its sender sees it.
 struct Recipient {
-    outbox: Outbox,
+    outbox: Output,
+    form: Form,
     room: Option<RoomId>,
     /// Sequence number of the batch that `sent_to` refers to.
     batch_seq: u64,
@@ -143,21 +148,28 @@ impl<'a> Fanout<'a> {
     /// Sends the room's text that precedes the operation, then applies it. Returns the number of
     /// lines sent or queued.
     fn apply_op(&mut self, op: &ClientOp, batch: &Batch, now: Instant) -> u64 {
-        if let OpKind::Add(conn) = &op.kind {
-            let outbox = Outbox::new(Arc::clone(conn));
-            self.recipients.insert(op.client, Recipient::new(outbox));
+        if let OpKind::Add(link) = &op.kind {
+            let form = Form { is_web: link.is_web(), ..Form::default() };
+            let recipient = Recipient::new(Output::new(link), form);
+            self.recipients.insert(op.client, recipient);
             return 0;
         }
         let Some(recipient) = self.recipients.get_mut(&op.client) else { return 0 };
         let mut n = recipient.send_room_text(batch, Some(op.offset), self.batch_seq, now);
         match &op.kind {
             OpKind::Add(_) => {}
-            OpKind::Send(text) => n += recipient.send(text, 0..text.len(), n_lines(text), now),
+            OpKind::Send(text) => n += recipient.send_note(text, now),
+            OpKind::SendRaw(bytes) => _ = recipient.send(bytes, 0..bytes.len(), 0, now),
+            OpKind::Stamp(zone) => recipient.form.stamps.clone_from(zone),
+            OpKind::Ignore(ignored) => recipient.form.ignored.clone_from(ignored),
             OpKind::Move(room, offset) => {
                 recipient.room = Some(*room);
                 (recipient.batch_seq, recipient.sent_to) = (self.batch_seq, *offset);
             }
-            OpKind::Close => recipient.finish(State::Closing),
+            OpKind::Close(code) => {
+                recipient.send_close(*code, now);
+                recipient.finish(State::Closing);
+            }
             OpKind::Remove => recipient.finish(State::ReaderEnded),
         }
         if recipient.state == State::ReaderEnded && recipient.outbox.n_bytes() == 0 {
@@ -207,9 +219,9 @@ impl<'a> Fanout<'a> {
 }
 
 impl Recipient {
-    fn new(outbox: Outbox) -> Self {
+    fn new(outbox: Output, form: Form) -> Self {
         let (state, is_pending) = (State::Open, false);
-        Recipient { outbox, room: None, batch_seq: 0, sent_to: 0, state, is_pending }
+        Recipient { outbox, form, room: None, batch_seq: 0, sent_to: 0, state, is_pending }
     }
 
     /// Sends what it has not received yet of its room's text in this batch, up to the offset `to`
@@ -224,11 +236,43 @@ impl Recipient {
         let room = self.room.and_then(|room| batch.rooms.get(&room));
         let Some(room) = room else { return 0 };
         let from = if self.batch_seq == batch_seq { self.sent_to } else { 0 };
-        let to = to.unwrap_or(room.text.len());
+        let chunk = &room.chunk;
+        let to = to.unwrap_or(chunk.text.len());
         (self.batch_seq, self.sent_to) = (batch_seq, to);
-        let is_whole = (from, to) == (0, room.text.len());
-        let n = if is_whole { room.n_lines } else { n_lines(&room.text[from..to]) };
-        self.send(&room.text, from..to, n, now)
+        if from >= to {
+            return 0;
+        }
+        let is_whole = (from, to) == (0, chunk.text.len());
+        if let Some(text) = room.shared(&self.form).filter(|_| is_whole) {
+            return self.send(text, 0..text.len(), chunk.n_lines, now);
+        }
+        if self.form.is_plain() {
+            let n = n_lines(&chunk.text[from..to]);
+            return self.send(&chunk.text, from..to, n, now);
+        }
+        let (bytes, n) = chunk.render(from..to, &self.form, Age::New);
+        let len = bytes.len();
+        self.send(&bytes.into(), 0..len, n, now)
+    }
+
+    /// Sends whole lines to this client alone. Returns their number.
+    fn send_note(&mut self, text: &Arc<[u8]>, now: Instant) -> u64 {
+        let n = n_lines(text);
+        if !self.form.is_web {
+            return self.send(text, 0..text.len(), n, now);
+        }
+        let mut bytes = Vec::with_capacity(text.len() + 16);
+        frame::append(&mut bytes, &[frame::NOTE.as_bytes(), text]);
+        let len = bytes.len();
+        self.send(&bytes.into(), 0..len, n, now)
+    }
+
+    /// Announces to a web client that the connection is closed.
+    fn send_close(&mut self, code: CloseCode, now: Instant) {
+        if self.form.is_web {
+            let bytes: Arc<[u8]> = frame::close(code).into();
+            self.send(&bytes, 0..bytes.len(), 0, now);
+        }
     }
 
     /// Sends or queues part of `text`. Returns `n_lines`, or 0 if the connection is closed.
@@ -264,6 +308,7 @@ impl Recipient {
         }
         match self.state {
             State::Closing => {
+                self.outbox.end(now);
                 _ = self.outbox.conn().shutdown(Shutdown::Write); // its reader sees a failure too
                 self.state = State::HalfClosed(now + CLOSE_TIMEOUT);
             }
@@ -299,6 +344,7 @@ mod tests {
 
     use super::super::batch::BatchBuilder;
     use super::super::counters::Counters;
+    use super::super::link::Link;
     use super::*;
     use crate::net::{Conn, listen};
 
@@ -313,6 +359,10 @@ mod tests {
             conn.mark_drained(); // dropping it then does not wait for the client to close
             (client, Arc::new(conn))
         })
+    }
+
+    fn entering(conn: Arc<Conn>) -> OpKind {
+        OpKind::Add(Link { conn, tls: None, web: None })
     }
 
     /// Applies what `test` does to a fan-out of its own; returns the counters.
@@ -332,19 +382,19 @@ mod tests {
         let [(ann, ann_conn), (bob, bob_conn)] = connect_two();
         let counters = with_fanout(|fanout| {
             let mut batch = BatchBuilder::default();
-            batch.add_op(0, None, OpKind::Add(ann_conn));
-            batch.add_op(1, None, OpKind::Add(bob_conn));
-            batch.text_of(LOBBY).extend_from_slice(b"before\n");
+            batch.add_op(0, None, entering(ann_conn));
+            batch.add_op(1, None, entering(bob_conn));
+            batch.text_of(LOBBY).append(None, &[b"before\n"]);
             batch.add_op(0, None, OpKind::Move(LOBBY, batch.text_len(Some(LOBBY))));
-            batch.text_of(LOBBY).extend_from_slice(b"ann only\n");
+            batch.text_of(LOBBY).append(None, &[b"ann only\n"]);
             batch.add_op(1, None, OpKind::Move(LOBBY, batch.text_len(Some(LOBBY))));
-            fanout.apply(&batch.finish(), Instant::now());
-            batch.text_of(LOBBY).extend_from_slice(b"both\n");
+            fanout.apply(&batch.finish(|_| 0), Instant::now());
+            batch.text_of(LOBBY).append(None, &[b"both\n"]);
             batch.add_op(1, Some(LOBBY), OpKind::Send(b"private\n".as_slice().into()));
-            batch.add_op(1, Some(LOBBY), OpKind::Close);
-            batch.text_of(LOBBY).extend_from_slice(b"after bob\n");
-            batch.add_op(0, Some(LOBBY), OpKind::Close);
-            fanout.apply(&batch.finish(), Instant::now());
+            batch.add_op(1, Some(LOBBY), OpKind::Close(CloseCode::Normal));
+            batch.text_of(LOBBY).append(None, &[b"after bob\n"]);
+            batch.add_op(0, Some(LOBBY), OpKind::Close(CloseCode::Normal));
+            fanout.apply(&batch.finish(|_| 0), Instant::now());
             fanout.flush_pending(); // closes the write halves
         });
         assert_eq!(lines(&ann), ["ann only", "both", "after bob"]);
@@ -357,12 +407,12 @@ mod tests {
         let [(client, conn), _] = connect_two();
         let counters = with_fanout(|fanout| {
             let mut batch = BatchBuilder::default();
-            batch.add_op(0, None, OpKind::Add(conn));
+            batch.add_op(0, None, entering(conn));
             batch.add_op(0, None, OpKind::Move(LOBBY, 0));
-            fanout.apply(&batch.finish(), Instant::now());
+            fanout.apply(&batch.finish(|_| 0), Instant::now());
             while fanout.recipients[&0].outbox.n_bytes() <= QUEUE_MAX {
-                batch.text_of(LOBBY).extend_from_slice(&b"a line\n".repeat(10_000));
-                fanout.apply(&batch.finish(), Instant::now());
+                batch.text_of(LOBBY).append(None, &[&b"a line\n".repeat(10_000)]);
+                fanout.apply(&batch.finish(|_| 0), Instant::now());
             }
             assert!(fanout.is_held_up(), "it may still begin to read");
             let recipient = fanout.recipients.get_mut(&0).unwrap();
@@ -381,11 +431,11 @@ mod tests {
         let [(ann, ann_conn), (_bob, bob_conn)] = connect_two();
         with_fanout(|fanout| {
             let mut batch = BatchBuilder::default();
-            batch.add_op(0, None, OpKind::Add(ann_conn));
-            batch.add_op(1, None, OpKind::Add(bob_conn));
+            batch.add_op(0, None, entering(ann_conn));
+            batch.add_op(1, None, entering(bob_conn));
             batch.add_op(0, None, OpKind::Send(b"last\n".as_slice().into()));
             batch.add_op(0, None, OpKind::Remove);
-            fanout.apply(&batch.finish(), Instant::now());
+            fanout.apply(&batch.finish(|_| 0), Instant::now());
             assert_eq!(fanout.recipients.keys().copied().collect::<Vec<_>>(), [1]);
         });
         assert_eq!(lines(&ann), ["last"]);
@@ -398,9 +448,9 @@ mod tests {
         let monitor = Monitor { counters: &counters, log_events_tx: None };
         let mut fanout = Fanout::new(0, 1, &monitor, &deadline);
         let mut batch = BatchBuilder::default();
-        batch.add_op(0, None, OpKind::Add(conn));
-        batch.add_op(0, None, OpKind::Close);
-        fanout.apply(&batch.finish(), Instant::now());
+        batch.add_op(0, None, entering(conn));
+        batch.add_op(0, None, OpKind::Close(CloseCode::Normal));
+        fanout.apply(&batch.finish(|_| 0), Instant::now());
         fanout.flush_pending();
         assert!(matches!(fanout.recipients[&0].state, State::HalfClosed(_)));
         deadline.set(Instant::now()).unwrap();

@@ -40,7 +40,7 @@ impl<'a> Answer<'a> {
             return self.split(bytes);
         }
         self.held.extend_from_slice(bytes);
-        if self.held.len() <= BINARY_MAX && !self.held.is_ascii() {
+        if self.held.len() <= BINARY_MAX && !is_ascii_text(&self.held) {
             return None;
         }
         self.is_text = true;
@@ -107,7 +107,8 @@ impl<'a> Answer<'a> {
 ///
 /// Some servers send eight bytes: the 32 bits and four zeros, or the other way round, or 64 bits.
 fn binary_time(bytes: &[u8]) -> Option<i64> {
-    if bytes.is_ascii() && !bytes.contains(&0) || bytes.ends_with(b"\n") && is_utf8(bytes) {
+    let is_line = bytes.ends_with(b"\n") && std::str::from_utf8(bytes).is_ok();
+    if is_ascii_text(bytes) || is_line {
         return None;
     }
     let seconds = match *bytes {
@@ -121,8 +122,8 @@ fn binary_time(bytes: &[u8]) -> Option<i64> {
     i64::try_from(seconds).ok().map(|seconds| seconds - SECONDS_TO_1970)
 }
 
-fn is_utf8(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok()
+fn is_ascii_text(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub use source::Source;
 pub use table::ClockTable;
 pub use time::{Offset, TimeOfDay};
 
+use crate::threads;
 use follower::Follower;
 
 /// Capacity of the event queue. A thread whose event does not fit waits.
@@ -62,7 +63,8 @@ pub fn follow(sources: &[Source], zone: &TimeZone) -> io::Result<Receiver<Event>
     for (index, source) in sources.iter().enumerate() {
         let (endpoint, zone) = (source.endpoint.clone(), zone.clone());
         let follower = Follower { index, zone, events: events_tx.clone() };
-        Builder::new().spawn(move || follower.run(&endpoint))?;
+        let started = Builder::new().spawn(move || follower.run(&endpoint));
+        started.map_err(|err| threads::cannot_start(&err))?;
     }
     Ok(events_rx)
 }

@@ -20,6 +20,8 @@ use super::outcome::{self, Crawl, Page, Summary};
 use super::pages::Pages;
 use super::spool::SavedBody;
 use crate::fs::atomic;
+use crate::machine::cpu;
+use crate::threads::rayon_pool;
 use crate::web::charset;
 use crate::web::css;
 use crate::web::html;
@@ -84,8 +86,11 @@ pub fn run(
     let mut crawl = coordinator::run(starts, &options, done, report).map_err(Error::Crawl)?;
     let saved = std::mem::take(&mut crawl.saved);
     let writer = Writer { dir, pages: &crawl.pages, paths: paths(&crawl.pages, &saved) };
-    let mut files: Vec<File> =
-        saved.into_par_iter().map(|(id, saved)| writer.file(id, saved)).collect();
+    let mut files: Vec<File> = match rayon_pool(cpu::n_cpus(), None) {
+        Some(pool) => pool
+            .install(|| saved.into_par_iter().map(|(id, saved)| writer.file(id, saved)).collect()),
+        None => saved.into_iter().map(|(id, saved)| writer.file(id, saved)).collect(),
+    };
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok((crawl, files))
 }

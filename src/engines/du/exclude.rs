@@ -14,6 +14,8 @@ pub struct Pattern {
     is_utf8: bool,
     /// The name, if the pattern has no wildcard and so matches one only.
     literal: Option<Vec<u8>>,
+    /// The last byte of every match, if they all end with the same ASCII character.
+    last: Option<u8>,
 }
 
 impl Pattern {
@@ -22,7 +24,14 @@ impl Pattern {
     pub fn new(text: &[u8]) -> Self {
         let is_utf8 = std::str::from_utf8(text).is_ok();
         let (literal, text) = (literal(text), text.to_vec());
-        Pattern { chars: chars(&text, !is_utf8), text, is_utf8, literal }
+        let is_plain = |byte: &u8| byte.is_ascii() && !matches!(byte, b'*' | b'?' | b']' | b'\\');
+        let last = text.last().copied().filter(is_plain);
+        Pattern { chars: chars(&text, !is_utf8), text, is_utf8, literal, last }
+    }
+
+    /// Whether a path that ends with `name` can match: the cheap question for most names.
+    pub(super) fn can_end(&self, name: &[u8]) -> bool {
+        self.last.is_none() || self.last == name.last().copied()
     }
 
     /// Whether the pattern matches `path` or a part of it after a slash. The empty path never does.
@@ -30,6 +39,9 @@ impl Pattern {
         let path = path.as_os_str().as_bytes();
         if path.is_empty() {
             return false; // GNU du reports an empty argument whatever is excluded
+        }
+        if !self.can_end(path) {
+            return false;
         }
         let after_slash = |at: &usize| *at == 0 || path[at - 1] == b'/';
         let mut parts = (0..=path.len()).filter(after_slash).map(|at| &path[at..]);
@@ -49,6 +61,17 @@ impl Pattern {
         let is_ascii = self.text.is_ascii() && name.is_ascii();
         are_chars && match_chars() || !is_ascii && match_bytes()
     }
+}
+
+/// The patterns in a file of them, one per line: white space at the end of a line is no part of the
+/// pattern, and an empty line is none.
+pub fn patterns_in(text: &[u8]) -> impl Iterator<Item = Pattern> {
+    let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'\x0b';
+    let lines = text.split(|byte| *byte == b'\n').map(move |line| {
+        let n_bytes = line.iter().rposition(|byte| !is_space(byte)).map_or(0, |last| last + 1);
+        &line[..n_bytes]
+    });
+    lines.filter(|line| !line.is_empty()).map(Pattern::new)
 }
 
 /// The characters of a text, or its bytes.
@@ -168,7 +191,9 @@ mod tests {
             pattern in "[ab*?/!^\\\\\\[\\]-]{0,9}|\\PC*",
             text in "[ab/]{0,9}|\\PC*",
         ) {
+            let can_end = Pattern::new(pattern.as_bytes()).can_end(text.as_bytes());
             let (pattern, text) = (chars(pattern.as_bytes(), false), chars(text.as_bytes(), false));
+            prop_assert!(can_end || !matches(&pattern, &text));
             prop_assert_eq!(matches(&pattern, &text), matches_by_definition(&pattern, 0, &text));
         }
 
@@ -178,6 +203,7 @@ mod tests {
             name.push(b'.');
             let escape = |byte: &u8| if byte.is_ascii() { vec![b'\\', *byte] } else { vec![*byte] };
             let pattern = Pattern::new(&name.iter().flat_map(escape).collect::<Vec<u8>>());
+            prop_assert!(pattern.can_end(&name));
             prop_assert!(pattern.matches(Path::new(OsStr::from_bytes(&name))));
             name.push(b'.');
             prop_assert!(!pattern.matches(Path::new(OsStr::from_bytes(&name))));

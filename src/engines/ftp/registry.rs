@@ -28,8 +28,8 @@ impl SessionRegistry {
     /// Removes a session that could not be started, and sends `reason` to its client.
     pub(super) fn refuse(&self, id: u64, reason: &str) {
         let control = self.controls().remove(&id);
-        if let Some(conn) = control.and_then(Arc::into_inner).map(Control::into_conn) {
-            conn.refuse(reason);
+        if let Some(control) = control.and_then(Arc::into_inner) {
+            control.refuse(reason);
         }
     }
 

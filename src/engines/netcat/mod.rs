@@ -112,12 +112,12 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
     /// ```
     pub fn relay(&mut self, stream: impl Into<PeerStream>) -> Result<(), Error> {
         let stream = Arc::new(stream.into());
-        self.start_sending().map_err(Error::Input)?;
+        self.start_sending().map_err(Error::Thread)?;
         self.shared.attach(&stream);
         thread::scope(|scope| {
             let (shared, options, output) = (&self.shared, self.options, &mut self.output);
             let receiving = Arc::clone(&stream);
-            threads::spawn(scope, move || {
+            let receive = move || {
                 let result = match (options.receive, options.idle) {
                     (false, _) => shared.receive(&receiving, &mut io::sink()),
                     // With splice(2) the idle timeout could not tell a slow peer from a slow output.
@@ -125,7 +125,8 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
                     (true, Some(_)) => shared.receive(&receiving, output),
                 };
                 shared.receiving_ended(result);
-            });
+            };
+            threads::spawn_now(scope, receive).map_err(Error::Thread)?;
             let result = self.shared.wait_for_end(&self.options);
             if result.is_ok() {
                 stream.announce_end();
@@ -146,7 +147,8 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
     fn start_sending(&mut self) -> io::Result<()> {
         let Some(input) = self.input.take().filter(|_| self.options.send) else { return Ok(()) };
         let shared = Arc::clone(&self.shared);
-        Builder::new().spawn(move || shared.send(input)).map(drop)
+        let started = Builder::new().spawn(move || shared.send(input));
+        started.map(drop).map_err(|err| threads::cannot_start(&err))
     }
 }
 

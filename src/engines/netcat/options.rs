@@ -36,4 +36,6 @@ pub enum Error {
     Input(io::Error),
     /// The output could not be written.
     Output(io::Error),
+    /// The system refused a thread.
+    Thread(io::Error),
 }

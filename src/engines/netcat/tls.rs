@@ -120,8 +120,8 @@ impl TlsServer {
     /// When either file cannot be read, or the key does not belong to the certificate.
     pub fn new(certificates: &Path, key: &Path) -> Result<Self, TlsError> {
         let chain = certificates_in(certificates)?;
-        let secret =
-            PrivateKeyDer::from_pem_file(key).map_err(|err| TlsError::in_file(key, err))?;
+        let secret = PrivateKeyDer::from_pem_file(key)
+            .map_err(|err| TlsError::in_file(key, format!("private key: {err}")))?;
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|err| TlsError::new("TLS", err))?
@@ -150,7 +150,7 @@ impl TlsServer {
 fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certificates = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|err| TlsError::in_file(path, err))?;
+        .map_err(|err| TlsError::in_file(path, format!("certificate: {err}")))?;
     if certificates.is_empty() {
         return Err(TlsError::in_file(path, "no certificate in this file"));
     }

@@ -115,14 +115,18 @@ pub fn relay_datagrams<R: Read + Send + 'static>(
     output: &mut impl Write,
     mut connected: impl FnMut(SocketAddr),
 ) -> Result<(), Error> {
-    let input = start_reading(input, options.send).map_err(Error::Input)?;
+    let input = start_reading(input, options.send).map_err(Error::Thread)?;
     let receivers: io::Result<Vec<_>> = sockets.sockets.iter().map(UdpSocket::try_clone).collect();
     let receivers = receivers.map_err(Error::Peer)?;
     let (is_done, (received_tx, received)) = (AtomicBool::new(false), bounded(1));
     thread::scope(|scope| {
         for (index, socket) in receivers.iter().enumerate() {
             let (received_tx, is_done) = (received_tx.clone(), &is_done);
-            threads::spawn(scope, move || receive(index, socket, &received_tx, is_done));
+            let receive = move || receive(index, socket, &received_tx, is_done);
+            if let Err(err) = threads::spawn_now(scope, receive) {
+                is_done.store(true, Ordering::Release); // ends those that were started
+                return Err(Error::Thread(err));
+            }
         }
         let result = sockets.copy(options, input, &received, output, &mut connected);
         is_done.store(true, Ordering::Release);
@@ -141,7 +145,7 @@ fn start_reading(
         return Ok(never());
     }
     let (input_tx, input_rx) = bounded(1);
-    Builder::new().spawn(move || {
+    let started = Builder::new().spawn(move || {
         let mut buf = vec![0; INPUT_SIZE];
         loop {
             let read = match input.read(&mut buf) {
@@ -155,8 +159,8 @@ fn start_reading(
                 return;
             }
         }
-    })?;
-    Ok(input_rx)
+    });
+    started.map(|_| input_rx).map_err(|err| threads::cannot_start(&err))
 }
 
 /// Receives datagrams until it is done.

@@ -1,30 +1,35 @@
 //! Decoding a file to the pixels of its thumbnail, by the cheapest method for its format.
 
-use std::cell::Cell;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
+use image::codecs::bmp::BmpDecoder;
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::caught_panic;
 use super::color;
 use super::error::Cause;
 use super::full_jpeg;
 use super::geometry::Geometry;
-use super::job::Damage;
+use super::job::{Damage, PERCENT_MIN};
 use super::jpeg::{ColorSpace, Jpeg, ReducedPicture};
+use super::lenient::LenientDecoder;
 use super::memory_budget::DECODED_PICTURES;
 use super::options::Options;
-use super::resize::{resize_components, resize_image};
+use super::os2_bmp;
+use super::png_file::PngFile;
+use super::resize::{resize_components, resize_image, resize_samples};
 use super::size::Size;
-use super::tiff_file::{TiffFile, TiffPicture};
+use super::tiff_file::{self, TiffFile, TiffPicture};
+use super::tiff_tags;
 
 /// The most memory a decoded picture may take, in bytes.
 const BYTES_MAX: u64 = 1 << 30;
-/// A picture of which less can be decoded gets no thumbnail.
-const PERCENT_MIN: u8 = 25;
+
+/// The first bytes of a file by which its format is recognized.
+const START: u64 = 64;
 
 /// A picture of the thumbnail's size, and what has still to be applied to it.
 struct SmallPicture {
@@ -51,27 +56,55 @@ fn small_picture(path: &Path, options: &Options) -> Result<SmallPicture, Cause> 
     }
     let mut file = BufReader::new(File::open(path)?);
     let mut start = Vec::new();
-    file.by_ref().take(16).read_to_end(&mut start)?;
+    file.by_ref().take(START).read_to_end(&mut start)?;
     file.rewind()?;
     match detect_format(&start)? {
         ImageFormat::Jpeg => decode_jpeg(file, options),
-        ImageFormat::Tiff => decode_tiff(file, options),
+        ImageFormat::Tiff => decode_tiff(&mut file, options),
+        ImageFormat::Bmp => decode_bmp(file, options),
+        ImageFormat::Png => {
+            caught_panic::catch(|| decode_png(file, options)).unwrap_or(Err(Cause::Panic))
+        }
         format => decode_fully(file, format, options),
     }
 }
 
-/// The format by the first 16 bytes of a file.
+/// What a HEIF file (ISO/IEC 23008-12) contains, by its brands in the first bytes; `None` for other
+/// files.
+fn heif_kind(start: &[u8]) -> Option<&'static str> {
+    let (length, rest) = start.split_first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let brands = rest.strip_prefix(b"ftyp")?;
+    let brands = &brands[..brands.len().min(length.saturating_sub(8))];
+    let has =
+        |names: &[&[u8; 4]]| brands.as_chunks::<4>().0.iter().any(|brand| names.contains(&brand));
+    if has(&[b"avif", b"avis"]) {
+        return Some("AVIF");
+    }
+    let is_heic = has(&[b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"]);
+    is_heic.then_some("HEIC")
+}
+
+/// The format by the first bytes of a file.
 fn detect_format(start: &[u8]) -> Result<ImageFormat, Cause> {
-    match start.get(4..12) {
-        Some(b"ftypheic" | b"ftypheix" | b"ftyphevc" | b"ftypmif1" | b"ftypmsf1") => {
-            return Err(Cause::NotSupported("HEIC"));
+    if let Some(kind) = heif_kind(start) {
+        let why = "no decoder in Rust is right and free yet; convert it to JPEG first";
+        return Err(Cause::NotSupported(format!("{kind} ({why})")));
+    }
+    match start {
+        [0xFF, 0xD8, ..] => return Ok(ImageFormat::Jpeg),
+        // A BMP without its file header, as a clipboard holds it, and .dib files do: the length of
+        // its own header, the size, and one plane.
+        [40, 0, 0, 0, _, _, _, _, _, _, _, _, 1, 0, 1 | 4 | 8 | 16 | 24 | 32, 0, ..] => {
+            return Ok(ImageFormat::Bmp);
         }
-        Some(b"ftypavif" | b"ftypavis") => return Err(Cause::NotSupported("AVIF")),
+        // BigTIFF in either byte order.
+        [b'I', b'I', 43, 0, ..] | [b'M', b'M', 0, 43, ..] => return Ok(ImageFormat::Tiff),
         _ => (),
     }
     let format = image::guess_format(start).map_err(|_| Cause::NotAnImage)?;
     if !format.reading_enabled() {
-        return Err(Cause::NotSupported(format.extensions_str()[0]));
+        return Err(Cause::NotSupported(format.extensions_str()[0].to_owned()));
     }
     Ok(format)
 }
@@ -100,12 +133,9 @@ fn decode_jpeg(mut file: impl BufRead + Seek, options: &Options) -> Result<Small
         SmallPicture { thumb, profile, orientation, damage }
     };
     if !use_reduced {
-        // zune-jpeg does not resynchronize at restart markers: what follows would be moved.
         let is_irregular = reduced.as_ref().is_some_and(|reduced| reduced.is_irregular);
-        file.rewind()?;
-        if !is_irregular
-            && let Some(layers) = full_layers(&mut file, full, n_components, &geometry)?
-        {
+        let frame = (full, n_components);
+        if let Some(layers) = full_layers(&mut file, is_irregular, frame, &geometry)? {
             return Ok(small_picture(layers));
         }
         file.rewind()?;
@@ -115,11 +145,12 @@ fn decode_jpeg(mut file: impl BufRead + Seek, options: &Options) -> Result<Small
     Ok(small_picture(reduced.resized(&geometry)))
 }
 
-/// The components of a JPEG of which every pixel is decoded, resized; `None` if that fails.
+/// The components of a JPEG with this size and number of components, of which every pixel is decoded,
+/// resized; `None` if that fails.
 fn full_layers(
-    file: impl Read,
-    full: Size,
-    n_components: usize,
+    mut file: impl Read + Seek,
+    is_irregular: bool,
+    (full, n_components): (Size, usize),
     geometry: &Geometry,
 ) -> Result<Option<Vec<Vec<u8>>>, Cause> {
     let n_bytes = u64::from(full.width) * u64::from(full.height) * n_components as u64;
@@ -127,7 +158,17 @@ fn full_layers(
         return Err(Cause::TooLarge(full.width, full.height));
     }
     let _reservation = DECODED_PICTURES.reserve(n_bytes);
-    let decoded = full_jpeg::decode(file, full, n_components);
+    let mut decoded = None;
+    if !is_irregular {
+        file.rewind()?;
+        decoded = full_jpeg::decode(&mut file, full, n_components);
+    }
+    if decoded.is_none() {
+        // zune-jpeg does not resynchronize at restart markers: what follows would be moved.
+        file.rewind()?;
+        let repaired = Jpeg::open(&mut file).map_or(Ok(None), Jpeg::repaired)?;
+        decoded = repaired.and_then(|jpeg| full_jpeg::decode(&jpeg[..], full, n_components));
+    }
     Ok(decoded.map(|bytes| resize_components(bytes, full, n_components, geometry)))
 }
 
@@ -139,17 +180,62 @@ fn damage_of(jpeg: &ReducedPicture) -> Result<Option<Damage>, Cause> {
     }
 }
 
-/// Decodes a TIFF ourselves if it is of a kind that the `image` crate decodes wrongly.
-fn decode_tiff(mut file: impl BufRead + Seek, options: &Options) -> Result<SmallPicture, Cause> {
-    let Some(tiff) = TiffFile::open(&mut file, BYTES_MAX) else {
+/// Decodes a TIFF ourselves if it is not of a kind that is left to the `image` crate.
+fn decode_tiff(file: &mut (impl BufRead + Seek), options: &Options) -> Result<SmallPicture, Cause> {
+    let decoded = if tiff_file::is_misread(&mut *file) {
+        Err(Cause::NotSupported(String::new())) // the text follows below
+    } else if let Some(tiff) = TiffFile::open(&mut *file, BYTES_MAX) {
+        caught_panic::catch(|| small_tiff(tiff, options)).unwrap_or(Err(Cause::Panic))
+    } else {
         file.rewind()?;
-        return decode_fully(file, ImageFormat::Tiff, options);
+        decode_fully(&mut *file, ImageFormat::Tiff, options)
     };
-    caught_panic::catch(|| small_tiff(tiff, options)).unwrap_or(Err(Cause::Panic))
+    match decoded {
+        // tiff 0.11.3 panics on some kinds that are valid.
+        Err(Cause::NotSupported(_) | Cause::Panic | Cause::Decode(ImageError::Unsupported(_))) => {
+            file.rewind()?;
+            Err(Cause::NotSupported(tiff_tags::kind(file)))
+        }
+        decoded => decoded,
+    }
+}
+
+/// Decodes a PNG, in squares of pixels as large as the thumbnail allows.
+fn decode_png(file: impl BufRead + Seek, options: &Options) -> Result<SmallPicture, Cause> {
+    let mut png = PngFile::open(file, BYTES_MAX)?;
+    let (size, orientation, profile) = (png.size, png.orientation, png.profile.take());
+    let geometry = Geometry::new(size, orientation, options.size, options.crop);
+    let n_bytes = png.n_bytes(geometry.ratio());
+    if n_bytes >= BYTES_MAX {
+        return Err(Cause::TooLarge(size.width, size.height));
+    }
+    let _reservation = DECODED_PICTURES.reserve(n_bytes);
+    let (samples, partly) = png.decode(geometry.ratio());
+    let damage = match partly {
+        Some(partly) if partly.percent < PERCENT_MIN => return Err(partly.cause),
+        Some(partly) => Some(Damage { percent_decoded: partly.percent }),
+        None => None,
+    };
+    let thumb = resize_samples(samples, &geometry);
+    Ok(SmallPicture { thumb, profile, orientation, damage })
+}
+
+/// Decodes a BMP of Windows or OS/2, or one without a file header.
+fn decode_bmp(mut file: impl BufRead + Seek, options: &Options) -> Result<SmallPicture, Cause> {
+    if !file.fill_buf()?.starts_with(b"BM") {
+        let decode =
+            || decode_by(BmpDecoder::new_without_file_header(file)?, ImageFormat::Bmp, options);
+        return caught_panic::catch(decode).unwrap_or(Err(Cause::Panic));
+    }
+    if let Some(windows) = os2_bmp::as_windows(&mut file, BYTES_MAX)? {
+        return decode_fully(Cursor::new(windows), ImageFormat::Bmp, options);
+    }
+    file.rewind()?;
+    decode_fully(file, ImageFormat::Bmp, options)
 }
 
 fn small_tiff(
-    mut tiff: TiffFile<impl BufRead + Seek>,
+    mut tiff: TiffFile<impl Read + Seek>,
     options: &Options,
 ) -> Result<SmallPicture, Cause> {
     let full = Size { width: tiff.width, height: tiff.height };
@@ -163,9 +249,10 @@ fn small_tiff(
     let _reservation = DECODED_PICTURES.reserve(tiff.n_bytes());
     let (thumb, profile) = match tiff.decode()? {
         TiffPicture::Image(image) => (resize_image(image, &geometry), profile),
-        TiffPicture::Cmyk(inks) => {
-            let layers = resize_components(inks, full, 4, &geometry);
-            color::from_layers(geometry.size, layers, ColorSpace::Cmyk, profile)
+        TiffPicture::Components(bytes, color_space) => {
+            let n_components = if color_space == ColorSpace::Cmyk { 4 } else { 3 };
+            let layers = resize_components(bytes, full, n_components, &geometry);
+            color::from_layers(geometry.size, layers, color_space, profile)
         }
     };
     Ok(SmallPicture { thumb, profile, orientation, damage: None })
@@ -190,7 +277,14 @@ fn decode_with_image(
     let mut limits = Limits::default();
     limits.max_alloc = Some(BYTES_MAX);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder()?;
+    decode_by(reader.into_decoder()?, format, options)
+}
+
+fn decode_by(
+    mut decoder: impl ImageDecoder,
+    format: ImageFormat,
+    options: &Options,
+) -> Result<SmallPicture, Cause> {
     let (width, height) = decoder.dimensions();
     match decoder.total_bytes() {
         0 => return Err(Cause::Empty),
@@ -202,61 +296,17 @@ fn decode_with_image(
     let geometry = Geometry::new(Size { width, height }, orientation, options.size, options.crop);
 
     let _reservation = DECODED_PICTURES.reserve(decoder.total_bytes());
-    let damage = Cell::new(None);
-    let full = DynamicImage::from_decoder(LenientDecoder { decoder, damage: &damage })?;
+    let (full, damage) = LenientDecoder::decode(decoder, format == ImageFormat::Gif)?;
     let thumb = resize_image(full, &geometry);
-    Ok(SmallPicture { thumb, profile, orientation, damage: damage.into_inner() })
+    Ok(SmallPicture { thumb, profile, orientation, damage })
 }
 
-/// How the picture has to be turned to be upright. Some programs begin the EXIF chunk of a WebP or a
-/// PNG with the name that it has in a JPEG, which `image` does not expect.
+/// How the picture has to be turned to be upright. Some programs begin the EXIF chunk of a WebP with
+/// the name that it has in a JPEG, which `image` does not expect.
 fn orientation(decoder: &mut impl ImageDecoder, format: ImageFormat) -> Option<Orientation> {
     if format == ImageFormat::Tiff {
         return decoder.orientation().ok();
     }
     let exif = decoder.exif_metadata().ok()??;
     Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif))
-}
-
-/// A decoder that accepts a picture of which enough was decoded before the file ended or an error
-/// occurred.
-struct LenientDecoder<'a, D> {
-    decoder: D,
-    damage: &'a Cell<Option<Damage>>,
-}
-
-impl<D: ImageDecoder> ImageDecoder for LenientDecoder<'_, D> {
-    fn dimensions(&self) -> (u32, u32) {
-        self.decoder.dimensions()
-    }
-
-    fn color_type(&self) -> ColorType {
-        self.decoder.color_type()
-    }
-
-    fn read_image(self, pixels: &mut [u8]) -> Result<(), ImageError> {
-        self.decoder.read_image(pixels).or_else(|err| {
-            // Pixels that were not decoded are still zero. They may be at either end, for a BMP
-            // starts with its last row.
-            let first = pixels.iter().position(|&byte| byte != 0).unwrap_or(pixels.len());
-            let last = pixels.iter().rposition(|&byte| byte != 0).map_or(first, |last| last + 1);
-            match damage_if_usable(last - first, pixels.len()) {
-                Some(damage) => {
-                    self.damage.set(Some(damage));
-                    Ok(())
-                }
-                None => Err(err),
-            }
-        })
-    }
-
-    fn read_image_boxed(self: Box<Self>, pixels: &mut [u8]) -> Result<(), ImageError> {
-        (*self).read_image(pixels)
-    }
-}
-
-/// The damage of a picture of which `n_decoded` of `n` bytes were decoded, if that is enough.
-fn damage_if_usable(n_decoded: usize, n: usize) -> Option<Damage> {
-    let percent_decoded = u8::try_from(n_decoded * 100 / n.max(1)).ok()?;
-    (percent_decoded >= PERCENT_MIN).then_some(Damage { percent_decoded })
 }

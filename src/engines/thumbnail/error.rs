@@ -24,7 +24,7 @@ pub enum Cause {
     /// The file is in none of the formats this crate recognizes.
     NotAnImage,
     /// The named format is recognized but cannot be decoded.
-    NotSupported(&'static str),
+    NotSupported(String),
     /// The path is neither a regular file nor a folder.
     NotAFile,
     /// The image has no pixels.
@@ -35,7 +35,7 @@ pub enum Cause {
     Truncated,
     /// The decoder rejected the file.
     Decode(ImageError),
-    /// The TIFF decoder rejected the file; the text is the cause.
+    /// The decoder rejected the file; the text is the cause.
     Damaged(String),
     /// The decoder panicked.
     Panic,

@@ -29,6 +29,9 @@ pub struct Thumbnail {
     pub damage: Option<Damage>,
 }
 
+/// A picture of which less can be decoded gets no thumbnail.
+pub(super) const PERCENT_MIN: u8 = 25;
+
 /// The damage of an image that is incomplete but still has a usable picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damage {

@@ -52,7 +52,6 @@ fn resize_pixels<P: PixelTrait>(source: &mut Image, thumb: &mut Image, options: 
 /// Resizes a fully decoded picture to a thumbnail in 8-bit gray, RGB or RGBA.
 pub(super) fn resize_image(full: DynamicImage, geometry: &Geometry) -> DynamicImage {
     let full = to_8_bits(full);
-    let Size { width, height } = geometry.size;
     let kind = match full {
         DynamicImage::ImageLuma8(_) => PixelType::U8,
         DynamicImage::ImageRgb8(_) => PixelType::U8x3,
@@ -66,6 +65,13 @@ pub(super) fn resize_image(full: DynamicImage, geometry: &Geometry) -> DynamicIm
         pixels_per_sample: (1.0, 1.0),
         has_alpha: kind == PixelType::U8x4,
     };
+    resize_samples(samples, geometry)
+}
+
+/// Resizes pixels in 8-bit gray, RGB or RGBA to a thumbnail.
+pub(super) fn resize_samples(samples: Samples, geometry: &Geometry) -> DynamicImage {
+    let Size { width, height } = geometry.size;
+    let kind = samples.kind;
     let bytes = resize(samples, geometry);
     let image = match kind {
         PixelType::U8 => GrayImage::from_raw(width, height, bytes).map(Into::into),
@@ -96,7 +102,14 @@ pub(super) fn resize_components(
     (0..n_components).map(layer).collect()
 }
 
-fn to_8_bits(image: DynamicImage) -> DynamicImage {
+fn to_8_bits(mut image: DynamicImage) -> DynamicImage {
+    match &mut image {
+        DynamicImage::ImageRgb32F(image) => image.iter_mut().for_each(encode_linear),
+        DynamicImage::ImageRgba32F(image) => {
+            image.pixels_mut().for_each(|pixel| pixel.0[..3].iter_mut().for_each(encode_linear));
+        }
+        _ => (),
+    }
     match image {
         DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) | DynamicImage::ImageRgba8(_) => {
             image
@@ -105,4 +118,11 @@ fn to_8_bits(image: DynamicImage) -> DynamicImage {
         image if image.color().has_color() => image.into_rgb8().into(),
         image => image.into_luma8().into(),
     }
+}
+
+/// Encodes a level of light as sRGB does (IEC 61966-2-1): floating-point pictures are linear.
+fn encode_linear(level: &mut f32) {
+    let light = level.clamp(0.0, 1.0);
+    *level =
+        if light <= 0.003_130_8 { 12.92 * light } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 };
 }

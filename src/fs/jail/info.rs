@@ -1,8 +1,10 @@
 //! File metadata, and what the files of the jail share: one error and the mode of new files.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, Stat};
+use rustix::fs::{FileType, Mode, Stat, fstat};
 
 /// Permission bits of new files, before the umask is applied.
 pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
@@ -56,6 +58,15 @@ impl Info {
             mode: u32::from(stat.st_mode) & 0o7777,
             n_links: stat.st_nlink as u64,
         }
+    }
+}
+
+/// The descriptor as a file, if it is a regular one.
+pub(super) fn regular(fd: OwnedFd) -> io::Result<File> {
+    match Info::of(&fstat(fd.as_fd())?).kind {
+        Kind::File => Ok(fd.into()),
+        Kind::Dir => Err(io::ErrorKind::IsADirectory.into()),
+        _ => Err(not_regular()),
     }
 }
 

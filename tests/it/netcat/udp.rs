@@ -75,6 +75,7 @@ fn two_of_ours_and_one_of_nc() {
     }
     let mut nc = Command::new("nc");
     let nc = nc.args(["-u", "-w1", "127.0.0.1", &port]).stdin(Stdio::piped());
-    Process::start(nc).send(b"from nc\n");
+    let mut nc = Process::start(nc);
+    nc.send(b"from nc\n");
     assert_eq!(there.line().as_deref(), Some("from nc"));
 }

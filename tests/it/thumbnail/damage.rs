@@ -22,10 +22,14 @@ fn picture() -> RgbImage {
 }
 
 fn with_restarts() -> Vec<u8> {
+    encode(Some(INTERVAL))
+}
+
+fn encode(interval: Option<u16>) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, 90);
     encoder.set_sampling_factor(SamplingFactor::F_2_2);
-    encoder.set_restart_interval(INTERVAL);
+    interval.map(|interval| encoder.set_restart_interval(interval));
     encoder.encode(picture().as_raw(), SIDE, SIDE, ColorType::Rgb).unwrap();
     file
 }
@@ -104,5 +108,25 @@ fn a_wrong_restart_number_moves_nothing() {
             let number = &mut file[starts[20] + 1];
             *number = 0xD0 | (*number + wrong) & 7;
         });
+    }
+}
+
+/// As with libjpeg, though it may be moved: there are no restart markers to go by.
+#[test]
+fn a_picture_goes_on_behind_bits_that_are_not_a_code() {
+    let dir = folder(&[]);
+    let intact = encode(None);
+    let mut damaged = intact.clone();
+    let middle = intact.len() * 2 / 3;
+    damaged[middle..middle + 16].copy_from_slice(&[0xFF, 0].repeat(8)); // ones: no code
+    for side in [32, 64, 100, 256] {
+        let (thumb_of_damaged, message) = thumb(&dir, &damaged, side);
+        assert!(message.contains("damaged: only "), "{message}");
+        let intact = thumb(&dir, &intact, side).0;
+        let top =
+            |image: &RgbImage| image::imageops::crop_imm(image, 0, 0, side, side / 2).to_image();
+        assert!(percent_different(&top(&thumb_of_damaged), &top(&intact)) < 1.0, "-s {side}");
+        let bottom: Vec<_> = thumb_of_damaged.rows().last().unwrap().collect();
+        assert!(bottom.iter().any(|pixel| pixel != &bottom[0]), "-s {side}: one colour");
     }
 }

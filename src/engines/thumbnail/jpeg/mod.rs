@@ -12,7 +12,12 @@ use image::metadata::Orientation;
 
 mod bit_reader;
 mod cursor;
+mod entropy_data;
 mod huffman;
+mod intervals;
+mod mcu;
+mod plane;
+mod repair;
 mod scan;
 mod segments;
 mod window;
@@ -20,9 +25,14 @@ mod window;
 use super::geometry::Geometry;
 use super::resize::{Samples, resize};
 use super::size::Size;
-use scan::{BlockCount, Plane, Scan};
-use segments::{Component, Frame, Tables};
+use plane::Plane;
+use repair::Repair;
+use scan::{BlockCount, Scan};
+use segments::{Component, Frame, Tables, append_segment};
 use window::FileWindow;
+
+/// Marker of the segment that repeats the number of lines behind the first scan (T.81, B.2.5).
+const DNL: u8 = 0xDC;
 
 /// A JPEG whose headers have been read.
 pub(super) struct Jpeg<R> {
@@ -38,7 +48,8 @@ pub(super) struct ReducedPicture {
     components: Vec<ComponentSamples>,
     /// How much of the picture could be decoded, in percent.
     pub(super) percent_decoded: u8,
-    /// Whether restart markers are not where they should be.
+    /// Whether bits are not a code, restart markers are not where they should be, or a segment
+    /// follows the scan: other decoders may read the file differently.
     pub(super) is_irregular: bool,
     /// Whether the file has its end marker (EOI); checked for progressive files only.
     pub(super) has_end: bool,
@@ -140,11 +151,13 @@ impl<R: Read + Seek> Jpeg<R> {
         let mut count = BlockCount::default();
         while let Some(scan) = Scan::parse(&self.scan, &self.frame) {
             if scan.has_dc {
-                let blocks = scan.decode(&mut self.rest, &self.tables, &self.frame, &mut planes);
+                let (tables, frame) = (&self.tables, &self.frame);
+                let blocks = scan.decode(&mut self.rest, tables, frame, &mut planes, None);
                 let Some(blocks) = blocks else { break };
                 count.decoded += blocks.decoded;
                 count.expected += blocks.expected;
                 count.is_irregular |= blocks.is_irregular;
+                count.is_irregular |= scan.is_only_one(frame) && self.rest.is_at_marker(DNL);
             }
             if planes.iter().all(|plane| plane.is_complete(&self.frame)) {
                 break;
@@ -164,6 +177,23 @@ impl<R: Read + Seek> Jpeg<R> {
         let components = self.samples(&planes);
         let is_irregular = count.is_irregular;
         Ok(Some(ReducedPicture { components, percent_decoded, is_irregular, has_end }))
+    }
+
+    /// A copy of a damaged file with one scan, in which no restart interval is missing, too long or
+    /// too short, so that other decoders read it as this one does. `None` for other files.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn repaired(mut self) -> io::Result<Option<Vec<u8>>> {
+        let scan = Scan::parse(&self.scan, &self.frame);
+        let Some(scan) = scan.filter(|scan| scan.is_only_one(&self.frame)) else { return Ok(None) };
+        let mut headers = [&[0xFF, 0xD8], &self.tables.segments[..]].concat();
+        append_segment(&mut headers, 0xDA, &self.scan);
+        let mut repair = Repair::new(headers);
+        let mut planes = Plane::all(&self.frame, |_| false);
+        scan.decode(&mut self.rest, &self.tables, &self.frame, &mut planes, Some(&mut repair));
+        self.rest.take_error()?;
+        Ok(repair.finish())
     }
 
     /// Number of colour components: 1, 3 or 4.

@@ -67,6 +67,17 @@ impl Frame {
     }
 }
 
+/// No further segments are kept when these have so many bytes: valid files have a few hundred.
+const SEGMENTS_MAX: usize = 1 << 16;
+
+/// Appends a marker segment to a file.
+pub(super) fn append_segment(file: &mut Vec<u8>, marker: u8, segment: &[u8]) {
+    let length = u16::try_from(2 + segment.len()).unwrap_or(u16::MAX).to_be_bytes();
+    file.extend([0xFF, marker]);
+    file.extend(length);
+    file.extend(segment);
+}
+
 /// What the segments read so far have defined.
 #[derive(Default)]
 pub(super) struct Tables {
@@ -81,6 +92,8 @@ pub(super) struct Tables {
     pub(super) adobe_transform: Option<u8>,
     pub(super) has_jfif: bool,
     pub(super) orientation: Option<Orientation>,
+    /// The segments that define the frame and the tables, as they are in the file.
+    pub(super) segments: Vec<u8>,
     /// Pieces of the ICC profile, with their numbers.
     profile: Vec<(u8, Vec<u8>)>,
 }
@@ -97,8 +110,20 @@ impl Tables {
                 0x01 | 0xD0..=0xD8 => (), // markers without a segment
                 0xD9 => return None,
                 0xDA => return file.take_segment().map(|segment| segment.0.to_vec()),
-                marker => self.parse(marker, file.take_segment()?)?,
+                marker => {
+                    let segment = file.take_segment()?;
+                    self.keep(marker, segment);
+                    self.parse(marker, segment)?;
+                }
             }
+        }
+    }
+
+    /// Keeps the segment if it is needed for decoding.
+    fn keep(&mut self, marker: u8, segment: Cursor<'_>) {
+        let is_needed = matches!(marker, 0xC0..=0xC2 | 0xC4 | 0xDB | 0xDD);
+        if is_needed && self.segments.len() < SEGMENTS_MAX {
+            append_segment(&mut self.segments, marker, segment.0);
         }
     }
 
@@ -128,9 +153,11 @@ impl Tables {
         while let Some(class_and_slot) = segment.byte() {
             let counts: &[u8; 16] = segment.bytes(16)?.try_into().ok()?;
             let n = counts.iter().map(|&count| usize::from(count)).sum();
-            let table = HuffmanTable::new(counts, segment.bytes(n)?)?;
+            let symbols = segment.bytes(n)?;
+            let table = HuffmanTable::new(counts, symbols)?;
             let slot = usize::from(class_and_slot & 15);
             match class_and_slot >> 4 {
+                0 if symbols.iter().any(|&size| size > 15) => return None,
                 0 => *self.dc.get_mut(slot)? = Some(table),
                 1 => *self.ac.get_mut(slot)? = Some(table),
                 _ => return None,

@@ -8,8 +8,8 @@ use memchr::memmem;
 use proptest::prelude::*;
 
 use super::*;
-use crate::engines::thumbnail::color;
 use crate::engines::thumbnail::resize::resize_image;
+use crate::engines::thumbnail::{color, full_jpeg};
 
 /// The settings of an encoder.
 #[derive(Clone, Copy, Debug)]
@@ -179,6 +179,33 @@ proptest! {
         check_damaged(&file);
     }
 
+    /// A repaired copy is sound, so that zune-jpeg decodes it, too.
+    #[test]
+    fn damaged_files_are_repaired(
+        size in (9u32..200, 9u32..200),
+        sampling in prop::sample::select(vec![F::F_1_1, F::F_2_1, F::F_2_2]),
+        restart in prop::option::of(1u16..20),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        cut in any::<(prop::sample::Index, prop::sample::Index)>(),
+    ) {
+        let settings = Settings { sampling, restart, ..PLAIN };
+        let mut file = encode(&picture(size, [9, 99, 199]), settings);
+        let scan = memmem::find(&file, b"\xFF\xDA").unwrap() + 14;
+        let place = |index: prop::sample::Index| scan + index.index(file.len() - scan);
+        let cut = place(cut.0).min(place(cut.1))..place(cut.0).max(place(cut.1));
+        let damage: Vec<_> = damage.iter().map(|(at, byte)| (place(*at), *byte)).collect();
+        for (at, byte) in damage {
+            file[at] = byte;
+        }
+        file.drain(cut);
+        let repaired = open(&file).unwrap().repaired().unwrap().unwrap();
+        let jpeg = open(&repaired).unwrap();
+        let size = jpeg.size();
+        let reduced = jpeg.decode(4.0).unwrap().unwrap();
+        prop_assert_eq!((reduced.percent_decoded, reduced.is_irregular), (100, false));
+        prop_assert!(full_jpeg::decode(&repaired[..], size, 3).is_some());
+    }
+
     /// Valid headers followed by random entropy-coded data: some blocks are decoded, and the result
     /// has the right size.
     #[test]
@@ -277,6 +304,39 @@ fn decoding_resumes_at_the_next_restart_marker() {
     let intact = super::tests::reduced(&encode(&image, PLAIN), &geometry);
     let bottom = |image: &RgbImage| image::imageops::crop_imm(image, 0, 20, 32, 12).to_image();
     assert_similar(&bottom(&ours), &bottom(&intact), "below the error");
+}
+
+/// Every pixel but those of one interval and their neighbours is as in the intact file.
+#[test]
+fn a_repaired_file_has_the_intact_pixels_in_place() {
+    let intact =
+        encode(&picture((256, 256), [100, 10, 50]), Settings { restart: Some(4), ..PLAIN });
+    let restarts: Vec<usize> = memmem::find_iter(&intact, b"\xFF\xD1").collect();
+    let mut file = intact.clone();
+    file.drain(restarts[1] + 4..restarts[1] + 40);
+    let size = open(&intact).unwrap().size();
+    let repaired = open(&file).unwrap().repaired().unwrap().unwrap();
+    let pixels = |file: &[u8]| full_jpeg::decode(file, size, 3).unwrap();
+    let (repaired, intact) = (pixels(&repaired), pixels(&intact));
+    let differing: Vec<usize> =
+        (0..256 * 256).filter(|i| repaired[3 * i..3 * i + 3] != intact[3 * i..3 * i + 3]).collect();
+    // The interval behind the tenth restart marker: MCUs 40 to 43, in columns 8 to 11 of row 2.
+    let is_near = |&i: &usize| (126..194).contains(&(i % 256)) && (30..50).contains(&(i / 256));
+    assert!(!differing.is_empty() && differing.iter().all(is_near));
+}
+
+/// T.81, B.2.5: the number of lines may be repeated behind the scan.
+#[test]
+fn a_number_of_lines_behind_the_scan_is_removed() {
+    let mut file = encode(&picture((64, 64), [100, 10, 50]), PLAIN);
+    let intact = file.clone();
+    file.splice(file.len() - 2..file.len() - 2, *b"\xFF\xDC\0\x04\0\x40");
+    let reduced = |file: &[u8]| open(file).unwrap().decode(4.0).unwrap().unwrap();
+    assert!(reduced(&file).is_irregular && !reduced(&intact).is_irregular);
+    let size = open(&file).unwrap().size();
+    let repaired = open(&file).unwrap().repaired().unwrap().unwrap();
+    let pixels = |file: &[u8]| full_jpeg::decode(file, size, 3).unwrap();
+    assert_eq!(pixels(&repaired), pixels(&intact));
 }
 
 #[test]

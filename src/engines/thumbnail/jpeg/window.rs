@@ -88,6 +88,11 @@ impl<R: Read + Seek> FileWindow<R> {
         }
     }
 
+    /// Whether the marker with this code is at the position.
+    pub(super) fn is_at_marker(&mut self, code: u8) -> bool {
+        self.peek(2).starts_with(&[0xFF, code])
+    }
+
     /// Moves behind the next marker and returns its code.
     pub(super) fn take_marker(&mut self) -> Option<u8> {
         let marker = self.find_marker()?;
