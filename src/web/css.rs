@@ -87,7 +87,7 @@ struct Scan<'a> {
     at_rule: AtRule,
 }
 
-impl<'a> Scan<'a> {
+impl Scan<'_> {
     /// Reads tokens from `start` to the first one that opens a block, or to the end. Returns the
     /// number of bytes read.
     ///

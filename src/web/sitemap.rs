@@ -67,7 +67,7 @@ impl Sitemap {
                 }
                 Event::End(_) => {
                     parents.pop();
-                    self.add(location.take(), parents.last());
+                    self.add(location.take().as_deref(), parents.last());
                 }
                 Event::Text(text) => push(&mut location, &text),
                 Event::CData(text) => push(&mut location, &text),
@@ -79,11 +79,8 @@ impl Sitemap {
         }
     }
 
-    fn add(&mut self, location: Option<String>, parent: Option<&Parent>) {
-        let Some(location) = location.as_deref().map(str::trim).filter(|url| !url.is_empty())
-        else {
-            return;
-        };
+    fn add(&mut self, location: Option<&str>, parent: Option<&Parent>) {
+        let Some(location) = location.map(str::trim).filter(|url| !url.is_empty()) else { return };
         match parent {
             Some(Parent::Sitemap) => self.sitemaps.push(location.to_owned()),
             _ => self.pages.push(location.to_owned()),

@@ -46,7 +46,7 @@ pub fn mime(head: &[u8]) -> Option<&'static str> {
         start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
             && matches!(tag.get(name.len()), Some(b' ' | b'>'))
     };
-    (tag.starts_with(b"!--") || TAGS.iter().any(|name| begins(&name))).then_some("text/html")
+    (tag.starts_with(b"!--") || TAGS.iter().any(begins)).then_some("text/html")
 }
 
 #[cfg(test)]

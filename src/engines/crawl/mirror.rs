@@ -143,8 +143,8 @@ impl Writer<'_> {
 
     /// The text with its links rewritten; `None` for types that have no links.
     fn rewritten(&self, url: &str, path: &str, saved: &SavedBody) -> io::Result<Option<String>> {
-        let (is_html, is_xhtml) = (saved.is_one_of(&["text/html"]), saved.is_one_of(XML));
-        if !is_html && !is_xhtml && !saved.is_one_of(SHEET) {
+        let (is_html, is_xml) = (saved.is_one_of(&["text/html"]), saved.is_one_of(XML));
+        if !is_html && !is_xml && !saved.is_one_of(SHEET) {
             return Ok(None);
         }
         let bytes = fs::read(&saved.path)?;
@@ -154,7 +154,7 @@ impl Writer<'_> {
             self.page(&charset::decode(&bytes, content_type), base, path, |page, change| {
                 html::rewrite(page, change)
             })
-        } else if is_xhtml {
+        } else if is_xml {
             self.page(&charset::decode_xml(&bytes, content_type), base, path, |page, change| {
                 html::rewrite_xml(page, change)
             })

@@ -81,13 +81,12 @@ impl<'t> Resolver<'_, 't> {
             None => (text, None),
         };
         let fragment = fragment.filter(|_| category == Category::Page);
-        let number = match self.numbers.get(text) {
-            Some(&number) => number,
-            None => {
-                let number = self.number(text);
-                self.numbers.insert(text, number);
-                number
-            }
+        let number = if let Some(&number) = self.numbers.get(text) {
+            number
+        } else {
+            let number = self.number(text);
+            self.numbers.insert(text, number);
+            number
         };
         Some((number?, category, fragment.map(Cow::Borrowed)))
     }

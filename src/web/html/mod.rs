@@ -2,7 +2,7 @@
 //!
 //! HTML streams through `lol_html`: no tree is built, so time depends on the size of a page and not on
 //! how deep it is nested. XHTML is read by quick-xml. In 5,258 pages of documentation (Python, Linux,
-//! PostgreSQL, Rust), every link and id is found that is in the tree of parse5 (2026-11-28).
+//! `PostgreSQL`, Rust), every link and id is found that is in the tree of parse5 (2026-11-28).
 //!
 //! ```
 //! use threadbare::web::html::{Item, Scanner, Wants};

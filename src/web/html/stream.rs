@@ -155,11 +155,16 @@ impl SkippedTag {
     }
 }
 
+/// Receives the bytes that a parser is done with.
+type Sink<'v> = Box<dyn FnMut(&[u8]) + 'v>;
+
+type Parser<'v> = HtmlRewriter<'v, Sink<'v>>;
+
 /// Reads markup that arrives in pieces of UTF-8, and shows its items to a visitor.
 pub(super) struct Stream<'v> {
     visitor: Visitor<'v>,
     progress: Rc<Progress>,
-    parser: Option<HtmlRewriter<'v, Box<dyn FnMut(&[u8]) + 'v>>>,
+    parser: Option<Parser<'v>>,
     /// What the parser was given and has not read to the end of its tag.
     unread: Vec<u8>,
     skipping: Option<SkippedTag>,
@@ -193,9 +198,9 @@ impl<'v> Stream<'v> {
         self.progress.n_skipped.get()
     }
 
-    fn new_parser(&self) -> HtmlRewriter<'v, Box<dyn FnMut(&[u8]) + 'v>> {
+    fn new_parser(&self) -> Parser<'v> {
         let progress = Rc::clone(&self.progress);
-        let sink: Box<dyn FnMut(&[u8]) + 'v> = Box::new(move |bytes| progress.advance(bytes));
+        let sink: Sink<'v> = Box::new(move |bytes| progress.advance(bytes));
         HtmlRewriter::new(self.settings(), sink)
     }
 

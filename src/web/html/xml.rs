@@ -64,7 +64,7 @@ fn position(reader: &Reader<&[u8]>, page: &str) -> usize {
 /// Reads what is not well-formed as browsers read HTML.
 fn rest_as_html(page: &str, start: usize, visitor: &Visitor<'_>) {
     let mut stream = Stream::at(visitor.clone(), start, true);
-    stream.write(page[start..].as_bytes());
+    stream.write(&page.as_bytes()[start..]);
     stream.end();
 }
 

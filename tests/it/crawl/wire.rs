@@ -218,7 +218,7 @@ fn headers_are_sent_to_the_hosts_of_the_start_urls_only() {
     assert_eq!(outcome.code(), 0, "{outcome:?}");
     let heads = server.heads.lock().unwrap();
     let (mut with, mut without) = (BTreeSet::new(), BTreeSet::new());
-    for head in heads.iter() {
+    for head in &*heads {
         let has_header = head.iter().any(|line| line == "authorization: secret");
         let host = head.iter().find_map(|line| line.strip_prefix("host: ")).unwrap();
         let host = host.split(':').next().unwrap();
@@ -267,7 +267,7 @@ fn xhtml_is_read_as_xml_in_its_own_encoding() {
 
 #[test]
 fn what_is_left_out_of_a_page_is_said() {
-    let many: String = (0..200_010).map(|i| format!("<a href=?{i}>")).collect();
+    let many = (0..200_010).fold(String::new(), |page, i| page + &format!("<a href=?{i}>"));
     let check = |page: &str, warning: &str| {
         let server = Server::of_page(HTML, page.as_bytes());
         let expected = format!("crawl: {}: {warning}\n", server.url("/a"));
