@@ -29,8 +29,8 @@ const FIRST_BUFFER_SIZE: usize = 32 << 10;
 const RECEIVE_BUFFER_SIZE: usize = 1 << 20;
 /// Bytes of a listing gathered into one write.
 const LISTING_BUFFER_SIZE: usize = 32 << 10;
-/// How long after the data connection of a killed client its control connection ends, on Linux 6.18.
-/// Sleeping would take longer.
+/// How long the control connection is looked at for its end after the data connection has ended. A
+/// killed client may take longer: then the part of the file that it has sent is stored.
 const CLOSE_TIMEOUT: Duration = Duration::from_micros(50);
 /// The same for an empty upload, which is as rare as it is suspicious.
 const EMPTY_CLOSE_TIMEOUT: Duration = Duration::from_millis(2);
