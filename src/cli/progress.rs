@@ -39,11 +39,10 @@ impl Terminal {
     }
 
     /// Moves the cursor `n` steps in the direction of an ECMA-48 control function.
-    fn move_cursor(&self, n: usize, direction: char) -> io::Result<()> {
+    fn move_cursor(&self, n: usize, direction: char) {
         if n > 0 {
             self.push(&format!("\x1b[{n}{direction}"));
         }
-        Ok(())
     }
 }
 
@@ -55,19 +54,23 @@ impl TermLike for Terminal {
     }
 
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        self.move_cursor(n, 'A')
+        self.move_cursor(n, 'A');
+        Ok(())
     }
 
     fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        self.move_cursor(n, 'B')
+        self.move_cursor(n, 'B');
+        Ok(())
     }
 
     fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-        self.move_cursor(n, 'C')
+        self.move_cursor(n, 'C');
+        Ok(())
     }
 
     fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-        self.move_cursor(n, 'D')
+        self.move_cursor(n, 'D');
+        Ok(())
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {

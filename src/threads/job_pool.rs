@@ -31,10 +31,12 @@ const QUEUE_MAX: usize = 1_000;
 ///
 /// let sum = AtomicU64::new(0);
 /// std::thread::scope(|scope| {
-///     let pool = JobPool::new(scope, 2);
-///     (1..=100).for_each(|n| pool.run(|| _ = sum.fetch_add(1, Ordering::Relaxed) + n));
+///     let (pool, sum) = (JobPool::new(scope, 2), &sum);
+///     for n in 1..=100 {
+///         pool.run(move || _ = sum.fetch_add(n, Ordering::Relaxed));
+///     }
 /// });
-/// assert_eq!(sum.into_inner(), 100);
+/// assert_eq!(sum.into_inner(), 5050);
 /// ```
 pub struct JobPool<'scope> {
     shared: Arc<Shared<'scope>>,
@@ -210,7 +212,7 @@ mod tests {
                         submitters.spawn(move || {
                             for i in 0..5_000 {
                                 pool.run(move || {
-                                    _ = sum.fetch_add(from * 5_000 + i, Ordering::Relaxed)
+                                    _ = sum.fetch_add(from * 5_000 + i, Ordering::Relaxed);
                                 });
                             }
                         });

@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn pages_are_recognised() {
         let check = |head: &str, expected: Option<&str>| {
-            assert_eq!(mime(head.as_bytes()), expected, "{head}")
+            assert_eq!(mime(head.as_bytes()), expected, "{head}");
         };
         check("<!doctype html>\n", Some("text/html"));
         check(" \n<html lang=en>", Some("text/html"));

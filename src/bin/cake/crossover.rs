@@ -1,9 +1,9 @@
 //! `cake crossover`: threads beside goroutines, from no work per item to 10 ms.
 
+use std::fs;
 use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, io};
 
 use anyhow::Context;
 use clap::Args;
@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli;
-use threadbare::engines::cake::crossover::{self, Comparison, Options, Point, Run, Shape};
+use threadbare::engines::cake::crossover::{self, Comparison, Options, OtherSide, Point, Shape};
 use threadbare::engines::cake::draw;
 use threadbare::fs::atomic;
 use threadbare::machine::affinity::{Placement, place};
@@ -85,8 +85,7 @@ fn measure(
     let mut on_goroutines =
         goroutines.map(|program| move |point: &Point, min_time| program.measure(point, min_time));
     let goroutines = on_goroutines.as_mut();
-    let goroutines =
-        goroutines.map(|measure| measure as &mut dyn FnMut(&Point, Duration) -> io::Result<Run>);
+    let goroutines = goroutines.map(|measure| measure as &mut OtherSide<'_>);
     let comparisons = crossover::compare(points, options, goroutines, |done| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
         bar.set_position((done * 1e3) as u64);

@@ -166,7 +166,9 @@ mod tests {
 
     fn reduce<R: AsRef<[u8]>>(n_channels: usize, rows: &[R]) -> Samples {
         let mut reducer = RowReducer::new(SIZE, n_channels, 2.0 * RATIO_LEFT);
-        rows.iter().for_each(|row| reducer.add(row.as_ref()));
+        for row in rows {
+            reducer.add(row.as_ref());
+        }
         reducer.finish()
     }
 
@@ -193,6 +195,6 @@ mod tests {
     #[test]
     fn rows_that_are_missing_are_empty() {
         let samples = reduce(4, &[[9, 9, 9, 255].repeat(5)]);
-        assert_eq!(samples.bytes, [vec![9, 9, 9, 255].repeat(3), vec![0; 12]].concat());
+        assert_eq!(samples.bytes, [[9, 9, 9, 255].repeat(3), vec![0; 12]].concat());
     }
 }

@@ -52,6 +52,9 @@ pub struct Comparison {
 /// Items of the simulation that gives the ideal.
 const IDEAL_ITEMS: u64 = 2_000;
 
+/// Runs a point on the other side until a run takes at least this long.
+pub type OtherSide<'a> = dyn FnMut(&Point, Duration) -> io::Result<Run> + 'a;
+
 /// Measures all points, `rounds` times, on threads and by `goroutines` in turn, and calls `progress`
 /// with the fraction of the runs done after each; it returns whether to go on.
 ///
@@ -60,7 +63,7 @@ const IDEAL_ITEMS: u64 = 2_000;
 pub fn compare(
     points: &[Point],
     options: Options,
-    mut goroutines: Option<&mut dyn FnMut(&Point, Duration) -> io::Result<Run>>,
+    mut goroutines: Option<&mut OtherSide<'_>>,
     mut progress: impl FnMut(f64) -> bool,
 ) -> io::Result<Vec<Comparison>> {
     let (spinner, start) = (Spinner::calibrate(), Instant::now());
@@ -195,7 +198,7 @@ mod tests {
     fn a_side_whose_sum_is_wrong_is_refused() {
         let points = [point(Shape::Pool, Work::Sleep, 2)];
         let mut wrong = |_: &Point, _| Ok(Run { n_items: 10, sum: 54, ns_per_item: 1.0 });
-        let options = options(1, Duration::from_secs(60));
+        let options = options(1, Duration::from_mins(1));
         let err = compare(&points, options, Some(&mut wrong), |_| true).unwrap_err();
         assert_eq!(err.to_string(), "pool sleep 1000000 1 2: 10 items cannot add up to 54");
     }
@@ -211,7 +214,7 @@ mod tests {
         let results = compare(&points, limited, Some(&mut double), |_| true).unwrap();
         assert_eq!(results.len(), 1);
         assert!(results[0].ratio().unwrap() < 1.0);
-        let endless = options(3, Duration::from_secs(60));
+        let endless = options(3, Duration::from_mins(1));
         let results = compare(&points, endless, None, |done| done < 0.5).unwrap();
         assert_eq!(results.len(), 2);
         assert_eq!(results[1].ratio(), None);

@@ -14,7 +14,7 @@ mod spin;
 pub(super) mod table;
 
 pub use answer::{Answer, TOLERANCE, answers};
-pub use comparison::{Comparison, Options, compare};
+pub use comparison::{Comparison, Options, OtherSide, compare};
 pub use point::{Point, Service, Shape, full_grid, quick_grid};
 pub use run::{Run, measure, measure_items};
 pub use spin::Spinner;

@@ -31,7 +31,9 @@ fn group_table(text: &mut String, group: &[Comparison], has_goroutines: bool) {
         .expect(FITS);
     let capacities = distinct(group.iter().map(|comparison| comparison.capacity));
     write!(text, "{:>10}", "work").expect(FITS);
-    capacities.iter().for_each(|n| write!(text, "{:>15}", format!("capacity {n}")).expect(FITS));
+    for n in &capacities {
+        write!(text, "{:>15}", format!("capacity {n}")).expect(FITS);
+    }
     if has_goroutines {
         write!(text, "   of the ideal: threads, goroutines").expect(FITS);
     }
