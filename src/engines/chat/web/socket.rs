@@ -20,7 +20,7 @@ use super::super::random::random;
 use super::super::reader::{CUT_OFF, Intake, Reader, append_line, idle_timer};
 use super::super::resume::Resume;
 use super::super::transport::Transport;
-use super::http::Upgrade;
+use super::super::upgrade::Upgrade;
 use crate::net::{Conn, IdleTimer, LINE_MAX, LineBatch, is_timeout};
 
 /// Bytes read at once. Every client has a buffer of this size.
@@ -36,7 +36,7 @@ struct Duplex<'a> {
 }
 
 /// Reports all of a client's input, from `Entering` to `Leaving`.
-pub(in super::super) fn run(
+pub(super) fn run(
     reader: &Reader<'_>,
     id: ClientId,
     mut transport: Transport<'_>,
