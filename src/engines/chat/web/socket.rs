@@ -24,7 +24,7 @@ use super::super::upgrade::Upgrade;
 use crate::net::{Conn, IdleTimer, LINE_MAX, LineBatch, is_timeout};
 
 /// Bytes read at once. Every client has a buffer of this size.
-const BUF_SIZE: usize = 2 << 10;
+const BUF_SIZE: usize = 1 << 10;
 
 /// The connection as tungstenite sees it.
 struct Duplex<'a> {
@@ -132,7 +132,7 @@ fn violation(err: &Error) -> Option<CloseCode> {
 
 /// Reads to the end of the input.
 fn discard(conn: &Conn) {
-    let (mut input, mut buf) = (conn, [0; 1_024]);
+    let (mut input, mut buf) = (conn, [0; 256]);
     _ = conn.set_read_timeout(None);
     while matches!(input.read(&mut buf), Ok(1..)) {}
 }
