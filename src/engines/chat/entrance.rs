@@ -13,7 +13,7 @@ use super::transport::Transport;
 use super::web;
 use crate::net::tls::TlsSession;
 use crate::net::{Conn, IpPermit, PerIpLimit};
-use crate::threads::{self, PoolFull, ThreadPool};
+use crate::threads::{self, ThreadPool};
 
 /// How long a web client may take to send its first byte.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -80,14 +80,13 @@ impl<'scope, 'env> Entrance<'scope, 'env> {
         let conn = Arc::new(conn);
         let newcomer =
             Newcomer { id, conn: Arc::clone(&conn), permit, reader: self.reader.clone() };
-        let started = match protocol {
-            Protocol::Lines => self.pool.run(move || newcomer.read_lines(None)),
-            _ => {
-                let pool = Arc::clone(&self.pool);
-                self.handshakes.run(move || newcomer.shake_hands(protocol, &pool))
-            }
+        let started = if protocol == Protocol::Lines {
+            self.pool.run(move || newcomer.read_lines(None))
+        } else {
+            let pool = Arc::clone(&self.pool);
+            self.handshakes.run(move || newcomer.shake_hands(protocol, &pool))
         };
-        refuse_if_full(started, conn);
+        refuse_if_full(started.is_ok(), conn);
     }
 }
 
@@ -106,7 +105,8 @@ impl<'scope> Newcomer<'scope> {
         let conn = Arc::clone(&self.conn);
         let Ok(session) = self.accept_tls(protocol) else { return };
         if protocol == Protocol::LinesOverTls {
-            return refuse_if_full(pool.run(move || self.read_lines(session)), conn);
+            let started = pool.run(move || self.read_lines(session));
+            return refuse_if_full(started.is_ok(), conn);
         }
         let mut transport = Transport::new(&conn, session.as_ref());
         let Some(upgrade) = web::shake_hands(&self.reader, &mut transport) else { return };
@@ -116,7 +116,7 @@ impl<'scope> Newcomer<'scope> {
             web::run(&reader, id, Transport::new(&conn, session.as_ref()), upgrade);
             drop(permit);
         };
-        refuse_if_full(pool.run(read), conn);
+        refuse_if_full(pool.run(read).is_ok(), conn);
     }
 
     /// Begins a session of TLS, where the protocol has one. The error has been handled.
@@ -142,8 +142,8 @@ impl<'scope> Newcomer<'scope> {
 }
 
 /// Tells a client for whom there is no thread that the server is full.
-fn refuse_if_full(started: Result<(), PoolFull>, conn: Arc<Conn>) {
-    if started.is_err() {
+fn refuse_if_full(is_started: bool, conn: Arc<Conn>) {
+    if !is_started {
         log::warn!("no thread for another client: the machine's limit is reached");
         if let Ok(conn) = Arc::try_unwrap(conn) {
             conn.refuse("server full");

@@ -54,6 +54,7 @@ mod servers;
 mod snapshot;
 mod state;
 mod transport;
+mod upgrade;
 mod web;
 
 pub use counters::{Counters, Counts, LogEvent};

@@ -47,7 +47,7 @@ impl Reader<'_> {
         let link = Link { conn: Arc::clone(conn), tls: transport.session(), web: None };
         self.send(Event::Entering(id, link));
         let append = |text: &mut Vec<u8>, line: InputLine<'_>| match line {
-            InputLine::Line(line) => append_line(text, &line),
+            InputLine::Line(bytes) => append_line(text, &bytes),
             InputLine::TooLong => self.send(Event::LineTooLong(id)),
         };
         let mut intake = Intake::new(self, id, conn, transport.is_safe());

@@ -12,6 +12,7 @@ use tungstenite::http::HeaderMap;
 
 use super::super::resume::Resume;
 use super::super::transport::Transport;
+use super::super::upgrade::Upgrade;
 use super::page;
 
 /// How long a client may take to send its request.
@@ -20,15 +21,6 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_MAX: usize = 8 << 10;
 /// The path of the web socket.
 const SOCKET_PATH: &str = "/chat";
-
-/// A client that speaks as a web socket from now on.
-pub(in super::super) struct Upgrade {
-    pub(super) resume: Resume,
-    /// Whether the page came by TLS or from this machine, as far as a browser says so.
-    pub(super) is_safe: bool,
-    /// What the client has sent behind its request.
-    pub(super) rest: Vec<u8>,
-}
 
 /// The answer to a request that is no upgrade.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,11 +4,10 @@ mod http;
 mod page;
 mod socket;
 
-pub(super) use http::Upgrade;
-pub(super) use socket::run;
-
+use super::ids::ClientId;
 use super::reader::Reader;
 use super::transport::Transport;
+use super::upgrade::Upgrade;
 
 /// Answers a request for the page and closes, or returns what a web client begins with.
 pub(super) fn shake_hands(reader: &Reader<'_>, transport: &mut Transport<'_>) -> Option<Upgrade> {
@@ -19,4 +18,9 @@ pub(super) fn shake_hands(reader: &Reader<'_>, transport: &mut Transport<'_>) ->
             None
         }
     }
+}
+
+/// Reads a web client to its end.
+pub(super) fn run(reader: &Reader<'_>, id: ClientId, transport: Transport<'_>, upgrade: Upgrade) {
+    socket::run(reader, id, transport, upgrade);
 }

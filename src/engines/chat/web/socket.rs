@@ -20,11 +20,11 @@ use super::super::random::random;
 use super::super::reader::{CUT_OFF, Intake, Reader, append_line, idle_timer};
 use super::super::resume::Resume;
 use super::super::transport::Transport;
-use super::http::Upgrade;
+use super::super::upgrade::Upgrade;
 use crate::net::{Conn, IdleTimer, LINE_MAX, LineBatch, is_timeout};
 
 /// Bytes read at once. Every client has a buffer of this size.
-const BUF_SIZE: usize = 2 << 10;
+const BUF_SIZE: usize = 1 << 10;
 
 /// The connection as tungstenite sees it.
 struct Duplex<'a> {
@@ -36,7 +36,7 @@ struct Duplex<'a> {
 }
 
 /// Reports all of a client's input, from `Entering` to `Leaving`.
-pub(in super::super) fn run(
+pub(super) fn run(
     reader: &Reader<'_>,
     id: ClientId,
     mut transport: Transport<'_>,
@@ -132,7 +132,7 @@ fn violation(err: &Error) -> Option<CloseCode> {
 
 /// Reads to the end of the input.
 fn discard(conn: &Conn) {
-    let (mut input, mut buf) = (conn, [0; 1_024]);
+    let (mut input, mut buf) = (conn, [0; 256]);
     _ = conn.set_read_timeout(None);
     while matches!(input.read(&mut buf), Ok(1..)) {}
 }
