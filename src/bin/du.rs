@@ -19,8 +19,10 @@ use threadbare::text::units;
 
 #[path = "du/args.rs"]
 mod args;
+#[path = "du/browse.rs"]
+mod browse;
 
-use args::{Cli, OutputMode};
+use args::{Cli, OutputMode, Subcommands};
 
 /// Events in flight between counting and printing.
 const EVENTS: usize = 1_000;
@@ -33,6 +35,9 @@ const PROGRESS_DELAY: u32 = 5;
 
 fn main() -> ExitCode {
     cli::run_tool(|args: Cli| {
+        if let Some(Subcommands::Browse(args)) = &args.command {
+            return browse::run(args);
+        }
         if let Some(contradiction) = args.contradiction() {
             cli::warn(&contradiction);
             return Ok(ExitCode::from(2));

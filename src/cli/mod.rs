@@ -15,6 +15,8 @@ mod parse;
 mod serve;
 mod signals;
 mod stdio;
+#[cfg(feature = "du")]
+pub mod terminal;
 #[cfg(feature = "time")]
 mod time_zone;
 #[cfg(feature = "urls")]

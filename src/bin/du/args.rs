@@ -8,9 +8,10 @@ use std::path::PathBuf;
 
 use clap::builder::TypedValueParser;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use rustix::termios::tcgetwinsize;
 use threadbare::cli;
+use threadbare::engines::du::browse::{BrowserOptions, ExportFormat};
 use threadbare::engines::du::{self, DrawOptions, LineOptions, Measure, Options, Pattern, Unit};
 use threadbare::fs::walk::{Backend, Follow};
 use threadbare::machine::limits::Limits;
@@ -22,7 +23,10 @@ use threadbare::machine::locale::NumberFormat;
 /// prints the lines of GNU du, sorted by name.
 #[derive(Parser)]
 #[command(disable_help_flag = true, args_override_self = true, infer_long_args = true)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Subcommands>,
     /// Files and directories to measure
     #[arg(value_name = "PATH", default_value = ".", value_parser = cli::path().map(without_extra_slashes))]
     pub(crate) roots: Vec<PathBuf>,
@@ -40,6 +44,83 @@ pub(crate) struct Cli {
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Subcommands {
+    /// Browse the disk usage of a directory on the terminal, and delete what is not needed
+    ///
+    /// ? shows the keys. A directory of this name is ./browse.
+    Browse(Browse),
+}
+
+/// The command line of `du browse`.
+#[derive(Args)]
+#[command(args_override_self = true)]
+pub(crate) struct Browse {
+    /// Directory to scan
+    #[arg(value_name = "DIR", default_value = ".", conflicts_with = "from", value_parser = cli::path())]
+    pub(crate) dir: PathBuf,
+    /// Open a scan that was saved with --json, --ncdu, du -a --json or ncdu -o (- = stdin); nothing
+    /// can be deleted in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    /// Print the scan as JSON lines, as du -a --json does, instead of browsing it
+    #[arg(long, conflicts_with = "ncdu")]
+    json: bool,
+    /// Print the scan as ncdu -o does, instead of browsing it
+    #[arg(long)]
+    ncdu: bool,
+    /// Show lengths of files first, instead of disk space
+    #[arg(short = 'A', long)]
+    apparent_size: bool,
+    /// Refuse to delete
+    #[arg(short, long)]
+    read_only: bool,
+    /// Skip directories on other file systems
+    #[arg(short = 'x', long)]
+    one_file_system: bool,
+    /// Skip files whose path or name matches the pattern
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<OsString>,
+    /// Maximum number of threads
+    #[arg(long, value_name = "N", default_value_t = du::DEFAULT_THREADS)]
+    threads: usize,
+}
+
+impl Browse {
+    pub(crate) fn export_format(&self) -> Option<ExportFormat> {
+        let json = self.json.then_some(ExportFormat::Json);
+        json.or(self.ncdu.then_some(ExportFormat::Ncdu))
+    }
+
+    pub(crate) fn browser_options(&self) -> BrowserOptions {
+        BrowserOptions {
+            is_apparent: self.apparent_size,
+            is_read_only: self.read_only,
+            numbers: number_format(),
+            is_colored: has_colors(),
+        }
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        let limits = Limits::current();
+        let exclude = self.exclude.iter().map(|glob| Pattern::new(glob.as_encoded_bytes()));
+        Options {
+            one_file_system: self.one_file_system,
+            exclude: exclude.collect(),
+            n_threads: self.threads.min(limits.threads()),
+            max_open_fds: limits.free_fds(),
+            ..Options::default()
+        }
+    }
+}
+
+/// Whether stdout is a terminal that may be sent colours.
+fn has_colors() -> bool {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
 }
 
 /// Flags that choose the output.
@@ -250,15 +331,13 @@ impl Cli {
 
     fn draw_options(&self, top: Option<u32>) -> DrawOptions {
         let (width, height) = terminal_size();
-        let no_color = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         DrawOptions {
             unit: self.gnu.unit(Unit::HUMAN),
             numbers: number_format(),
             depth_max: self.gnu.depth_max(),
             n_entries: top.map_or(height, |top| top as usize),
             width,
-            is_colored: stdout().is_terminal() && !no_color("NO_COLOR") && !is_dumb,
+            is_colored: has_colors(),
         }
     }
 

@@ -78,9 +78,21 @@ impl Meta {
         })
     }
 
-    /// Reads the metadata of `name` in an open directory; of a symbolic link its own.
+    /// Reads the metadata of an open file or directory.
+    ///
+    /// # Errors
+    /// The error of `statx`.
     #[cfg(target_os = "linux")]
-    pub(super) fn read_at(dir: impl AsFd, name: &CStr) -> rustix::io::Result<Self> {
+    pub fn read_open(file: impl AsFd) -> rustix::io::Result<Self> {
+        statx(file, "", AtFlags::EMPTY_PATH, FIELDS).map(|stat| Meta::from_statx(&stat))
+    }
+
+    /// Reads the metadata of `name` in an open directory; of a symbolic link its own.
+    ///
+    /// # Errors
+    /// The error of `statx`.
+    #[cfg(target_os = "linux")]
+    pub fn read_at(dir: impl AsFd, name: &CStr) -> rustix::io::Result<Self> {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
         statx(dir, name, flags, FIELDS).map(|stat| Meta::from_statx(&stat))
     }
