@@ -14,7 +14,7 @@ use crossbeam::select;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli;
-use threadbare::cli::terminal::{self, Key as TerminalKey, Terminal};
+use threadbare::cli::terminal::{self, Terminal};
 use threadbare::engines::du::Options;
 use threadbare::engines::du::browse::{
     self, Browser, DeleteEvent, DeletePlan, ExportFormat, Request, ScanEvent, ScanTarget,

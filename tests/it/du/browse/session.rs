@@ -22,8 +22,7 @@ type Display = Arc<(Mutex<Parser>, Condvar)>;
 /// A program that runs on a terminal of its own.
 pub(super) struct Session {
     child: Child,
-    /// `None` once the terminal has been hung up.
-    master: Option<File>,
+    master: File,
     terminal: OwnedFd,
     display: Display,
     /// The modes of the terminal before the program started.
@@ -53,18 +52,17 @@ impl Session {
         let display = Display::new((Mutex::new(parser(columns, rows)), Condvar::new()));
         let (input, shown) = (master.try_clone().unwrap(), Arc::clone(&display));
         thread::spawn(move || show(input, &shown));
-        Session { child, master: Some(master), terminal, display, modes }
+        Session { child, master, terminal, display, modes }
     }
 
     pub(super) fn press(&mut self, keys: &str) {
-        let master = self.master.as_mut().expect("the terminal is there");
-        master.write_all(keys.as_bytes()).unwrap();
+        self.master.write_all(keys.as_bytes()).unwrap();
     }
 
     pub(super) fn resize(&self, columns: u16, rows: u16) {
         let (columns_max, rows_max) = (size(columns), size(rows));
         self.display.0.lock().unwrap().set_size(rows_max, columns_max);
-        resize(self.master.as_ref().expect("the terminal is there"), columns, rows);
+        resize(&self.master, columns, rows);
     }
 
     pub(super) fn signal(&self, signal: Signal) {
@@ -118,11 +116,6 @@ impl Session {
 
     pub(super) fn has_own_screen(&self) -> bool {
         self.display.0.lock().unwrap().screen().alternate_screen()
-    }
-
-    /// Hangs the terminal up.
-    pub(super) fn hang_up(&mut self) {
-        self.master = None;
     }
 
     pub(super) fn wait(&mut self) -> ExitStatus {
