@@ -25,7 +25,7 @@ use threadbare::text::printable::Subject;
 use crate::args::Browse;
 
 /// Batches of files in flight between the scan and the browser.
-const EVENTS: usize = 64;
+const EVENTS: usize = 16;
 /// Signals in flight.
 const SIGNALS: usize = 8;
 /// How often the screen is drawn while a scan or a deletion is running.

@@ -124,14 +124,14 @@ fn deleting_asks_first() {
     let big = dir.path().join("root/big");
     let mut session = browse(&dir);
     session.press("d");
-    session.wait_for_text(&format!("Delete for good: 5 items, {} on disk?", size(&big)));
+    session.wait_for_text(&format!("Delete 5 items, {} on disk?", size(&big)));
     session.wait_for_text(text(&big));
     session.wait_for_text("Hard links elsewhere keep data");
     session.press("n");
     session.wait_for_text("nothing was deleted");
     assert!(big.join("deep/deeper/b.log").exists());
     session.press("d");
-    session.wait_for_text("Delete for good");
+    session.wait_for_text("y delete");
     session.press("y");
     session.wait_for_text("5 deleted");
     session.wait_for_names(&["small/", "short", "empty/", "link"]);
@@ -146,16 +146,16 @@ fn marked_entries_are_deleted_and_links_are_not_followed() {
     let dir = tree();
     let root = dir.path().join("root");
     let mut session = browse(&dir);
-    session.press("G \x1b[A ");
+    session.press("G \x1b[A\x1b[A ");
     session.wait_for_text("2 marked");
     session.press("ggl");
     session.wait_for_names(&["a.log", "deep/"]);
     session.press("j d");
-    session.wait_for_text("Delete for good: 5 items");
+    session.wait_for_text("Delete 5 items");
     session.press("y");
     session.wait_for_text("5 deleted");
     session.press("h");
-    session.wait_for_names(&["big/", "small/", "empty/"]);
+    session.wait_for_names(&["small/", "big/", "empty/"]);
     assert!(dir.path().join("outside/kept").exists());
     assert!(!root.join("link").is_symlink() && !root.join("short").exists());
     assert!(!root.join("big/deep").exists() && root.join("big/a.log").exists());
@@ -174,7 +174,7 @@ fn what_was_not_scanned_is_kept() {
     symlink("../../outside", root.join("big/deep")).unwrap();
     fs::write(root.join("small/new"), "new").unwrap();
     session.press(" d");
-    session.wait_for_text("Delete for good");
+    session.wait_for_text("y delete");
     session.press("y");
     session.wait_for_text("0 deleted, 2 kept (e: why)");
     session.press("e");
@@ -213,7 +213,7 @@ fn a_mount_is_not_crossed() {
     let mut session = Session::run(command, 80, 24);
     session.wait_for_names(&["big/", "small/", "short", "empty/", "link"]);
     session.press("jjjd");
-    session.wait_for_text("Delete for good: 2 items");
+    session.wait_for_text("Delete 2 items");
     session.press("y");
     session.wait_for_text("0 deleted, 1 kept");
     session.press("e");
@@ -226,17 +226,15 @@ fn a_mount_is_not_crossed() {
 #[test]
 fn a_deep_tree_is_deleted() {
     let dir = tempdir().unwrap();
-    let mut fd =
-        rustix::fs::open(dir.path(), rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+    let mut fd = open(dir.path(), OFlags::PATH, Mode::empty()).unwrap();
     for _ in 0..3_000 {
-        rustix::fs::mkdirat(&fd, "d", rustix::fs::Mode::RWXU).unwrap();
-        fd = rustix::fs::openat(&fd, "d", rustix::fs::OFlags::PATH, rustix::fs::Mode::empty())
-            .unwrap();
+        mkdirat(&fd, "d", Mode::RWXU).unwrap();
+        fd = openat(&fd, "d", OFlags::PATH, Mode::empty()).unwrap();
     }
     let mut session = Session::start(&[dir.path()]);
     session.wait_for_text("3000 items");
     session.press("d");
-    session.wait_for_text("Delete for good: 3000 items");
+    session.wait_for_text("Delete 3000 items");
     session.press("y");
     session.wait_for_text("3000 deleted");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -256,7 +254,7 @@ fn a_directory_is_scanned_again() {
     session.press("h");
     session.wait_for_text(&format!("{} disk", size(&root)));
     session.press("ld");
-    session.wait_for_text("Delete for good: 1 item,");
+    session.wait_for_text("Delete 1 item,");
     session.press("y");
     session.wait_for_names(&["deep/"]);
     session.press("h");
@@ -328,7 +326,7 @@ fn a_small_terminal_is_enough_and_its_size_may_change() {
     session.press("\x1b[F");
     session.wait_for_text("e  empty");
     session.press("qd");
-    session.wait_for_text("Delete for good: 5 items");
+    session.wait_for_text("Delete 5 items");
     session.press("nG");
     for (columns, rows) in [(20, 5), (1, 1), (200, 50), (40, 10)] {
         session.resize(columns, rows);

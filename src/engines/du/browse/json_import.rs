@@ -42,8 +42,28 @@ struct Line {
 struct Entry {
     record: Record,
     name: Vec<u8>,
+    sum: Sizes,
+    /// The size of the directory itself, if the sum includes subdirectories, and if it does not.
+    own: Sizes,
+    own_if_separate: Sizes,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sizes {
     bytes: u64,
     disk_bytes: u64,
+}
+
+impl Sizes {
+    fn add(&mut self, other: Sizes) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.disk_bytes = self.disk_bytes.saturating_add(other.disk_bytes);
+    }
+
+    fn without(self, other: Sizes) -> Self {
+        let bytes = self.bytes.saturating_sub(other.bytes);
+        Sizes { bytes, disk_bytes: self.disk_bytes.saturating_sub(other.disk_bytes) }
+    }
 }
 
 /// All entries, and those whose directories are still to come, by their depth.
@@ -52,6 +72,8 @@ struct Entries {
     all: Vec<Entry>,
     waiting: BTreeMap<u32, Vec<usize>>,
     n_dirs: u32,
+    /// Whether a sum is smaller than those of its entries, and so does not include subdirectories.
+    is_separate: bool,
 }
 
 /// Reads a scan.
@@ -109,28 +131,26 @@ impl Entries {
     }
 
     /// Makes a directory the parent of what waits below its depth. Its own size is what remains of
-    /// the sum; if that is less than its entries take, the sums of subdirectories are not in it.
+    /// the sum, without its entries or, after `du -S`, without those that are no directories.
     fn adopt(&mut self, entry: &mut Entry, line: &Line) {
         let below = self.waiting.split_off(&line.depth.saturating_add(1));
-        let (mut all, mut files) = ((0u64, 0u64), (0u64, 0u64));
-        let add = |sums: &mut (u64, u64), entry: &Entry| {
-            sums.0 = sums.0.saturating_add(entry.bytes);
-            sums.1 = sums.1.saturating_add(entry.disk_bytes);
-        };
+        let (mut all, mut files) = (Sizes::default(), Sizes::default());
         for index in below.into_values().flatten() {
             let child = &mut self.all[index];
             child.record.parent = entry.record.dir;
-            add(&mut all, child);
+            all.add(child.sum);
             if child.record.kind != NodeKind::Dir {
-                add(&mut files, child);
+                files.add(child.sum);
             }
         }
-        let rest = |sum: u64, all: u64, files: u64| {
-            sum.checked_sub(all).unwrap_or_else(|| sum.saturating_sub(files))
-        };
-        let own = line.own_bytes.unwrap_or_else(|| rest(line.bytes, all.0, files.0));
-        let disk = line.own_disk_bytes.unwrap_or_else(|| rest(line.disk_bytes, all.1, files.1));
-        (entry.record.n_bytes, entry.record.n_blocks) = (own, disk.div_ceil(512));
+        if let (Some(bytes), Some(disk_bytes)) = (line.own_bytes, line.own_disk_bytes) {
+            let own = Sizes { bytes, disk_bytes };
+            (entry.own, entry.own_if_separate) = (own, own);
+            return;
+        }
+        self.is_separate |= entry.sum.disk_bytes < all.disk_bytes || entry.sum.bytes < all.bytes;
+        entry.own = entry.sum.without(all);
+        entry.own_if_separate = entry.sum.without(files);
     }
 
     /// Moves all entries into the scan. Several roots get a directory without a name around them.
@@ -149,7 +169,10 @@ impl Entries {
         for entry in self.all.iter().rev() {
             let Record { parent, dir, .. } = entry.record;
             let parent = if parent == NONE && !has_one { ROOT } else { id(parent) };
-            scan.push(Record { parent, dir: id(dir), ..entry.record }, &entry.name);
+            let own = if self.is_separate { entry.own_if_separate } else { entry.own };
+            let (n_bytes, n_blocks) = (own.bytes, own.disk_bytes.div_ceil(512));
+            let record = Record { parent, dir: id(dir), n_bytes, n_blocks, ..entry.record };
+            scan.push(record, &entry.name);
         }
         scan.flush();
         Ok(())
@@ -170,11 +193,10 @@ impl Entry {
         let record = Record {
             n_links: if line.ino.is_some() { line.links.unwrap_or(1) } else { 1 },
             id,
-            n_bytes: line.bytes,
-            n_blocks: line.disk_bytes.div_ceil(512),
             mtime: line.mtime,
             ..Record::new(NONE, kind)
         };
-        Entry { record, name, bytes: line.bytes, disk_bytes: line.disk_bytes }
+        let sum = Sizes { bytes: line.bytes, disk_bytes: line.disk_bytes };
+        Entry { record, name, sum, own: sum, own_if_separate: sum }
     }
 }

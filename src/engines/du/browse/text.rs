@@ -122,7 +122,7 @@ pub(super) fn confirm_text(browser: &Browser, plan: &DeletePlan) -> Vec<String> 
     let items = numbers.group(&sums.n_items.to_string());
     let noun = if sums.n_items == 1 { "item" } else { "items" };
     let mut lines = vec![
-        format!("Delete for good: {items} {noun}, {} on disk?", human(sums.disk_bytes())),
+        format!("Delete {items} {noun}, {} on disk?", human(sums.disk_bytes())),
         match n_free {
             n if n == sums.disk_bytes() => String::new(),
             n => format!("Hard links elsewhere keep data: {} becomes free.", human(n)),
