@@ -4,9 +4,11 @@
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use threadbare::engines::cake::crossover::{self, Point, Service, Shape, Spinner};
 use threadbare::engines::cake::threads::{self, Work};
 use threadbare::engines::cake::{Setting, Shop, settings, virtual_time};
 
@@ -48,6 +50,41 @@ fn sweep_icers(c: &mut Criterion) {
     }
 }
 
+/// Two dimensions at once: cooks per stage, and capacity of the channels, at 10 µs of work per cake.
+fn threads_by_buffers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("cake/threads_by_buffers");
+    group.throughput(Throughput::Elements(CAKES));
+    let cooks = support::either::<[usize]>(&[1, 2, 4], &[1, 2, 4, 8, 16, 32]);
+    let capacities = support::either::<[usize]>(&[0, 10, 1_000], &[0, 1, 10, 100, 1_000]);
+    let spinner = LazyLock::new(Spinner::calibrate);
+    let service = Service { work: Work::Spin, time: Duration::from_micros(10) };
+    for (&cooks, &capacity) in cooks.iter().flat_map(|n| capacities.iter().map(move |c| (n, c))) {
+        let point = Point { shape: Shape::Shop, service, capacity, cooks };
+        group.bench_function(format!("{cooks}x{capacity}"), |b| b.iter(|| pass(&point, *spinner)));
+    }
+}
+
+/// From no work per cake to a millisecond: where hand-overs stop to matter.
+fn crossover_points(c: &mut Criterion) {
+    let mut group = c.benchmark_group("cake/crossover");
+    group.throughput(Throughput::Elements(CAKES));
+    let times = support::either::<[u64]>(&[0, 1, 10, 100], &[0, 1, 10, 100, 1_000]);
+    let spinner = LazyLock::new(Spinner::calibrate);
+    for (&us, capacity) in times.iter().flat_map(|us| [0, 10, 1_000].map(|size| (us, size))) {
+        let service = Service { work: Work::Spin, time: Duration::from_micros(us) };
+        let point = Point { shape: Shape::Shop, service, capacity, cooks: 1 };
+        group.bench_function(format!("{us}us/{capacity}"), |b| b.iter(|| pass(&point, *spinner)));
+    }
+}
+
+/// Cakes of one measurement of a line of threads.
+const CAKES: u64 = 500;
+
+fn pass(point: &Point, spinner: Spinner) {
+    let run = crossover::measure_items(black_box(point), CAKES, spinner);
+    assert!(run.expect("few threads").is_whole(point));
+}
+
 /// An element is an event: a cake started, finished or passed on.
 fn virtual_clock(c: &mut Criterion) {
     let mut group = c.benchmark_group("cake/virtual");
@@ -61,5 +98,5 @@ fn virtual_clock(c: &mut Criterion) {
 }
 
 criterion_group!(name = benches; config = support::short();
-    targets = book, sweep_buffers, sweep_icers, virtual_clock);
+    targets = book, sweep_buffers, sweep_icers, threads_by_buffers, crossover_points, virtual_clock);
 criterion_main!(benches);

@@ -25,7 +25,7 @@ const BACKENDS: [(&str, Backend); 3] =
 fn count(root: &Path, backend: Backend, n_threads: usize) -> Usage {
     let options = Options { backend, n_threads, depth_max: 0, ..Options::default() };
     let (events_tx, events_rx) = unbounded();
-    du::run(&[root.to_owned()], &options, &events_tx, &never()).expect("threads start");
+    du::run(&[root.to_owned()], &options, &events_tx, &never());
     let tree = |event| if let Event::Done { tree, .. } = event { tree } else { None };
     events_rx.try_iter().find_map(tree).expect("the root exists").total()
 }

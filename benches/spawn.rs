@@ -6,8 +6,9 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use crossbeam::channel::{self, Sender};
+use crossbeam::channel;
 use threadbare::machine::cpu;
+use threadbare::threads::JobPool;
 
 mod support;
 
@@ -21,8 +22,10 @@ fn spawn(c: &mut Criterion) {
     group.throughput(Throughput::Elements(JOBS as u64));
     group.bench_function("thread", |b| b.iter(threads));
     group.bench_function("scope", |b| b.iter(scopes));
-    let pool = LazyLock::new(Pool::new); // not started if a filter skips this bench
-    group.bench_function("pool", |b| b.iter(|| pool.run()));
+    thread::scope(|scope| {
+        let pool = LazyLock::new(|| JobPool::new(scope, cpu::n_cpus())); // not if it is filtered out
+        group.bench_function("pool", |b| b.iter(|| run_pool(&pool)));
+    });
     let rayon = LazyLock::new(|| {
         rayon::ThreadPoolBuilder::new().num_threads(cpu::n_cpus()).build().expect("few threads")
     });
@@ -56,47 +59,17 @@ fn scopes() {
     assert_eq!(done.into_inner(), JOBS);
 }
 
-type Job = Box<dyn FnOnce() + Send>;
-
-/// One thread per CPU, fed over one channel.
-struct Pool {
-    jobs_tx: Option<Sender<Job>>,
-    threads: Vec<thread::JoinHandle<()>>,
-}
-
-impl Pool {
-    fn new() -> Self {
-        let (jobs_tx, jobs) = channel::bounded::<Job>(1_000);
-        let worker = |_| {
-            let jobs = jobs.clone();
-            thread::spawn(move || jobs.into_iter().for_each(|job| job()))
-        };
-        Pool { jobs_tx: Some(jobs_tx), threads: (0..cpu::n_cpus()).map(worker).collect() }
+fn run_pool(pool: &JobPool<'_>) {
+    let (done_tx, done) = channel::bounded::<()>(1);
+    for i in 0..JOBS {
+        let done_tx = done_tx.clone();
+        pool.run(move || {
+            black_box(i);
+            drop(done_tx);
+        });
     }
-
-    fn run(&self) {
-        let (done_tx, done) = channel::bounded::<()>(1);
-        let jobs_tx = self.jobs_tx.as_ref().expect("the pool is alive");
-        for i in 0..JOBS {
-            let done_tx = done_tx.clone();
-            let job = Box::new(move || {
-                black_box(i);
-                drop(done_tx);
-            });
-            jobs_tx.send(job).expect("the pool is alive");
-        }
-        drop(done_tx); // the last job closes the channel
-        done.recv().expect_err("nothing is sent");
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.jobs_tx = None; // closes the channel
-        for thread in self.threads.drain(..) {
-            thread.join().expect("a job panicked");
-        }
-    }
+    drop(done_tx); // the last job closes the channel
+    done.recv().expect_err("nothing is sent");
 }
 
 fn run_rayon(pool: &rayon::ThreadPool) {

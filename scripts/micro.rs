@@ -2,7 +2,8 @@
 //! name in `scripts/go/peers/micro` measures the same.
 //!
 //! `micro handoff|pipeline|mpmc|select CAPACITY MILLISECONDS`, `micro batch SIZE MILLISECONDS`,
-//! `micro alive|jobs|rayon N MILLISECONDS`, `micro cake SETTING 0`. The number of items doubles until
+//! `micro alive|jobs|rayon N MILLISECONDS`, `micro cake SETTING 0`, `micro crossover POINT MILLISECONDS`
+//! (a point as `cake crossover` names it, in quotes). The number of items doubles until
 //! a run takes MILLISECONDS; the output is that number, the sum of the items received, and
 //! nanoseconds per item.
 
@@ -13,13 +14,16 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use crossbeam::channel::{Receiver, Sender, bounded, select};
 use threadbare::cli;
 use threadbare::engines::cake;
+use threadbare::engines::cake::crossover::{self, Point, Spinner};
 use threadbare::engines::cake::threads::{self, Work};
+use threadbare::machine::affinity::{Placement, place};
 use threadbare::machine::cpu;
+use threadbare::threads::JobPool;
 
 /// Capacity of the channel of batches.
 const BATCH_CAPACITY: usize = 10;
@@ -29,12 +33,15 @@ const PEERS: u64 = 4;
 /// Measures the cost of an item sent, a job started or 20 cakes made
 #[derive(Parser)]
 struct Args {
-    /// Shape to measure: handoff, pipeline, mpmc, select, batch, alive, jobs, rayon or cake
+    /// Shape to measure: handoff, pipeline, mpmc, select, batch, alive, jobs, rayon, cake or crossover
     shape: String,
-    /// Capacity, batch size, or number of threads or jobs; for cake, the setting
+    /// Capacity, batch size, or number of threads or jobs; for cake, the setting; for crossover, the point
     size: String,
     /// Shortest run to measure
     milliseconds: u64,
+    /// Where the threads run: free, one (all on one CPU) or neighbours (on two)
+    #[arg(long, value_name = "NAME", default_value = "free")]
+    placement: Placement,
 }
 
 /// The sum of the items received, and the time it took.
@@ -43,8 +50,11 @@ type Run = (u64, Duration);
 fn main() -> ExitCode {
     cli::run(|args: Args| {
         let min_time = Duration::from_millis(args.milliseconds);
-        if args.shape == "cake" {
-            return bake(&args.size);
+        place(args.placement)?; // before any thread starts
+        match args.shape.as_str() {
+            "cake" => return bake(&args.size),
+            "crossover" => return run_point(&args.size, min_time),
+            _ => {}
         }
         let size: usize = args.size.parse().with_context(|| args.size.clone())?;
         match args.shape.as_str() {
@@ -190,27 +200,19 @@ fn alive(n: usize) -> u64 {
     sum.load(Ordering::Relaxed)
 }
 
-type Job = Box<dyn FnOnce() + Send>;
-
-/// A pool with one thread per CPU, fed over one channel.
+/// Our pool for short jobs, with one thread per CPU.
 fn run_pool(n: usize, min_time: Duration) -> anyhow::Result<()> {
-    let (jobs_tx, jobs) = bounded::<Job>(1_000);
     thread::scope(|s| {
-        for _ in 0..cpu::n_cpus() {
-            let jobs = jobs.clone();
-            s.spawn(move || jobs.into_iter().for_each(|job| job()));
-        }
-        let jobs_tx = jobs_tx; // dropped at the end of the scope, which ends the pool
+        let pool = JobPool::new(s, cpu::n_cpus());
         repeat(n, min_time, |n| {
             let sum = Arc::new(AtomicU64::new(0));
             let (done_tx, done) = bounded::<()>(0);
             for i in 0..n as u64 {
                 let (sum, done_tx) = (Arc::clone(&sum), done_tx.clone());
-                let job = move || {
+                pool.run(move || {
                     sum.fetch_add(i, Ordering::Relaxed);
                     drop(done_tx);
-                };
-                jobs_tx.send(Box::new(job)).expect("the pool is alive");
+                });
             }
             drop(done_tx); // the last job closes the channel
             _ = done.recv();
@@ -230,6 +232,13 @@ fn run_rayon(n: usize, min_time: Duration) -> anyhow::Result<()> {
         });
         sum.into_inner()
     })
+}
+
+fn run_point(point: &str, min_time: Duration) -> anyhow::Result<()> {
+    let point = point.parse::<Point>().map_err(anyhow::Error::msg)?;
+    let run = crossover::measure(&point, min_time, Spinner::calibrate())?;
+    ensure!(run.is_whole(&point), "{point}: {run:?}");
+    Ok(writeln!(cli::stdout(), "{} items sum {} {:.3}", run.n_items, run.sum, run.ns_per_item)?)
 }
 
 /// Prints the milliseconds that 20 cakes take.

@@ -45,6 +45,8 @@ pub(crate) struct Side {
     pub(crate) is_ours: bool,
     pub(crate) command: String,
     pub(crate) metrics: Vec<Metric>,
+    /// What it left undone: no other side is divided by its figures.
+    pub(crate) shortfall: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -60,6 +62,8 @@ pub(crate) struct Metric {
 pub(crate) struct Sample {
     pub(crate) figures: Vec<(&'static str, f64)>,
     pub(crate) answer: String,
+    /// What is missing from the work, if the side did not do all of it.
+    pub(crate) shortfall: Option<String>,
 }
 
 /// One side of a case: its label and how to run it once.
@@ -68,6 +72,13 @@ pub(crate) struct Runner<'a> {
     is_ours: bool,
     command: String,
     run: Box<dyn Fn() -> anyhow::Result<Sample> + 'a>,
+}
+
+impl Sample {
+    /// A run that did the whole work.
+    pub(crate) fn whole(figures: Vec<(&'static str, f64)>, answer: impl Into<String>) -> Self {
+        Sample { figures, answer: answer.into(), shortfall: None }
+    }
 }
 
 impl<'a> Runner<'a> {
@@ -226,14 +237,24 @@ impl Runner<'_> {
             Metric { unit, median: figures.median(), min: figures.min(), max: figures.max(), runs }
         });
         let metrics = metrics.collect();
-        Side { label: self.label, is_ours: self.is_ours, command: self.command, metrics }
+        let shortfall = samples.iter().find_map(|sample| sample.shortfall.clone());
+        Side { label: self.label, is_ours: self.is_ours, command: self.command, metrics, shortfall }
     }
 }
 
 impl Case {
-    /// The ratio of our side to the first Go side in this metric.
+    /// The side that ours are divided by: the first of Go's that did the whole work, which is the
+    /// original where there is one.
+    pub(crate) fn base(&self) -> Option<&Side> {
+        self.sides.iter().find(|side| !side.is_ours && side.shortfall.is_none())
+    }
+
+    /// The ratio of our side to the base in this metric; `None` if ours did not do the whole work.
     pub(crate) fn ratio(&self, ours: &Side, metric: usize) -> Option<Ratio> {
-        let theirs = self.sides.iter().find(|side| !side.is_ours)?.metrics.get(metric)?;
+        if ours.shortfall.is_some() {
+            return None;
+        }
+        let theirs = self.base()?.metrics.get(metric)?;
         let ours = ours.metrics.get(metric)?;
         Ratio::of(&Figures(ours.runs.clone()), &Figures(theirs.runs.clone()))
     }

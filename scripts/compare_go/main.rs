@@ -18,6 +18,8 @@ use threadbare::cli;
 
 mod case;
 mod machine;
+#[path = "../photographs.rs"]
+mod photographs;
 mod programs;
 mod report;
 mod rows;
@@ -29,6 +31,7 @@ mod stats;
 use case::{Bench, Row};
 use machine::Machine;
 use programs::Programs;
+use report::Results;
 
 /// Compares threads with goroutines: runs our programs and the Go originals in turn on the same work.
 ///
@@ -44,6 +47,9 @@ pub(crate) struct Cli {
     /// Use this checkout of gopl.io instead of fetching one
     #[arg(long, value_name = "DIR")]
     gopl: Option<PathBuf>,
+    /// Replace the tables in README.md and benches/README.md by those of this run
+    #[arg(long, conflicts_with_all = ["quick", "only"])]
+    docs: bool,
     /// List the rows and exit
     #[arg(long)]
     list: bool,
@@ -85,10 +91,15 @@ fn compare(args: &Cli) -> anyhow::Result<()> {
         let mut bench = Bench::new(row, (args.quick, &args.only), &programs, &work, &interrupt.0);
         bench.run();
         results.push(bench.result);
-        report::write(&out, &machine, &results, !interrupt.is_pending())?;
+        let is_complete = !interrupt.is_pending();
+        report::write(&out, &Results { machine: &machine, is_complete, rows: &results })?;
         cli::warn(&format!("{}: {:.0} s", row.name, start.elapsed().as_secs_f64()));
     }
     writeln!(cli::stdout(), "{}", out.join("report.md").display())?;
+    if args.docs && !interrupt.is_pending() {
+        let results = Results { machine: &machine, is_complete: true, rows: &results };
+        report::update_docs(Path::new("."), &results)?;
+    }
     interrupt.end_process()
 }
 

@@ -16,6 +16,8 @@ const OWN: [(&str, &[&str]); 3] = [
         "peers",
         &[
             "spinner",
+            "pipeline",
+            "crossover",
             "cake",
             "micro",
             "mandelbrot",
@@ -32,7 +34,7 @@ const OWN: [(&str, &[&str]); 3] = [
 ];
 
 /// The originals that are commands, by the names used here.
-const ORIGINALS: [(&str, &str); 10] = [
+const ORIGINALS: [(&str, &str); 13] = [
     ("spinner", "ch8/spinner"),
     ("mandelbrot", "ch3/mandelbrot"),
     ("crawl2", "ch8/crawl2"),
@@ -43,6 +45,9 @@ const ORIGINALS: [(&str, &str); 10] = [
     ("reverb2", "ch8/reverb2"),
     ("chat", "ch8/chat"),
     ("netcat3", "ch8/netcat3"),
+    ("pipeline1", "ch8/pipeline1"),
+    ("pipeline2", "ch8/pipeline2"),
+    ("pipeline3", "ch8/pipeline3"),
 ];
 
 /// The originals that are packages: mains in `scripts/go/gopl` call them.
@@ -82,7 +87,7 @@ impl Programs {
             let dir = Path::new("scripts/go").join(module);
             for name in names {
                 let package = if module == "peers" { format!("./{name}") } else { ".".to_owned() };
-                self.build(&dir, &package, format!("own-{name}"));
+                self.build(&dir, "-mod=readonly", &package, format!("own-{name}"));
             }
         }
     }
@@ -106,18 +111,19 @@ impl Programs {
         }
         _ = go(module, &["mod", "tidy"]); // the builds report what is still missing
         for (name, package) in ORIGINALS {
-            self.build(module, &format!("gopl.io/{package}"), format!("gopl-{name}"));
+            self.build(module, "-mod=mod", &format!("gopl.io/{package}"), format!("gopl-{name}"));
         }
         for name in PACKAGES {
-            self.build(module, &format!("./{name}"), format!("gopl-{name}"));
+            self.build(module, "-mod=mod", &format!("./{name}"), format!("gopl-{name}"));
         }
         Ok(())
     }
 
-    fn build(&mut self, dir: &Path, package: &str, name: String) {
+    fn build(&mut self, dir: &Path, mode: &str, package: &str, name: String) {
         let to = self.bin.join(&name);
         let to = env::current_dir().unwrap_or_default().join(to);
-        match go(dir, &["build", "-o", &to.to_string_lossy(), package]) {
+        // The module made here has no go.sum for what the originals import.
+        match go(dir, &["build", mode, "-o", &to.to_string_lossy(), package]) {
             Ok(_) => _ = self.built.insert(name),
             Err(err) => self.gaps.push(format!("{package}: {err:#}")),
         }

@@ -12,33 +12,30 @@ use super::stats::{Ratio, Verdict};
 mod html;
 mod markdown;
 mod picture;
+mod tables;
+
+pub(crate) use tables::update_docs;
 
 #[derive(Serialize)]
-struct Results<'a> {
-    machine: &'a Machine,
-    is_complete: bool,
-    rows: &'a [RowResult],
+pub(crate) struct Results<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) is_complete: bool,
+    pub(crate) rows: &'a [RowResult],
 }
 
 /// Writes all files again; each is replaced atomically.
-pub(crate) fn write(
-    out: &Path,
-    machine: &Machine,
-    rows: &[RowResult],
-    is_complete: bool,
-) -> anyhow::Result<()> {
-    let results = Results { machine, is_complete, rows };
-    atomic::write(&out.join("results.json"), &serde_json::to_vec_pretty(&results)?)?;
-    atomic::write(&out.join("report.md"), markdown::page(&results).as_bytes())?;
+pub(crate) fn write(out: &Path, results: &Results<'_>) -> anyhow::Result<()> {
+    atomic::write(&out.join("results.json"), &serde_json::to_vec_pretty(results)?)?;
+    atomic::write(&out.join("report.md"), markdown::page(results).as_bytes())?;
     let mut pictures = Vec::new();
-    for row in rows {
+    for row in results.rows {
         let svg = picture::of(row)?;
         if let Some(svg) = &svg {
             atomic::write(&out.join(format!("{}.svg", row.name)), svg.as_bytes())?;
         }
         pictures.push(svg);
     }
-    atomic::write(&out.join("report.html"), html::page(&results, &pictures).as_bytes())?;
+    atomic::write(&out.join("report.html"), html::page(results, &pictures).as_bytes())?;
     Ok(())
 }
 
@@ -68,6 +65,17 @@ fn lines(case: &Case) -> Vec<Line<'_>> {
     lines
 }
 
+impl Line<'_> {
+    /// The ratio in words, or what the side left undone.
+    fn outcome(&self) -> String {
+        match (&self.side.shortfall, self.ratio) {
+            (Some(shortfall), _) => format!("{shortfall}: not compared"),
+            (None, Some(ratio)) => ratio.words(),
+            (None, None) => String::new(),
+        }
+    }
+}
+
 /// In how many cases of a row one of our sides won, tied and lost, by the row's first metric.
 struct Score {
     label: String,
@@ -93,6 +101,13 @@ fn scores(row: &RowResult) -> Vec<Score> {
         }
     }
     scores
+}
+
+/// The sides of a row that did not do the whole work, as sentences.
+fn shortfalls(row: &RowResult) -> Vec<String> {
+    let sides = row.cases.iter().flat_map(|case| case.sides.iter().map(move |side| (case, side)));
+    let short = sides.filter_map(|(case, side)| Some((case, side, side.shortfall.as_ref()?)));
+    short.map(|(case, side, gap)| format!("{}: {} {gap}", case.input, side.label)).collect()
 }
 
 impl Score {

@@ -9,16 +9,18 @@ use super::run::{Job, Outcome};
 
 mod channels;
 mod compute;
+mod crossover;
 mod files;
 mod photos;
 mod servers;
 mod start;
 mod web;
 
-pub(crate) const ALL: [&Row; 14] = [
+pub(crate) const ALL: [&Row; 15] = [
     &compute::SPINNER,
     &channels::CHANNEL,
     &channels::CAKE,
+    &crossover::CROSSOVER,
     &channels::SPAWN,
     &compute::MANDELBROT,
     &photos::THUMBNAIL,
@@ -49,7 +51,7 @@ fn process<'a>(
 ) -> Runner<'a> {
     Runner::new(label, shown(&job), move || {
         let outcome = job.run()?;
-        Ok(Sample { figures: usual(&outcome), answer: answer(&outcome)? })
+        Ok(Sample::whole(usual(&outcome), answer(&outcome)?))
     })
 }
 
@@ -68,8 +70,8 @@ fn shown(job: &Job) -> String {
     format!("{program} {}{rest}", args.join(" ")).trim_end().to_owned()
 }
 
-const ORIGINAL: &str = "Go original";
-const OWN: &str = "Go, our own";
+pub(crate) const ORIGINAL: &str = "Go original";
+pub(crate) const OWN: &str = "Go, our own";
 
 /// The Go sides that were built: the book's program first, then ours. A missing original is a gap.
 fn go_sides(

@@ -3,12 +3,14 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::process::{ChildStdin, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use crossbeam::channel::{Receiver, RecvTimeoutError, bounded};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use wait4::Wait4;
@@ -18,8 +20,21 @@ use wait4::Wait4;
 pub(crate) struct Job {
     program: PathBuf,
     args: Vec<OsString>,
-    stdin: Option<PathBuf>,
+    stdin: Stdin,
 }
+
+/// What a program reads from stdin.
+#[derive(Clone, Debug)]
+enum Stdin {
+    Empty,
+    File(PathBuf),
+    /// A pipe without content. It stays open until the program ends, or until this many bytes have
+    /// arrived on stdout: some originals end with their stdin, and others never end before it does.
+    Pipe(Option<u64>),
+}
+
+/// How often the length of stdout is checked.
+const OUTPUT_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The output of a finished run and the resources it used.
 #[derive(Clone, Debug)]
@@ -37,7 +52,7 @@ pub(crate) struct Usage {
 
 impl Job {
     pub(crate) fn new(program: impl Into<PathBuf>) -> Self {
-        Job { program: program.into(), args: Vec::new(), stdin: None }
+        Job { program: program.into(), args: Vec::new(), stdin: Stdin::Empty }
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
@@ -52,7 +67,19 @@ impl Job {
 
     /// Reads stdin from this file; without one, stdin is empty.
     pub(crate) fn stdin(mut self, path: &Path) -> Self {
-        self.stdin = Some(path.to_owned());
+        self.stdin = Stdin::File(path.to_owned());
+        self
+    }
+
+    /// Keeps stdin open and silent until the program ends.
+    pub(crate) fn stdin_open(mut self) -> Self {
+        self.stdin = Stdin::Pipe(None);
+        self
+    }
+
+    /// Keeps stdin open and silent until the program has written this many bytes to stdout.
+    pub(crate) fn stdin_open_until(mut self, n_bytes: u64) -> Self {
+        self.stdin = Stdin::Pipe(Some(n_bytes));
         self
     }
 
@@ -66,6 +93,26 @@ impl Job {
         self.run_with(|| Ok(())).map(|(outcome, ())| outcome)
     }
 
+    /// Runs a command that never ends until it has printed this many lines; the rest is cut off.
+    pub(crate) fn run_until(&self, n_lines: usize) -> anyhow::Result<Outcome> {
+        let start = Instant::now();
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().with_context(|| self.program.display().to_string())?;
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let (mut stdout, mut n_read) = (Vec::new(), 0);
+        while n_read < n_lines && lines.read_until(b'\n', &mut stdout)? > 0 {
+            n_read += 1;
+        }
+        let wall_ms = start.elapsed().as_secs_f64() * 1e3;
+        drop(lines);
+        child.kill()?; // it may not notice that nobody reads
+        let rusage = child.wait4()?.rusage;
+        let cpu_ms = (rusage.utime + rusage.stime).as_secs_f64() * 1e3;
+        let peak_mib = rusage.maxrss as f64 / f64::from(1 << 20);
+        Ok(Outcome { usage: Usage { wall_ms, cpu_ms, peak_mib }, stdout })
+    }
+
     /// As `run`, while `meanwhile` serves the program as its peer; it must end whatever the program does.
     pub(crate) fn run_with<T>(
         &self,
@@ -75,15 +122,30 @@ impl Job {
         let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
         let usage = NamedTempFile::new()?;
         let stdin = match &self.stdin {
-            Some(path) => File::open(path).with_context(|| path.display().to_string())?.into(),
-            None => Stdio::null(),
+            Stdin::File(path) => {
+                File::open(path).with_context(|| path.display().to_string())?.into()
+            }
+            Stdin::Empty => Stdio::null(),
+            Stdin::Pipe(_) => Stdio::piped(),
         };
         let mut command = Command::new(env::current_exe()?);
         command.arg(MEASURE_FLAG).arg(usage.path()).args(self.words()).stdin(stdin);
         command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
         let mut child = command.spawn().with_context(name)?;
-        let served = meanwhile();
+        let mut pipe = child.stdin.take(); // wait() would close it
+        let served = match self.stdin {
+            Stdin::Pipe(Some(n_bytes)) => thread::scope(|s| {
+                let (over_tx, over) = bounded::<()>(0);
+                let (stdout, pipe) = (&stdout, pipe.take());
+                s.spawn(move || hold(pipe, stdout, n_bytes, &over));
+                let served = meanwhile();
+                drop(over_tx);
+                served
+            }),
+            _ => meanwhile(),
+        };
         let status = child.wait().with_context(name)?;
+        drop(pipe);
         if !status.success() {
             bail!("{}: {status}: {}", name(), last_line(&mut stderr)?);
         }
@@ -112,6 +174,13 @@ pub(crate) fn run_measured(mut words: impl Iterator<Item = OsString>) -> anyhow:
     fs::write(file, serde_json::to_vec(&Usage { wall_ms, cpu_ms, peak_mib })?)?;
     let code = end.status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Keeps `pipe` open until `output` has this length, or until `over` is disconnected.
+fn hold(pipe: Option<ChildStdin>, output: &File, n_bytes: u64, over: &Receiver<()>) {
+    let is_short = || output.metadata().is_ok_and(|info| info.len() < n_bytes);
+    while is_short() && over.recv_timeout(OUTPUT_INTERVAL) == Err(RecvTimeoutError::Timeout) {}
+    drop(pipe);
 }
 
 impl Outcome {

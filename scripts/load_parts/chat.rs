@@ -172,6 +172,7 @@ fn measure_delivery(
     report.count("delivered", results.n_delivered);
     report.figure("deliveries_per_s", results.n_delivered as f64 / seconds_until_last);
     report.figure("in_time_per_s", n_in_time as f64 / seconds);
+    report.count("expected", n_expected);
     let n_missing = n_expected.saturating_sub(results.n_delivered);
     report.count("missing", n_missing);
     report.figure("missing_percent", 100.0 * n_missing as f64 / n_expected.max(1) as f64);

@@ -129,6 +129,9 @@ pub(crate) fn reverb(args: &Cli, addr: SocketAddr, report: &mut Report) -> anyho
     report.count("clients", n_clients as u64);
     report.figure("seconds", start.elapsed().as_secs_f64());
     report.count("lines", n_total);
+    let n_all = n_clients as u64 * u64::from(n_expected);
+    report.count("expected", n_all);
+    report.count("missing", n_all.saturating_sub(n_total));
     report.count("complete_clients", n_lines.iter().filter(|&&n| n == n_expected).count() as u64);
     report.count("incomplete_clients", n_left as u64);
     report.percentiles("timing_error", &errors);

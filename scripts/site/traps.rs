@@ -93,6 +93,8 @@ fn index() -> String {
         "busy",
         "charset/utf-16le",
         "page/nested",
+        "page/flat",
+        "page/wide-tag",
         "page/attributes",
         "page/malformed",
         "page/long-url",
@@ -192,6 +194,8 @@ fn page(name: &str, out: &mut Vec<u8>) {
     let link = "<a href=/web/b/e>";
     let page = match name {
         "nested" => "<div>".repeat(200_000) + link,
+        "flat" => "<p>".repeat(300_000) + link,
+        "wide-tag" => format!("<a {}>{link}", "x ".repeat(200_000)),
         "unclosed" => "<div>".repeat(30_000) + &"</p>".repeat(100_000) + link,
         "attributes" => {
             let mut page = "<a ".to_owned();

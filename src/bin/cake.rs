@@ -3,21 +3,26 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::{fs, mem, thread};
+use std::{fs, mem};
 
 use anyhow::Context;
-use crossbeam::channel::{self, Receiver};
+use crossbeam::channel::Receiver;
 use threadbare::cli;
 use threadbare::engines::cake::experiment::{self, Measurement, Method};
 use threadbare::engines::cake::record::{self, Record};
 use threadbare::engines::cake::{Error, Event, EventKind, Shop, draw, report, settings, table};
 use threadbare::fs::atomic;
 use threadbare::machine::cpu;
+use threadbare::threads;
 
 use args::{Cli, Command, MethodArgs, ShopArgs};
 
 #[path = "cake/args.rs"]
 mod args;
+#[path = "cake/crossover.rs"]
+mod crossover;
+#[path = "cake/goroutines.rs"]
+mod goroutines;
 
 /// Events in flight between the cooks and the thread that prints them.
 const EVENTS_IN_FLIGHT: usize = 1_024;
@@ -40,6 +45,7 @@ fn run(args: &Cli) -> anyhow::Result<()> {
         }
         Some(Command::Timeline { svg, shop, method }) => timeline(svg, shop, method),
         Some(Command::Report { dir, method }) => report(dir, method),
+        Some(Command::Crossover(args)) => crossover::run(args),
         None => match args.shop.shop(args.method.seed) {
             Some(shop) => one_shop(&shop, args.method.method(&args.output), args),
             None => six_settings(args.method.method(&args.output), args),
@@ -137,12 +143,13 @@ fn measure(shop: &Shop, method: Method, verbose: bool) -> anyhow::Result<Measure
     if !verbose {
         return Ok(experiment::run(shop, method, None)?);
     }
-    thread::scope(|scope| {
-        let (events_tx, events_rx) = channel::bounded(EVENTS_IN_FLIGHT);
-        let run = scope.spawn(move || experiment::run(shop, method, Some(&events_tx)));
-        print_events(shop, events_rx)?; // an error drops `events_rx`, which cancels the run
-        Ok(run.join().expect("the experiment panicked")?)
-    })
+    let (measured, printed) = threads::with_producer(
+        EVENTS_IN_FLIGHT,
+        |events| experiment::run(shop, method, Some(&events)),
+        |events| print_events(shop, events), // an error drops `events`, which cancels the run
+    );
+    printed?;
+    Ok(measured?)
 }
 
 fn print_events(shop: &Shop, events: Receiver<Event>) -> anyhow::Result<()> {

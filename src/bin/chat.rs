@@ -58,13 +58,17 @@ fn main() -> ExitCode {
         let (events_tx, events) = log.as_ref().map(|_| bounded(LOG_EVENTS_MAX)).unzip();
         let handle = signals.handle();
         thread::scope(|scope| {
-            scope.spawn(|| handle_signals(&mut signals, &listener, &counters));
-            let logger =
-                events.zip(log).map(|(events, log)| scope.spawn(move || write_log(&events, log)));
-            chat::serve(&listener, &options, &counters, events_tx.as_ref());
+            let logger = events
+                .zip(log)
+                .map(|(events, log)| threads::spawn_now(scope, move || write_log(&events, log)));
+            let logger = logger.transpose()?;
+            threads::spawn_now(scope, || handle_signals(&mut signals, &listener, &counters))?;
+            let served = chat::serve(&listener, &options, &counters, events_tx.as_ref());
             handle.close();
             drop(events_tx); // ends the logger once it has written all events
-            logger.map_or(Ok(()), |logger| logger.join().expect("the logger panicked"))
+            let logged = logger.map(|logger| logger.join().expect("the logger panicked"));
+            served?;
+            logged.unwrap_or(Ok(()))
         })
     })
 }

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     cli::run_tool(|args: Cli| {
         let zone = args.tz.map_or_else(cli::time_zone, Ok)?;
         let format = TimeFormat::new(zone, args.format);
-        cli::serve(&args.listen, 0, |listener| clock::serve(listener, &format))
+        cli::serve(&args.listen, 0, |listener| Ok(clock::serve(listener, &format)?))
     })
 }
 

@@ -4,10 +4,9 @@ use std::io::{IsTerminal, Write, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Parser;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use rustix::termios::tcgetwinsize;
@@ -23,13 +22,16 @@ const REDRAW_INTERVAL_MAX: Duration = Duration::from_secs(1);
 const REDRAW_INTERVAL_MIN: Duration = Duration::from_millis(50);
 /// Hides the cursor and turns line wrapping off.
 const ENTER: &str = "\x1b[?25l\x1b[?7l";
+/// Moves the cursor to the top left and erases the screen.
+const CLEAR: &str = "\x1b[H\x1b[2J";
 /// Restores colours, line wrapping and the cursor.
 const LEAVE: &str = "\x1b[0m\x1b[?7h\x1b[?25h";
 
 /// Show the times of several clock servers: a live table on a terminal, plain lines in a pipe
 ///
-/// Lost connections are retried for ever; stale times are dim. Offsets are relative to this
-/// machine's time of day (TZ, or the system's zone). Ctrl-C ends the program.
+/// A server may send a line per second, one line (daytime, RFC 867) or 32 bits (time, RFC 868).
+/// Connections are made again for ever, after 0.25 to 8 seconds; stale times are dim. Offsets are
+/// relative to this machine's time of day (TZ, or the system's zone). Ctrl-C ends the program.
 #[derive(Parser)]
 struct Cli {
     /// Follow these clocks, for example NewYork=localhost:8010 London=localhost:8020
@@ -51,7 +53,7 @@ fn print(clocks: &[Source], events: &Receiver<Event>) -> anyhow::Result<()> {
     for Event { index, kind } in events {
         let name = Escaped(clocks[index].name());
         let problem = match kind {
-            EventKind::Connecting | EventKind::Connected => continue,
+            EventKind::Connecting | EventKind::Connected | EventKind::Served(..) => continue,
             EventKind::Time(time, offset) => {
                 writeln!(cli::stdout(), "{name} {time} {offset}")?;
                 None
@@ -71,7 +73,7 @@ fn print(clocks: &[Source], events: &Receiver<Event>) -> anyhow::Result<()> {
 fn show_table(clocks: &[Source], events: &Receiver<Event>) -> anyhow::Result<()> {
     let needs_setup = Arc::new(AtomicBool::new(true));
     handle_signals(Arc::clone(&needs_setup))?;
-    let mut screen = Screen { n_lines: 0, needs_setup };
+    let mut screen = Screen { n_lines: 0, size: (0, 0), needs_setup };
     let mut table = ClockTable::new(clocks);
     loop {
         screen.draw(&table)?;
@@ -90,19 +92,19 @@ fn show_table(clocks: &[Source], events: &Receiver<Event>) -> anyhow::Result<()>
 
 /// Restores the terminal before a signal ends or stops the program.
 fn handle_signals(needs_setup: Arc<AtomicBool>) -> anyhow::Result<()> {
-    let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGHUP, SIGTSTP])?;
-    thread::spawn(move || {
-        for signal in signals.forever() {
-            _ = Unbuffered.write_all(LEAVE.as_bytes()); // the terminal may be gone
-            _ = emulate_default_handler(signal); // returns when a stopped program is continued
-            needs_setup.store(true, Ordering::Release);
-        }
-    });
+    let is_handled = cli::on_signals(&[SIGINT, SIGTERM, SIGHUP, SIGTSTP], move |signal| {
+        _ = Unbuffered.write_all(LEAVE.as_bytes()); // the terminal may be gone
+        _ = emulate_default_handler(signal); // returns when a stopped program is continued
+        needs_setup.store(true, Ordering::Release);
+    })?;
+    ensure!(is_handled, "cannot start a thread that waits for signals");
     Ok(())
 }
 
 struct Screen {
     n_lines: usize,
+    /// Columns and rows of the terminal when the table was drawn.
+    size: (u16, u16),
     /// Whether the terminal has to be set up and the table drawn on new lines: at the start, and
     /// after the program was stopped and continued.
     needs_setup: Arc<AtomicBool>,
@@ -114,9 +116,12 @@ impl Screen {
         let size = tcgetwinsize(stdout()).ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
         let (width, height) = size.map_or((80, 24), |size| (size.ws_col, size.ws_row));
         let lines = table.draw(Instant::now(), width.into(), height.into());
+        let is_resized = std::mem::replace(&mut self.size, (width, height)) != (width, height);
         let mut frame = String::new();
         if self.needs_setup.swap(false, Ordering::AcqRel) {
             frame.push_str(ENTER);
+        } else if is_resized {
+            frame.push_str(CLEAR); // the terminal may have wrapped lines, and moved the cursor
         } else {
             frame += &up(self.n_lines);
         }

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::thread;
+use std::time::Duration;
 
 use crossbeam::channel::{self, Receiver};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
@@ -64,10 +64,12 @@ fn check(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
 
 /// `crawl mirror DIR URL…`: copies the pages.
 fn mirror(dir: &Path, urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
-    let (crawl, files) =
-        with_progress(&flags.options(), &mut |_| Ok(()), |options, done, report| {
-            Ok(mirror::run(dir, &urls.urls, options, done, report)?)
-        })?;
+    let (crawl, files) = with_progress(
+        &progress(false),
+        &flags.options(),
+        &mut |_| Ok(()),
+        |options, done, report| Ok(mirror::run(dir, &urls.urls, options, done, report)?),
+    )?;
     let mut records = flags.records();
     let mut failed = crawl.summary.n_failed > 0;
     for File { url, path, error } in &files {
@@ -89,7 +91,8 @@ fn crawl(
     options: &Options,
     each: &mut dyn FnMut(&Page) -> anyhow::Result<()>,
 ) -> anyhow::Result<Crawl> {
-    with_progress(options, each, |options, done, report| {
+    let prints_pages = !options.keep_links; // check prints links, at the end
+    with_progress(&progress(prints_pages), options, each, |options, done, report| {
         Ok(crawl::run(&urls.urls, options, done, report)?)
     })
 }
@@ -99,19 +102,19 @@ type Report<'a> = &'a mut dyn FnMut(&[Page], &Summary) -> bool;
 
 /// Runs `work` with a progress line on a terminal; a signal cancels it.
 fn with_progress<T>(
+    progress: &ProgressBar,
     options: &Options,
     each: &mut dyn FnMut(&Page) -> anyhow::Result<()>,
     work: impl FnOnce(&Options, &Receiver<()>, Report<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let done = signals()?;
-    let progress = progress();
     let mut outcome = Ok(());
     let result = work(options, &done, &mut |pages, summary| {
         outcome = pages.iter().try_for_each(|page| {
-            warn(page, options, &progress);
+            warn(page, options, progress);
             each(page)
         });
-        progress.set_message(progress_line(summary));
+        progress.set_message(progress_line(summary, progress.elapsed()));
         outcome.is_ok()
     });
     progress.finish_and_clear();
@@ -119,49 +122,54 @@ fn with_progress<T>(
     result
 }
 
-/// Prints what went wrong to stderr. `check` reports errors later, by the page with the link.
+/// Prints what went wrong to stderr. `check` reports broken links later, by the page with the link;
+/// on a terminal it shows each as it is found, too.
 fn warn(page: &Page, options: &Options, progress: &ProgressBar) {
+    let (is_check, is_hidden) = (options.keep_links, progress.is_hidden());
     progress.suspend(|| {
-        if let Some(error) = page.error.as_ref().filter(|_| !options.keep_links) {
+        if let Some(error) = page.error.as_ref().filter(|_| !is_check || page.is_cut) {
             cli::warn(&format!("{}: {error}", page.url));
+        } else if let Some(error) = page.error.as_ref().filter(|_| !is_hidden) {
+            let on = page.referrer.as_deref().unwrap_or("start URL");
+            cli::warn(&format!("{}: {error} (on {on})", page.url));
         }
-        if page.n_too_long > 0 {
-            cli::warn(&format!("{}: links too long to follow: {}", page.url, page.n_too_long));
+        for warning in &page.warnings {
+            cli::warn(&format!("{}: {warning}", page.url));
         }
     });
 }
 
-/// A channel that the first SIGINT or SIGTERM closes. The second signal ends the process at once.
+/// A channel that the first SIGINT or SIGTERM closes. The second signal ends the process at once,
+/// as the first does if there is no thread to wait for it.
 fn signals() -> anyhow::Result<Receiver<()>> {
     let (cancel_tx, cancel_rx) = channel::bounded(0);
-    let mut signals = cli::signals(&[SIGINT, SIGTERM])?;
-    thread::spawn(move || {
-        let mut cancel_tx = Some(cancel_tx);
-        for signal in signals.forever() {
-            SIGNAL.store(signal, Ordering::Relaxed);
-            if cancel_tx.take().is_none() {
-                _ = emulate_default_handler(signal);
-            }
+    let mut cancel_tx = Some(cancel_tx);
+    let is_handled = cli::on_signals(&[SIGINT, SIGTERM], move |signal| {
+        SIGNAL.store(signal, Ordering::Relaxed);
+        if cancel_tx.take().is_none() {
+            _ = emulate_default_handler(signal);
         }
-    });
-    Ok(cancel_rx)
+    })?;
+    Ok(if is_handled { cancel_rx } else { channel::never() })
 }
 
 /// The number of the signal received, or 0.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
-/// A progress line, if stderr is a terminal and stdout is not.
-fn progress() -> ProgressBar {
-    if std::io::stdout().is_terminal() || !std::io::stderr().is_terminal() {
+/// A progress line, if stderr is a terminal and no pages are printed to it meanwhile.
+fn progress(prints_pages: bool) -> ProgressBar {
+    if prints_pages && std::io::stdout().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{elapsed} {msg}").expect("a constant that parses");
-    ProgressBar::new_spinner().with_style(style)
+    let style =
+        ProgressStyle::with_template("{elapsed} {wide_msg}").expect("a constant that parses");
+    ProgressBar::with_draw_target(None, cli::progress_target()).with_style(style)
 }
 
-fn progress_line(summary: &Summary) -> String {
+fn progress_line(summary: &Summary, elapsed: Duration) -> String {
     let Summary { n_pages, n_failed, n_waiting, .. } = summary;
-    format!("{n_pages} pages, {n_waiting} waiting, {n_failed} failed")
+    let rate = *n_pages as f64 / elapsed.as_secs_f64().max(0.001);
+    format!("{n_pages} pages, {n_failed} broken, {rate:.0} pages/s, {n_waiting} waiting")
 }
 
 /// Prints warnings and statistics. Returns the exit status, or dies by the signal received.
@@ -183,5 +191,5 @@ fn finish(flags: &Flags, crawl: &Crawl, failed: bool) -> ExitCode {
         let signal = SIGNAL.load(Ordering::Relaxed);
         _ = emulate_default_handler(signal);
     }
-    cli::status(failed || summary.is_limited)
+    cli::status(failed || summary.is_limited || summary.n_incomplete > 0)
 }

@@ -1,28 +1,38 @@
 //! 8.8, 8.9, exercise 8.9 du: disk usage.
 
 use std::io::{self, BufWriter, IsTerminal, Write, stderr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, bounded, never, tick};
 use crossbeam::select;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli;
-use threadbare::engines::du::{self, Error, Event, Measure, Tree, Unit, Usage};
+use threadbare::engines::du::{self, Error, Event, Measure, Time, Tree, Unit, Usage};
 use threadbare::machine::locale::NumberFormat;
 use threadbare::text::units;
+use threadbare::threads;
 
 #[path = "du/args.rs"]
 mod args;
 #[path = "du/browse.rs"]
 mod browse;
+#[path = "du/browse_args.rs"]
+mod browse_args;
+#[path = "du/environment.rs"]
+mod environment;
+#[path = "du/files.rs"]
+mod files;
+#[path = "du/values.rs"]
+mod values;
 
 use args::{Cli, OutputMode, Subcommands};
+use values::UsageError;
 
 /// Events in flight between counting and printing.
 const EVENTS: usize = 1_000;
@@ -39,62 +49,66 @@ fn main() -> ExitCode {
             return browse::run(args);
         }
         if let Some(contradiction) = args.contradiction() {
-            cli::warn(&contradiction);
+            cli::warn(&format!("{contradiction} (try --help)"));
             return Ok(ExitCode::from(2));
         }
         args.warnings().for_each(cli::warn);
-        run(&args)
+        match run(&args) {
+            Err(err) if err.is::<UsageError>() => {
+                cli::warn(&err);
+                Ok(ExitCode::from(2))
+            }
+            result => result,
+        }
     })
 }
 
 fn run(args: &Cli) -> anyhow::Result<ExitCode> {
-    let mode = args.output_mode();
-    let options = args.options(&mode);
+    let mode = args.output_mode()?;
+    let options = args.options(&mode)?;
+    let (roots, n_errors) = args.roots()?;
     let signal = Arc::new(AtomicI32::new(SIGINT));
-    let done = cancel_on_signal(Arc::clone(&signal))?;
-    let mut report = Report::new(args, &mode, options.measure);
-    thread::scope(|scope| {
-        let (events_tx, events_rx) = bounded(EVENTS);
-        let (options, done) = (&options, &done);
-        let counting = scope.spawn(move || du::run(&args.roots, options, &events_tx, done));
-        report.receive_events(&events_rx)?; // an error drops `events_rx`, which cancels counting
-        report.is_partial = !counting.join().expect("counting does not panic")?;
-        report.print_summary()?;
-        report.warn_of_errors();
-        if report.is_partial {
-            _ = emulate_default_handler(signal.load(Ordering::Relaxed));
-        }
-        Ok(cli::status(report.n_errors > 0))
-    })
+    let done = cancel_on_signal(&signal)?;
+    let mut report = Report { n_errors, ..Report::new(&roots, &mode, options.measure) };
+    let (is_whole, reported) = threads::with_producer(
+        EVENTS,
+        |events| du::run(&roots, &options, &events, &done),
+        |events| report.receive_events(&events), // an error drops `events`, which cancels counting
+    );
+    reported?;
+    report.is_partial = !is_whole;
+    report.print_summary()?;
+    report.warn_of_errors();
+    if report.is_partial {
+        _ = emulate_default_handler(signal.load(Ordering::Relaxed));
+    }
+    Ok(cli::status(report.n_errors > 0))
 }
 
 /// Returns a channel that the first SIGINT or SIGTERM closes; which one it was is stored in `first`.
-/// The second one ends the process at once.
-fn cancel_on_signal(first: Arc<AtomicI32>) -> anyhow::Result<Receiver<()>> {
+/// The second one ends the process at once, as the first does if there is no thread to wait for it.
+fn cancel_on_signal(first: &Arc<AtomicI32>) -> anyhow::Result<Receiver<()>> {
     let (cancel, done) = bounded(0);
-    let mut signals = cli::signals(&[SIGINT, SIGTERM])?;
-    thread::spawn(move || {
-        let mut cancel = Some(cancel);
-        for signal in signals.forever() {
-            first.store(signal, Ordering::Relaxed); // before the channel closes
-            if cancel.take().is_none() {
-                _ = emulate_default_handler(signal);
-            }
+    let (mut cancel, first) = (Some(cancel), Arc::clone(first));
+    let is_handled = cli::on_signals(&[SIGINT, SIGTERM], move |signal| {
+        first.store(signal, Ordering::Relaxed); // before the channel closes
+        if cancel.take().is_none() {
+            _ = emulate_default_handler(signal);
         }
-    });
-    Ok(done)
+    })?;
+    Ok(if is_handled { done } else { never() })
 }
 
 /// Prints results as they come, and collects what is printed at the end.
 struct Report<'a> {
-    args: &'a Cli,
+    roots: &'a [PathBuf],
     mode: &'a OutputMode,
     out: BufWriter<cli::Stdout>,
     progress: Progress,
     /// What has been counted so far below each root.
     usages: Vec<Usage>,
-    /// Size of all finished roots.
-    total: u64,
+    /// Usage of all finished roots.
+    total: Usage,
     /// Kept until all trees can be drawn together.
     trees: Vec<Tree>,
     /// Errors of the current root, for JSON.
@@ -104,14 +118,14 @@ struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn new(args: &'a Cli, mode: &'a OutputMode, measure: Measure) -> Self {
+    fn new(roots: &'a [PathBuf], mode: &'a OutputMode, measure: Measure) -> Self {
         Report {
-            args,
+            roots,
             mode,
             out: BufWriter::new(cli::stdout()),
             progress: Progress::new(measure),
-            usages: vec![Usage::default(); args.roots.len()],
-            total: 0,
+            usages: vec![Usage::default(); roots.len()],
+            total: Usage { newest: Time::EPOCH, ..Usage::default() }, // as in GNU du
             trees: Vec::new(),
             errors: Vec::new(),
             n_errors: 0,
@@ -151,7 +165,7 @@ impl<'a> Report<'a> {
                 }
             }
             Event::Done { tree, .. } => {
-                self.total += tree.as_ref().map_or(0, |tree| tree.total().size);
+                self.total += tree.as_ref().map_or_else(Usage::default, Tree::total);
                 self.progress.bar.clone().suspend(|| self.print_root(tree))?;
             }
         }
@@ -164,7 +178,7 @@ impl<'a> Report<'a> {
             (OutputMode::Totals, _) | (OutputMode::Lines { .. }, None) => return Ok(()),
             (OutputMode::Lines { options, .. }, Some(tree)) if tree.is_partial() => {
                 let name = [tree.root(), b" (partial)"].concat();
-                du::write_total(&mut self.out, tree.total().size, &name, options)?;
+                du::write_total(&mut self.out, &tree.total(), &name, options)?;
             }
             (OutputMode::Lines { options, .. }, Some(tree)) => {
                 du::write_lines(&mut self.out, &tree, options)?;
@@ -184,7 +198,7 @@ impl<'a> Report<'a> {
         match self.mode {
             OutputMode::Lines { options, grand_total: true } => {
                 let name = if self.is_partial { "total (partial)" } else { "total" };
-                du::write_total(&mut self.out, self.total, name.as_bytes(), options)?;
+                du::write_total(&mut self.out, &self.total, name.as_bytes(), options)?;
             }
             OutputMode::Tree(options) => {
                 write!(self.out, "{}", du::draw(&self.trees, options))?;
@@ -205,7 +219,7 @@ impl<'a> Report<'a> {
 
     /// Prints one line per root as the book's du2 does, with its path if there are several.
     fn print_totals(&mut self) -> io::Result<()> {
-        for (root, usage) in self.args.roots.iter().zip(&self.usages) {
+        for (root, usage) in self.roots.iter().zip(&self.usages) {
             if self.usages.len() > 1 {
                 self.out.write_all(root.as_os_str().as_encoded_bytes())?;
                 write!(self.out, ": ")?;
@@ -229,10 +243,10 @@ struct Progress {
 impl Progress {
     fn new(measure: Measure) -> Self {
         let style =
-            ProgressStyle::with_template("{spinner} {msg}").expect("a constant that parses");
+            ProgressStyle::with_template("{spinner} {wide_msg}").expect("a constant that parses");
         let is_bytes = measure != Measure::Inodes;
         let unit = if is_bytes { Unit::HUMAN } else { Unit::bytes(1, " inodes") };
-        let numbers = args::number_format();
+        let numbers = environment::number_format();
         Progress { bar: ProgressBar::hidden().with_style(style), unit, numbers, n_ticks: 0 }
     }
 
@@ -243,7 +257,7 @@ impl Progress {
         }
         self.n_ticks += 1;
         if self.n_ticks == PROGRESS_DELAY {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.bar.set_draw_target(cli::progress_target());
         }
         let size = self.unit.format(total.size, &self.numbers);
         self.bar.set_message(format!("{} files, {size}", total.n_files));

@@ -1,118 +1,46 @@
 //! 8.2 ftpd: a concurrent FTP server with TLS (ex. 8.2).
 
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{ArgAction, Parser};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use threadbare::cli;
 use threadbare::engines::ftp::{self, Options, Rights, Tls, Users};
 use threadbare::fs::jail::Jail;
-use threadbare::net;
+use threadbare::threads;
 
-/// Serve a directory over FTP
-///
-/// By default, anonymous users of this machine can read DIR. On SIGINT or SIGTERM, the server closes
-/// idle sessions, waits up to --drain for running transfers, and exits. `--log info` writes one line
-/// per session and transfer to stderr.
-#[derive(Parser)]
-#[allow(clippy::struct_excessive_bools, reason = "one per command-line switch")]
-struct Cli {
-    /// Directory to serve; clients cannot reach anything outside it
-    #[arg(required_unless_present = "hash_password")]
-    dir: Option<PathBuf>,
-    /// Port to listen on (0 = chosen by the system)
-    #[arg(long, value_name = "N", default_value_t = 2121)]
-    port: u16,
-    /// Address or host name to listen on (a name: all its addresses; 0.0.0.0 or :: = every interface)
-    #[arg(long, value_name = "ADDR", default_value = "localhost")]
-    bind: String,
-    /// Allow clients to upload, rename and delete files
-    #[arg(long)]
-    writable: bool,
-    /// Add a user with the password in --password-file, and disable anonymous logins
-    #[arg(long, value_name = "NAME", requires = "password_file")]
-    user: Option<String>,
-    /// Read the password of --user from the first line of FILE
-    #[arg(long, value_name = "FILE", requires = "user")]
-    password_file: Option<PathBuf>,
-    /// Add the users in FILE, lines NAME:HASH[:ro|rw], and disable anonymous logins
-    #[arg(long, value_name = "FILE")]
-    users: Option<PathBuf>,
-    /// Allow anonymous logins in addition to users
-    #[arg(long)]
-    anonymous: bool,
-    /// Allow anonymous users on other machines to write too (with --writable)
-    #[arg(long)]
-    anonymous_writable: bool,
-    /// Print the HASH of the password on stdin for --users, and exit
-    #[arg(long)]
-    hash_password: bool,
-    /// Offer TLS with this certificate chain and private key, both in PEM
-    #[arg(long, num_args = 2, value_names = ["CERT", "KEY"], action = ArgAction::Set)]
-    tls: Vec<PathBuf>,
-    /// Refuse logins and transfers without TLS
-    #[arg(long, requires = "tls")]
-    require_tls: bool,
-    /// Accept data connections that do not resume the TLS session of their control connection (rclone
-    /// with concurrent logins needs it)
-    #[arg(long, requires = "tls")]
-    no_tls_resume: bool,
-    /// Use only these ports for passive data connections, e.g. 40000-40100
-    #[arg(long, value_name = "A-B", value_parser = ports)]
-    passive_ports: Option<(u16, u16)>,
-    /// Announce this address in replies to PASV, for servers behind NAT
-    #[arg(long, value_name = "IPV4")]
-    public_address: Option<Ipv4Addr>,
-    /// Maximum number of concurrent sessions (0 = as many as the machine has room for)
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    sessions: usize,
-    /// Maximum number of concurrent sessions from one IP address (0 = unlimited)
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    per_address: usize,
-    /// Maximum length of a command line, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 8192)]
-    line_max: usize,
-    /// Close a session after this many failed logins
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    tries: usize,
-    /// Delay the reply to a failed login by this long
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = cli::duration)]
-    login_delay: Duration,
-    /// Maximum number of passwords verified at the same time, 19 MiB each
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    hashing: usize,
-    /// Close sessions that send no command for this long
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = cli::duration)]
-    idle: Duration,
-    /// Abort transfers whose data connection does not open, or makes no progress, for this long
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = cli::duration)]
-    data_timeout: Duration,
-    /// Maximum number of entries in one listing
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
-    list_max: usize,
-    /// Let running transfers continue for this long after SIGINT or SIGTERM
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = cli::duration)]
-    drain: Duration,
-}
+#[path = "ftpd/args.rs"]
+mod args;
+
+use args::Cli;
 
 fn main() -> ExitCode {
     cli::run_tool(|args: Cli| {
         if args.hash_password {
             return print_hash();
         }
+        cli::stamp_lines();
+        if let Some(mask) = args.umask {
+            rustix::process::umask(mask);
+        }
         let dir = args.dir.as_deref().context("missing argument DIR")?;
         let jail = Jail::new(dir).with_context(|| dir.display().to_string())?;
         let (users, options) = (args.accounts()?, args.options()?);
-        let mut signals = cli::signals(&[SIGINT, SIGTERM])?;
-        let listen = cli::Listen { port: args.port, bind: args.bind.clone() };
-        let listener = net::listen(&listen.addr(), 2)?;
+        cli::survive_file_size_limit()?;
+        let mut signals = cli::signals(&[SIGINT, SIGTERM, SIGHUP])?;
+        let sockets = args.bind()?;
+        let implicit = args.implicit_port.map(|port| args.bind_port(port)).transpose()?;
+        args.give_up_root(&jail, &options)?;
+        users.check_dirs(&jail)?;
+        let listener = sockets.listen(2)?;
+        let implicit = implicit.map(|sockets| sockets.listen(2)).transpose()?;
+        notify("READY=1");
+        if cli::is_root() {
+            cli::warn("running as root: a fault here gives away the machine; use --setuid USER");
+        }
         if args.writable && args.anonymous_rights() == Some(Rights::Read) {
             cli::warn(
                 "anonymous users can only read; --anonymous-writable allows writing from other machines",
@@ -120,12 +48,29 @@ fn main() -> ExitCode {
         }
         let handle = signals.handle();
         thread::scope(|scope| {
-            scope.spawn(|| signals.forever().for_each(|_| listener.shutdown()));
-            ftp::serve(&listener, &jail, &users, &options);
+            let handle_signals = || {
+                for signal in signals.forever() {
+                    if signal == SIGHUP {
+                        args.reload(&jail, &users, &options);
+                    } else {
+                        notify("STOPPING=1");
+                        listener.shutdown();
+                    }
+                }
+            };
+            threads::spawn_now(scope, handle_signals)?;
+            ftp::serve_all(&listener, implicit.as_ref(), &jail, &users, &options);
             handle.close();
-        });
-        Ok(())
+            Ok(())
+        })
     })
+}
+
+/// Tells systemd, if it has started this process.
+fn notify(state: &str) {
+    if let Err(err) = cli::notify(state) {
+        cli::warn(&format!("NOTIFY_SOCKET: {err}"));
+    }
 }
 
 fn print_hash() -> anyhow::Result<()> {
@@ -140,65 +85,39 @@ fn print_hash() -> anyhow::Result<()> {
 }
 
 impl Cli {
-    fn accounts(&self) -> anyhow::Result<Users> {
-        let mut users = Users::new(self.anonymous_rights(), self.hashing);
-        let rights = if self.writable { Rights::Write } else { Rights::Read };
-        if let (Some(name), Some(file)) = (&self.user, &self.password_file) {
-            let text = read(file)?;
-            let password = text.lines().next().filter(|line| !line.is_empty());
-            let password = password.with_context(|| format!("{}: no password", file.display()))?;
-            users.add(name, &ftp::hash_password(password)?, rights)?;
+    /// Becomes the user of --setuid, whom the audit log belongs to from then on.
+    fn give_up_root(&self, jail: &Jail, options: &Options) -> anyhow::Result<()> {
+        let Some(user) = &self.setuid else { return Ok(()) };
+        if let Some(log) = &options.audit {
+            cli::give_to(&log.file()?, user).context("audit log")?;
         }
-        if let Some(file) = &self.users {
-            users.add_lines(&read(file)?, rights).with_context(|| file.display().to_string())?;
+        cli::become_user(user).with_context(|| format!("--setuid {user}"))?;
+        if let Err(err) = jail.open_dir(Path::new(".")) {
+            cli::warn(&format!("{user} cannot read the directory to serve: {err}"));
         }
-        Ok(users)
+        Ok(())
     }
 
-    /// The rights of anonymous users; `None` if they cannot log in.
-    fn anonymous_rights(&self) -> Option<Rights> {
-        if !self.anonymous && (self.user.is_some() || self.users.is_some()) {
-            return None;
+    /// Reads users, certificate and key again, and opens the audit log again. What cannot be used
+    /// stays as it was.
+    fn reload(&self, jail: &Jail, users: &Users, options: &Options) {
+        let read = self.accounts().and_then(|accounts| {
+            accounts.check_dirs(jail)?;
+            Ok(accounts)
+        });
+        match read {
+            Ok(accounts) => users.replace(&accounts),
+            Err(err) => cli::warn(&format!("{err:#}; the users stay as they were")),
         }
-        let is_loopback = matches!(self.bind.as_str(), "127.0.0.1" | "::1" | "[::1]" | "localhost");
-        let may_write = self.writable && (is_loopback || self.anonymous_writable);
-        Some(if may_write { Rights::Write } else { Rights::Read })
-    }
-
-    fn options(&self) -> anyhow::Result<Options> {
-        let mut tls = match self.tls.as_slice() {
-            [certificates, key] => Some(Tls::new(certificates, key)?),
-            _ => None,
-        };
-        if let Some(tls) = &mut tls {
-            tls.is_required = self.require_tls;
-            tls.must_resume = !self.no_tls_resume;
+        if let ([certificates, key], Some(tls)) = (self.tls.as_slice(), &options.tls) {
+            match Tls::new(certificates, key) {
+                Ok(new) => tls.replace(&new),
+                Err(err) => cli::warn(&format!("{err}; the certificate stays as it was")),
+            }
         }
-        Ok(Options {
-            tls,
-            passive_ports: self.passive_ports,
-            public_address: self.public_address,
-            sessions_max: self.sessions,
-            sessions_per_ip_max: self.per_address,
-            line_max: self.line_max,
-            login_tries_max: self.tries,
-            login_delay: self.login_delay,
-            idle_timeout: self.idle,
-            data_timeout: self.data_timeout,
-            list_entries_max: self.list_max,
-            drain_timeout: self.drain,
-        })
-    }
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| path.display().to_string())
-}
-
-fn ports(text: &str) -> Result<(u16, u16), String> {
-    let ends = text.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-    match ends {
-        Some((first, last)) if 1 <= first && first <= last => Ok((first, last)),
-        _ => Err("expected two ports, the lower one first, as in 40000-40100".to_owned()),
+        if let Some(Err(err)) = options.audit.as_ref().map(|log| log.reopen()) {
+            cli::warn(&format!("audit log: {err}; it is written to the old file"));
+        }
+        log::info!("users and certificate read again");
     }
 }

@@ -34,6 +34,6 @@ fn main() -> ExitCode {
     cli::run_tool(|args: Cli| {
         let Cli { listen, delay, sequential, idle, raw } = args;
         let options = Options { delay, sequential, idle, raw };
-        cli::serve(&listen, 1, |listener| reverb::serve(listener, &options))
+        cli::serve(&listen, 1, |listener| Ok(reverb::serve(listener, &options)?))
     })
 }

@@ -4,21 +4,24 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStringExt;
+use std::panic;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use std::{panic, thread};
 
 use clap::{Args, Parser, ValueEnum};
-use crossbeam::channel;
+use crossbeam::channel::Receiver;
 use image::ImageFormat;
 use indicatif::{ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli;
 use threadbare::engines::thumbnail::batch::{self, Batch, Outcome, Strategy};
 use threadbare::engines::thumbnail::plan::Template;
 use threadbare::engines::thumbnail::record::Record;
 use threadbare::engines::thumbnail::{self, Error, Job, Options, Originals, Size, find, plan};
 use threadbare::machine::cpu;
+use threadbare::threads;
 
 /// Outcomes waiting to be printed.
 const OUTCOMES_IN_FLIGHT: usize = 64;
@@ -129,6 +132,7 @@ fn main() -> ExitCode {
             n_threads: args.threads.map_or_else(cpu::n_cpus, usize::from),
             strategy: args.strategy,
         };
+        report.clear_on_signal()?;
         run(&jobs, &batch, &mut report)?;
         report.finish(started.elapsed());
         Ok(cli::status(report.count.failed + report.count.damaged > 0))
@@ -143,14 +147,12 @@ fn names_on_stdin() -> io::Result<Vec<PathBuf>> {
 }
 
 fn run(jobs: &[Job], batch: &Batch<'_>, report: &mut Report) -> anyhow::Result<()> {
-    thread::scope(|scope| {
-        let (outcomes_tx, outcomes_rx) = channel::bounded(OUTCOMES_IN_FLIGHT);
-        let batch = scope.spawn(move || batch::run(jobs, batch, &outcomes_tx));
+    let print = |outcomes: Receiver<_>| {
         let mut waiting = BTreeMap::new();
         let mut next = 0;
-        for (i, outcome) in outcomes_rx {
+        for (i, outcome) in outcomes {
             if !report.args.ordered {
-                report.add(&jobs[i], &outcome)?; // an error drops `outcomes_rx`: the batch ends
+                report.add(&jobs[i], &outcome)?; // an error drops `outcomes`: the batch ends
                 continue;
             }
             waiting.insert(i, outcome);
@@ -159,8 +161,11 @@ fn run(jobs: &[Job], batch: &Batch<'_>, report: &mut Report) -> anyhow::Result<(
                 next += 1;
             }
         }
-        Ok(batch.join().expect("the batch panicked")?)
-    })
+        Ok(())
+    };
+    let make = |outcomes| batch::run(jobs, batch, &outcomes);
+    let ((), printed) = threads::with_producer(OUTCOMES_IN_FLIGHT, make, print);
+    printed
 }
 
 /// Prints outcomes and counts them.
@@ -181,10 +186,23 @@ struct Count {
 
 impl Report {
     fn new(args: ReportArgs, n_images: usize) -> Self {
-        let style = "{bar:40} {pos}/{len}  {per_sec}  {eta} left";
+        let style = "{wide_bar} {pos}/{len}  {per_sec}  {eta} left";
         let style = ProgressStyle::with_template(style).expect("the template is valid");
-        let bar = ProgressBar::new(n_images as u64).with_style(style); // shown on a terminal only
+        let n_images = Some(n_images as u64);
+        let bar = ProgressBar::with_draw_target(n_images, cli::progress_target()).with_style(style);
         Report { args, bar, count: Count::default() }
+    }
+
+    /// Removes the progress bar before a signal ends the program.
+    fn clear_on_signal(&self) -> io::Result<()> {
+        let bar = self.bar.clone();
+        if !bar.is_hidden() {
+            cli::on_signals(&[SIGINT, SIGTERM], move |signal| {
+                bar.finish_and_clear();
+                _ = emulate_default_handler(signal);
+            })?;
+        }
+        Ok(())
     }
 
     /// Prints and counts the outcome of a job.

@@ -18,7 +18,7 @@ use threadbare::{cli, text::units};
 #[derive(Parser)]
 struct Args {
     /// Directories or files to count
-    #[arg(value_name = "PATH", default_value = ".")]
+    #[arg(value_name = "PATH", default_value = ".", value_parser = cli::path())]
     roots: Vec<PathBuf>,
 }
 

@@ -14,14 +14,14 @@ use anyhow::Context;
 use clap::Parser;
 use crossbeam::channel::{Receiver, SendError, Sender, TryRecvError, bounded, tick};
 use crossbeam::select;
-use rayon::{Scope, ThreadPoolBuilder};
-use threadbare::{cli, text::units};
+use rayon::Scope;
+use threadbare::{cli, text::units, threads};
 
 /// Count the files below the given roots and their bytes
 #[derive(Parser)]
 struct Args {
     /// Directories or files to count
-    #[arg(value_name = "PATH", default_value = ".")]
+    #[arg(value_name = "PATH", default_value = ".", value_parser = cli::path())]
     roots: Vec<PathBuf>,
 }
 
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         let walk_done = done.clone();
         let ticker = tick(Duration::from_millis(500));
         let (sizes, sizes_rx) = bounded(BUFFER);
-        let pool = ThreadPoolBuilder::new().num_threads(20).build()?;
+        let pool = threads::rayon_pool(20, None).context("cannot start a thread")?;
         thread::scope(|s| {
             s.spawn(move || {
                 pool.scope(|tasks| {

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use super::stdio::{warn, write_stderr};
+use super::stdio::{LineStart, warn, warn_from, write_stderr};
 use crate::net::NOTICE;
 
 static LEVEL: OnceLock<LevelFilter> = OnceLock::new();
@@ -17,6 +17,21 @@ pub(super) fn start(level: LevelFilter) {
         log::set_max_level(level.max(LevelFilter::Info)); // for the notices
         LEVEL.get_or_init(|| level);
     }
+}
+
+/// Starts every line on stderr with the time from now on, and with a priority instead where stderr
+/// is the journal of systemd, which has time and program of its own.
+#[cfg(feature = "time")]
+pub fn stamp_lines() {
+    super::stdio::start_lines(if is_journal() { LineStart::Priority } else { LineStart::Time });
+}
+
+/// Whether stderr is the stream that `JOURNAL_STREAM` names by device and inode (systemd.exec(5)).
+#[cfg(feature = "time")]
+fn is_journal() -> bool {
+    let stderr = rustix::fs::fstat(rustix::stdio::stderr());
+    let name = stderr.map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));
+    name.is_ok_and(|name| std::env::var("JOURNAL_STREAM").is_ok_and(|stream| stream == name))
 }
 
 impl Log for StderrLog {
@@ -34,8 +49,13 @@ impl Log for StderrLog {
             _ if record.target() == NOTICE => {
                 write_stderr(&format!("{}\n", record.args()));
             }
-            Level::Error | Level::Warn => warn(record.args()),
-            level => warn(&format!("{}: {}", level.as_str().to_lowercase(), record.args())),
+            Level::Error => warn_from(record.args(), 3),
+            Level::Warn => warn(record.args()),
+            level => {
+                let priority = if level == Level::Info { 6 } else { 7 };
+                let name = level.as_str().to_lowercase();
+                warn_from(&format!("{name}: {}", record.args()), priority);
+            }
         }
     }
 

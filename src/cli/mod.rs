@@ -12,7 +12,12 @@ mod generate;
 mod go_flags;
 mod logger;
 mod parse;
+#[cfg(any(feature = "crawl", feature = "du", feature = "thumbnail"))]
+mod progress;
+mod refused;
 mod serve;
+#[cfg(feature = "service")]
+mod service;
 mod signals;
 mod stdio;
 #[cfg(feature = "du")]
@@ -23,8 +28,14 @@ mod time_zone;
 mod urls;
 
 pub use args::{Dial, Files, Listen, NoArgs, path};
+#[cfg(feature = "time")]
+pub use logger::stamp_lines;
+#[cfg(any(feature = "crawl", feature = "du", feature = "thumbnail"))]
+pub use progress::progress_target;
 pub use serve::serve;
-pub use signals::signals;
+#[cfg(feature = "service")]
+pub use service::{become_user, give_to, inherited_sockets, is_root, notify};
+pub use signals::{on_signals, signals, survive_file_size_limit};
 pub use stdio::{
     Stdin, Stdout, Unbuffered, is_stdout_closed, program, stdin, stdout, wait_for_byte, warn,
 };
@@ -43,7 +54,7 @@ pub use crate::text::units::duration;
 pub fn run<A: Parser, T: Termination>(main: impl FnOnce(A) -> anyhow::Result<T>) -> ExitCode {
     _ = raise_file_limit(); // the soft limit will do where the hard one is refused
     match parse::matches(parse::command::<A>(), env::args_os()).and_then(parse::args) {
-        Ok(args) => exit_code(main(args)),
+        Ok(args) => exit_code(refused::catch(|| main(args))),
         Err(code) => code,
     }
 }
@@ -61,7 +72,7 @@ pub fn run_tool<A: Parser, T: Termination>(main: impl FnOnce(A) -> anyhow::Resul
         return exit_code(generate::print(kind, command));
     }
     match parse::args(matches) {
-        Ok(args) => exit_code(main(args)),
+        Ok(args) => exit_code(refused::catch(|| main(args))),
         Err(code) => code,
     }
 }

@@ -1,7 +1,12 @@
 //! Handling signals without overriding a parent that ignores them.
 
+use std::sync::Arc;
+use std::thread::Builder;
 use std::{fs, io};
 
+use crossbeam::channel::bounded;
+use signal_hook::consts::SIGXFSZ;
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 /// Registers handlers for `signals`, except for those that this process ignores.
@@ -16,6 +21,35 @@ pub fn signals(signals: &[i32]) -> io::Result<Signals> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = ignored_mask(&status);
     Signals::new(signals.iter().filter(|&&signal| !is_in(ignored, signal)))
+}
+
+/// Calls `handle` on a thread of its own for each of `signals` that arrives, but for those that this
+/// process ignores. Returns whether it will: if the system refuses the thread, signals keep their
+/// default action and `handle` is dropped.
+///
+/// # Errors
+/// Those of [`signals`].
+pub fn on_signals(numbers: &[i32], handle: impl FnMut(i32) + Send + 'static) -> io::Result<bool> {
+    let (signals_tx, signals_rx) = bounded::<Signals>(1);
+    let wait = move || {
+        if let Ok(mut signals) = signals_rx.recv() {
+            signals.forever().for_each(handle);
+        }
+    };
+    if Builder::new().spawn(wait).is_err() {
+        return Ok(false);
+    }
+    signals_tx.send(signals(numbers)?).expect("the thread receives it");
+    Ok(true)
+}
+
+/// Makes a write beyond the limit on the size of files (`ulimit -f`) fail with EFBIG instead of killing
+/// the process: one client's large file must not end a server.
+///
+/// # Errors
+/// When the handler, which does nothing, cannot be registered.
+pub fn survive_file_size_limit() -> io::Result<()> {
+    flag::register(SIGXFSZ, Arc::default()).map(|_| ())
 }
 
 /// The mask of ignored signals in the text of `/proc/self/status`; 0 if it is not there.

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 use std::{env, fmt, thread};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -25,10 +25,47 @@ pub fn program() -> &'static str {
     &PROGRAM
 }
 
+/// What a line on stderr starts with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum LineStart {
+    /// The name of the program.
+    Program,
+    /// The time in UTC, and the name of the program.
+    #[cfg(feature = "time")]
+    Time,
+    /// The priority of syslog(3), as journald reads it: `<4>`
+    #[cfg(feature = "time")]
+    Priority,
+}
+
+static LINE_START: OnceLock<LineStart> = OnceLock::new();
+/// The priority of warnings (syslog(3)).
+const WARNING: u8 = 4;
+
+/// Starts lines on stderr like that from now on; the first call counts.
+#[cfg(feature = "time")]
+pub(super) fn start_lines(start: LineStart) {
+    LINE_START.get_or_init(|| start);
+}
+
 /// Writes `PROGRAM: SUBJECT: CAUSE` to stderr as one line. Failures to write are ignored.
 pub fn warn(err: &(impl fmt::Display + ?Sized)) {
-    let line = format!("{}: {}\n", program(), Escaped(&format!("{err:#}")));
-    write_stderr(&line);
+    warn_from(err, WARNING);
+}
+
+/// As [`warn`], with a priority of syslog(3) for the journal.
+pub(super) fn warn_from(err: &(impl fmt::Display + ?Sized), priority: u8) {
+    let text = format!("{err:#}");
+    let text = Escaped(&text);
+    let start = match LINE_START.get().unwrap_or(&LineStart::Program) {
+        LineStart::Program => format!("{}: ", program()),
+        #[cfg(feature = "time")]
+        LineStart::Time => format!("{:.3} {}: ", jiff::Timestamp::now(), program()),
+        #[cfg(feature = "time")]
+        LineStart::Priority => format!("<{priority}>"),
+    };
+    _ = priority; // without the time feature
+    write_stderr(&format!("{start}{text}\n"));
 }
 
 /// Writes `line` to stderr as it is. Failures are ignored.

@@ -11,6 +11,7 @@ use std::{panic, thread};
 
 use super::stdio::{Unbuffered, stdin};
 use crate::text::keys::{Key, KeyParser};
+use crate::threads::cannot_start;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use rustix::termios::{
     InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
@@ -185,11 +186,13 @@ fn for_keys(original: &Termios) -> Termios {
 /// The system's, if it refuses to start a thread.
 pub fn keys() -> io::Result<Receiver<Key>> {
     let (keys_tx, keys_rx) = bounded(KEYS);
-    thread::Builder::new().name("keys".to_owned()).spawn(move || {
+    let read = move || {
         if let Some((input, _)) = ORIGINAL.get() {
             read_keys(input, &keys_tx);
         }
-    })?;
+    };
+    let thread = thread::Builder::new().name("keys".to_owned());
+    thread.spawn(read).map_err(|err| cannot_start(&err))?;
     Ok(keys_rx)
 }
 

@@ -1,5 +1,7 @@
-//! The machine that the program runs on: its limits, CPU clocks, load and number of CPUs, the user's locale.
+//! The machine that the program runs on: its limits, CPU clocks, load, number and choice of
+//! CPUs, the user's locale.
 
+pub mod affinity;
 pub mod cpu;
 pub mod limits;
 pub mod locale;

@@ -23,7 +23,8 @@ impl std::fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Error {
-    pub(super) fn new(action: &'static str, addr: impl Into<String>, source: io::Error) -> Self {
+    /// The error of `action`, such as `dial`, on `addr`.
+    pub(crate) fn new(action: &'static str, addr: impl Into<String>, source: io::Error) -> Self {
         Error { action, addr: addr.into(), source }
     }
 

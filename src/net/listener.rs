@@ -1,14 +1,16 @@
 //! Listening TCP sockets that admit a limited number of clients.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use socket2::SockRef;
 
 use super::close::refuse;
 use super::conn::{Conn, WRITE_TIMEOUT, tune};
 use super::errors::{Error, is_transient};
-use super::sockets::ListeningSockets;
+use super::sockets::{self, ListeningSockets};
 use crate::machine::limits::Limits;
 use crate::threads::{Semaphore, lock};
 
@@ -28,6 +30,62 @@ pub struct Listener {
     clients: Semaphore,
     /// When a lack of room was last logged.
     last_logged: Mutex<Option<Instant>>,
+}
+
+/// Sockets that listen, from which nothing is accepted yet. They need no thread, so the process may
+/// still change its user.
+#[derive(Debug)]
+pub struct BoundSockets {
+    /// What was to be listened on, for errors.
+    addr: String,
+    sockets: Vec<TcpListener>,
+}
+
+/// Listens on every address that `addr` resolves to, as [`listen`] does, but accepts no client yet.
+///
+/// # Errors
+/// Those of [`listen`].
+pub fn bind(addr: &str) -> Result<BoundSockets, Error> {
+    let error = |source| Error::new("listen on", addr, source);
+    let addrs: Vec<SocketAddr> = addr.to_socket_addrs().map_err(error)?.collect();
+    let sockets = sockets::bind(&addrs, Some(WRITE_TIMEOUT)).map_err(error)?;
+    Ok(BoundSockets { addr: addr.to_owned(), sockets })
+}
+
+impl BoundSockets {
+    /// Sockets on which another process listens, such as systemd; at least one.
+    ///
+    /// # Errors
+    /// When one of them does not listen.
+    pub fn inherited(sockets: Vec<TcpListener>) -> Result<Self, Error> {
+        let addr = "an inherited socket".to_owned();
+        let error = |source| Error::new("listen on", &addr, source);
+        if sockets.is_empty() {
+            return Err(error(io::ErrorKind::NotFound.into()));
+        }
+        for socket in &sockets {
+            socket.set_nonblocking(false).map_err(error)?;
+            if !SockRef::from(socket).is_listener().map_err(error)? {
+                return Err(error(io::Error::other("it does not listen")));
+            }
+            tune(socket, Some(WRITE_TIMEOUT));
+        }
+        Ok(BoundSockets { addr, sockets })
+    }
+
+    /// Announces every address on the log target [`NOTICE`](super::NOTICE), and starts accepting.
+    ///
+    /// `threads_each` is the number of threads that the server uses for each client.
+    ///
+    /// # Errors
+    /// When a thread that accepts cannot be started.
+    pub fn listen(self, threads_each: usize) -> Result<Listener, Error> {
+        let error = |source| Error::new("listen on", &self.addr, source);
+        let sockets = ListeningSockets::new(self.sockets).map_err(error)?;
+        let clients = Semaphore::new(Limits::current().clients(threads_each));
+        sockets.announce().map_err(error)?;
+        Ok(Listener { sockets, clients, last_logged: Mutex::new(None) })
+    }
 }
 
 /// Listens on every address that `addr` (`HOST:PORT`) resolves to, IPv4 first and all on the same
@@ -60,12 +118,7 @@ pub struct Listener {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn listen(addr: &str, threads_each: usize) -> Result<Listener, Error> {
-    let error = |source| Error::new("listen on", addr, source);
-    let addrs: Vec<SocketAddr> = addr.to_socket_addrs().map_err(error)?.collect();
-    let sockets = ListeningSockets::bind(&addrs, Some(WRITE_TIMEOUT)).map_err(error)?;
-    let clients = Semaphore::new(Limits::current().clients(threads_each));
-    sockets.announce().map_err(error)?;
-    Ok(Listener { sockets, clients, last_logged: Mutex::new(None) })
+    bind(addr)?.listen(threads_each)
 }
 
 impl Listener {

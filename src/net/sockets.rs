@@ -41,19 +41,13 @@ pub(super) struct ListeningSockets {
 type Accepted = io::Result<(TcpStream, SocketAddr)>;
 
 impl ListeningSockets {
-    /// Listens on all of `addrs`. Every accepted connection has `write_timeout`.
-    ///
-    /// An address that the machine does not have is skipped with a warning if another one works. An
-    /// address that is taken fails the whole; for port 0 another port is tried.
+    /// Listens on all of `addrs`, as [`bind`] does.
     pub(super) fn bind(addrs: &[SocketAddr], write_timeout: Option<Duration>) -> io::Result<Self> {
-        let mut addrs = addrs.to_vec();
-        addrs.sort_by_key(SocketAddr::is_ipv6); // stable: each family keeps the resolver's order
-        let is_any_port = addrs.iter().all(|addr| addr.port() == 0);
-        let n_tries = if is_any_port { PORT_TRIES } else { 1 };
-        let (sockets, skipped) = try_ports(n_tries, || bind_all(&addrs, write_timeout))?;
-        for (addr, err) in skipped {
-            log::warn!("listen on {addr}: {err}; skipping this address");
-        }
+        ListeningSockets::new(bind(addrs, write_timeout)?)
+    }
+
+    /// Accepts from `sockets`, at least one.
+    pub(super) fn new(sockets: Vec<TcpListener>) -> io::Result<Self> {
         let mut listening = ListeningSockets {
             sockets: sockets.into_iter().map(Arc::new).collect(),
             is_closing: Arc::default(),
@@ -145,6 +139,25 @@ fn accept_all(socket: &TcpListener, is_closing: &AtomicBool, accepted: &Sender<A
     }
 }
 
+/// Listens on all of `addrs`. Every accepted connection has `write_timeout`. No thread is started.
+///
+/// An address that the machine does not have is skipped with a warning if another one works. An
+/// address that is taken fails the whole; for port 0 another port is tried.
+pub(super) fn bind(
+    addrs: &[SocketAddr],
+    write_timeout: Option<Duration>,
+) -> io::Result<Vec<TcpListener>> {
+    let mut addrs = addrs.to_vec();
+    addrs.sort_by_key(SocketAddr::is_ipv6); // stable: each family keeps the resolver's order
+    let is_any_port = addrs.iter().all(|addr| addr.port() == 0);
+    let n_tries = if is_any_port { PORT_TRIES } else { 1 };
+    let (sockets, skipped) = try_ports(n_tries, || bind_all(&addrs, write_timeout))?;
+    for (addr, err) in skipped {
+        log::warn!("listen on {addr}: {err}; skipping this address");
+    }
+    Ok(sockets)
+}
+
 /// The listening sockets, at least one, and the addresses that this machine does not have.
 type Bound = (Vec<TcpListener>, Vec<(SocketAddr, io::Error)>);
 
@@ -170,7 +183,7 @@ fn bind_all(addrs: &[SocketAddr], write_timeout: Option<Duration>) -> io::Result
         if bound.contains(&wanted) {
             continue; // a resolver may return an address twice
         }
-        match bind(with_port(addr, port), is_v6_only, write_timeout) {
+        match bind_one(with_port(addr, port), is_v6_only, write_timeout) {
             Ok(socket) => {
                 bound.push(SocketAddr::new(addr.ip(), socket.local_addr()?.port()));
                 sockets.push(socket);
@@ -195,7 +208,7 @@ fn with_port(mut addr: SocketAddr, port: u16) -> SocketAddr {
     addr
 }
 
-fn bind(
+fn bind_one(
     addr: SocketAddr,
     is_v6_only: bool,
     write_timeout: Option<Duration>,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
 use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, pipe, splice};
-use socket2::Socket;
+use socket2::{Domain, Socket, Type};
 
 use super::conn::tune;
 use super::errors::{Error, NO_ADDRESS, is_transient};
 use super::sockets::{ListeningSockets, NOTICE};
-use super::unacknowledged::n_unacknowledged;
+use super::tcp_table::{is_closed, n_unacknowledged};
 
 /// Bytes moved by one splice(2).
 const SPLICE_MAX: usize = 1 << 20;
@@ -49,6 +50,15 @@ pub enum Family {
     V6,
 }
 
+/// How to connect.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DialOptions {
+    /// Give up an address that has not accepted after this long.
+    pub timeout: Option<Duration>,
+    /// The local port to connect from; 0 for any.
+    pub source_port: u16,
+}
+
 /// A stream connection, shared by reference: one thread may read while another writes.
 #[derive(Debug)]
 pub struct Stream {
@@ -78,33 +88,31 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
-    /// Connects to the first address that accepts within `timeout`. `failed` is called with the
-    /// error of each address before it that does not.
+    /// Connects to the first address that accepts. `failed` is called with the error of each address
+    /// before it that does not.
     ///
     /// # Errors
     /// When there is no address, or none accepts: then the error of the last.
     pub fn dial(
         &self,
-        timeout: Option<Duration>,
+        options: &DialOptions,
         mut failed: impl FnMut(&Error),
     ) -> Result<Stream, Error> {
         let Endpoint::Tcp { .. } = self else {
             return self.dial_unix().map_err(|source| self.error("dial", source));
         };
-        let addrs = self.addrs().map_err(|source| self.error("dial", source))?;
+        let addrs = self.addrs()?;
         let mut last = None;
         for addr in addrs {
             if let Some(err) = &last {
                 failed(err);
             }
-            match connect(addr, timeout) {
-                Ok(stream) => return Ok(Stream::tcp(stream, addr)),
-                Err(source) => {
-                    last = Some(Error::new("dial", addr.to_string(), source));
-                }
+            match Stream::dial(addr, options) {
+                Ok(stream) => return Ok(stream),
+                Err(err) => last = Some(err),
             }
         }
-        Err(last.unwrap_or_else(|| self.error("dial", io::Error::other(NO_ADDRESS))))
+        Err(last.expect("there is an address"))
     }
 
     /// Listens on every address, IPv4 first and all on the same port, and announces each on the log
@@ -116,31 +124,35 @@ impl Endpoint {
     /// When the address cannot be resolved, one of its addresses is taken, or none can be bound.
     pub fn listen(&self) -> Result<StreamListener, Error> {
         let listener = match self {
-            Endpoint::Tcp { .. } => self.listen_tcp(),
+            Endpoint::Tcp { .. } => listen_tcp(&self.addrs()?),
             Endpoint::Unix(path) => listen_unix(path),
         };
         listener.map_err(|source| self.error("listen on", source))
+    }
+
+    /// Resolves the host to its addresses in the wanted family, in the resolver's order. A
+    /// Unix-domain socket has none.
+    ///
+    /// # Errors
+    /// When the host cannot be resolved, or has no address in that family.
+    pub fn addrs(&self) -> Result<Vec<SocketAddr>, Error> {
+        let Endpoint::Tcp { host, port, family } = self else { return Ok(Vec::new()) };
+        let addrs = (host.as_str(), *port).to_socket_addrs();
+        let addrs = addrs.map_err(|source| self.error("resolve", source))?;
+        let addrs: Vec<_> = addrs.filter(|addr| family.includes(addr)).collect();
+        if addrs.is_empty() {
+            return Err(self.error("resolve", io::Error::other(NO_ADDRESS)));
+        }
+        Ok(addrs)
     }
 
     fn error(&self, action: &'static str, source: io::Error) -> Error {
         Error::new(action, self.to_string(), source)
     }
 
-    fn addrs(&self) -> io::Result<Vec<SocketAddr>> {
-        let Endpoint::Tcp { host, port, family } = self else { return Ok(Vec::new()) };
-        let addrs = (host.as_str(), *port).to_socket_addrs()?;
-        Ok(addrs.filter(|addr| family.includes(addr)).collect())
-    }
-
     fn dial_unix(&self) -> io::Result<Stream> {
         let Endpoint::Unix(path) = self else { return Err(io::ErrorKind::Unsupported.into()) };
         Ok(Stream { socket: UnixStream::connect(path)?.into(), peer: self.to_string() })
-    }
-
-    fn listen_tcp(&self) -> io::Result<StreamListener> {
-        let sockets = ListeningSockets::bind(&self.addrs()?, None)?;
-        sockets.announce()?;
-        Ok(StreamListener(Sockets::Tcp(sockets)))
     }
 }
 
@@ -154,11 +166,32 @@ impl Family {
     }
 }
 
-fn connect(addr: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream> {
-    match timeout {
-        Some(timeout) => TcpStream::connect_timeout(&addr, timeout),
-        None => TcpStream::connect(addr),
+fn connect(addr: SocketAddr, options: &DialOptions) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    if options.source_port != 0 {
+        socket.set_reuse_address(true)?; // the port may be used again while its last use times out
+        socket.bind(&any_address(addr, options.source_port).into())?;
     }
+    match options.timeout {
+        Some(timeout) => socket.connect_timeout(&addr.into(), timeout)?,
+        None => socket.connect(&addr.into())?,
+    }
+    Ok(socket)
+}
+
+/// The unspecified address of the family of `peer`, with a port.
+fn any_address(peer: SocketAddr, port: u16) -> SocketAddr {
+    if peer.is_ipv4() {
+        (Ipv4Addr::UNSPECIFIED, port).into()
+    } else {
+        (Ipv6Addr::UNSPECIFIED, port).into()
+    }
+}
+
+fn listen_tcp(addrs: &[SocketAddr]) -> io::Result<StreamListener> {
+    let sockets = ListeningSockets::bind(addrs, None)?;
+    sockets.announce()?;
+    Ok(StreamListener(Sockets::Tcp(sockets)))
 }
 
 fn listen_unix(path: &Path) -> io::Result<StreamListener> {
@@ -213,9 +246,19 @@ impl Drop for StreamListener {
 }
 
 impl Stream {
-    fn tcp(stream: TcpStream, peer: SocketAddr) -> Self {
-        tune(&stream, None);
-        Stream { socket: stream.into(), peer: peer.to_string() }
+    /// Connects to a TCP address.
+    ///
+    /// # Errors
+    /// When it does not accept.
+    pub fn dial(addr: SocketAddr, options: &DialOptions) -> Result<Self, Error> {
+        let dialled = connect(addr, options).map(|socket| Stream::tcp(socket, addr));
+        dialled.map_err(|source| Error::new("dial", addr.to_string(), source))
+    }
+
+    fn tcp(socket: impl Into<Socket>, peer: SocketAddr) -> Self {
+        let socket = socket.into();
+        tune(&socket, None);
+        Stream { socket, peer: peer.to_string() }
     }
 
     /// Returns the peer's address, or the path of the Unix-domain socket.
@@ -234,11 +277,26 @@ impl Stream {
     /// does not tell, as for a Unix-domain socket.
     #[must_use]
     pub fn n_unacknowledged(&self) -> u64 {
-        let local = self.socket.local_addr().ok().and_then(|addr| addr.as_socket());
-        match (local, self.peer.parse()) {
-            (Some(local), Ok(peer)) => n_unacknowledged(local, peer),
-            _ => 0,
+        self.tcp_addrs().map_or(0, |(local, peer)| n_unacknowledged(local, peer))
+    }
+
+    /// Whether the peer, which has ended its half, has closed the connection altogether and will read
+    /// nothing more.
+    ///
+    /// It is known at once of a Unix-domain socket and of a process on this machine. Another machine
+    /// resets the connection when keep-alive asks it, about a minute later; the error is taken.
+    #[must_use]
+    pub fn is_peer_closed(&self) -> bool {
+        match self.tcp_addrs() {
+            Some((local, peer)) => self.take_error().is_some() || is_closed(local, peer),
+            None => send(&self.socket, &[], SendFlags::NOSIGNAL) == Err(Errno::PIPE),
         }
+    }
+
+    /// The addresses of both ends of a TCP connection.
+    fn tcp_addrs(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let local = self.socket.local_addr().ok()?.as_socket()?;
+        Some((local, self.peer.parse().ok()?))
     }
 
     /// Takes the error that the kernel has noted and that no read or write has returned, such as a
@@ -248,25 +306,30 @@ impl Stream {
         Some(self.with_peer(&err))
     }
 
-    /// Sets the timeout of the reads that follow.
+    /// Sets the timeout of the reads that follow; `None` for none.
     ///
     /// # Errors
     /// When `timeout` is zero.
-    pub fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
-        self.socket.set_read_timeout(Some(timeout))
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.socket.set_read_timeout(timeout)
     }
 
     /// Moves the input to `output` with splice(2), without copying it through this process.
     ///
     /// Returns `None` at the end of the input. Where splice is not supported, or `output` accepts
     /// no more, it returns the bytes that were read and not written; the caller goes on by copying.
+    /// `received` is called with the number of bytes of each read.
     ///
     /// The data passes through a pipe of its own even if `output` is a pipe: while splice waits for
     /// a socket to fill a pipe it keeps that pipe locked, and its reader blocked.
     ///
     /// # Errors
     /// When the connection is broken.
-    pub fn splice_to(&self, output: impl AsFd) -> io::Result<Option<Vec<u8>>> {
+    pub fn splice_to(
+        &self,
+        output: impl AsFd,
+        mut received: impl FnMut(usize),
+    ) -> io::Result<Option<Vec<u8>>> {
         let Ok((pipe_out, pipe_in)) = pipe() else { return Ok(Some(Vec::new())) };
         _ = fcntl_setpipe_size(&pipe_in, SPLICE_MAX); // a smaller pipe works too
         loop {
@@ -278,6 +341,7 @@ impl Stream {
                 Err(Errno::INVAL) => return Ok(Some(Vec::new())),
                 Err(err) => return Err(self.with_peer(&err.into())),
             };
+            received(n);
             if let Some(left) = empty_pipe(&pipe_out, &output, n)? {
                 return Ok(Some(left));
             }
@@ -340,9 +404,9 @@ mod tests {
     fn a_family_selects_addresses() {
         assert!(tcp("127.0.0.1", Family::V4).listen().is_ok());
         let err = tcp("127.0.0.1", Family::V6).listen().unwrap_err();
-        assert_eq!(err.to_string(), "listen on 127.0.0.1:0: no address found");
-        let err = tcp("::1", Family::V4).dial(None, |_| {}).unwrap_err();
-        assert_eq!(err.to_string(), "dial [::1]:0: no address found");
+        assert_eq!(err.to_string(), "resolve 127.0.0.1:0: no address found");
+        let err = tcp("::1", Family::V4).dial(&DialOptions::default(), |_| {}).unwrap_err();
+        assert_eq!(err.to_string(), "resolve [::1]:0: no address found");
     }
 
     #[test]
@@ -353,7 +417,7 @@ mod tests {
         drop(UnixListener::bind(&path).unwrap()); // the file stays
         let listener = endpoint.listen().unwrap();
         assert!(endpoint.listen().is_err(), "it is in use");
-        assert!(endpoint.dial(None, |_| {}).is_ok());
+        assert!(endpoint.dial(&DialOptions::default(), |_| {}).is_ok());
         drop(listener);
         assert!(!path.exists());
         std::fs::write(&path, "not a socket").unwrap();

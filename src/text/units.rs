@@ -1,4 +1,4 @@
-//! Parsing Go's durations, formatting decimal gigabytes.
+//! Parsing Go's durations and sizes in bytes, formatting decimal gigabytes.
 
 use std::time::Duration;
 
@@ -34,6 +34,30 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         rest = tail;
     }
     Ok(total)
+}
+
+/// Parses a number of bytes, at least one: `500`, `500K`, `10M`, `1G`, in powers of 1024.
+///
+/// # Errors
+/// A message that says what is wrong.
+///
+/// ```
+/// use threadbare::text::units;
+///
+/// assert_eq!(units::size("500K"), Ok(512_000));
+/// ```
+pub fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        unit => return Err(format!("unknown unit {unit:?}: use K, M or G")),
+    };
+    let number: u64 = digits.parse().map_err(|_| format!("{digits:?} is not a number"))?;
+    let n_bytes = number.checked_mul(unit).ok_or("the number is too large")?;
+    if n_bytes == 0 { Err("expected at least 1 byte".to_owned()) } else { Ok(n_bytes) }
 }
 
 /// Parses one number with its unit at the front of `text`; returns it and the rest.

@@ -1,9 +1,10 @@
 //! A counting semaphore.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::lock::{lock, wait, wait_while};
+use super::condvar::{Condvar, wait, wait_while};
+use super::lock::lock;
 
 /// A counting semaphore whose permits are returned by dropping them.
 ///

@@ -14,10 +14,62 @@ pub fn choose(head: &[u8], content_type: Option<&str>) -> &'static Encoding {
     by_mark.or_else(by_header).or_else(|| prescan(head)).unwrap_or(WINDOWS_1252)
 }
 
-/// Converts a page to UTF-8, piece by piece.
+/// The encoding of an XML document that begins with `head`: by its byte order mark, the Content-Type
+/// header, its declaration, else UTF-8 (XML 1.0, F; RFC 7303, 3).
+#[must_use]
+pub fn choose_xml(head: &[u8], content_type: Option<&str>) -> &'static Encoding {
+    let by_mark = Encoding::for_bom(head).map(|(encoding, _)| encoding);
+    let by_header = || content_type.and_then(parameter).and_then(Encoding::for_label);
+    let by_width = || match head {
+        [b'<', 0, ..] => Some(UTF_16LE),
+        [0, b'<', ..] => Some(UTF_16BE),
+        _ => None,
+    };
+    let chosen = by_mark.or_else(by_header).or_else(by_width).or_else(|| declaration(head));
+    chosen.unwrap_or(UTF_8)
+}
+
+/// The encoding that the XML declaration at the beginning of `head` names.
+fn declaration(head: &[u8]) -> Option<&'static Encoding> {
+    let text =
+        head.strip_prefix(b"<?xml").filter(|text| text.first().is_some_and(|&b| is_gap(b)))?;
+    let mut rest = &text[..text.windows(2).position(|end| end == b"?>")?];
+    while let Some((name, value, after)) = attribute(rest) {
+        if name == b"encoding" {
+            return Encoding::for_label(value).map(ascii_compatible);
+        }
+        rest = after;
+    }
+    None
+}
+
+/// What was read as ASCII cannot be in UTF-16 (HTML standard, 13.2.3.2).
+fn ascii_compatible(encoding: &'static Encoding) -> &'static Encoding {
+    match encoding {
+        e if e == UTF_16BE || e == UTF_16LE => UTF_8,
+        e if e == X_USER_DEFINED => WINDOWS_1252,
+        e => e,
+    }
+}
+
+/// The encoding of a style sheet: by its byte order mark, the Content-Type header, its `@charset`,
+/// else UTF-8 (CSS Syntax 3, 3.2).
+#[must_use]
+pub fn choose_sheet(head: &[u8], content_type: Option<&str>) -> &'static Encoding {
+    let by_mark = Encoding::for_bom(head).map(|(encoding, _)| encoding);
+    let by_header = || content_type.and_then(parameter).and_then(Encoding::for_label);
+    let by_rule = || {
+        let name = head.strip_prefix(b"@charset \"")?;
+        let end = name.iter().take(PRESCAN).position(|&byte| byte == b'"')?;
+        (name.get(end + 1) == Some(&b';')).then_some(())?;
+        Encoding::for_label(&name[..end]).map(ascii_compatible)
+    };
+    by_mark.or_else(by_header).or_else(by_rule).unwrap_or(UTF_8)
+}
+
+/// Converts a page to UTF-8, piece by piece. Bytes that are not valid become U+FFFD.
 pub struct ToUtf8 {
-    /// `None` for UTF-8, which is passed on unchanged, invalid bytes included.
-    decoder: Option<Decoder>,
+    decoder: Decoder,
     text: Vec<u8>,
 }
 
@@ -25,16 +77,17 @@ impl ToUtf8 {
     /// A converter from that encoding.
     #[must_use]
     pub fn new(encoding: &'static Encoding) -> Self {
-        let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_with_bom_removal());
-        ToUtf8 { decoder, text: Vec::new() }
+        ToUtf8 { decoder: encoding.new_decoder_with_bom_removal(), text: Vec::new() }
     }
 
     /// Converts the next piece; `last` says that it is the last one.
     pub fn convert<'a>(&'a mut self, piece: &'a [u8], last: bool) -> &'a [u8] {
-        let Some(decoder) = &mut self.decoder else { return piece };
         // A byte becomes at most three, and 16 are enough for what the last piece left over.
-        self.text.resize(3 * piece.len() + 16, 0);
-        let (_, _, n_written, _) = decoder.decode_to_utf8(piece, &mut self.text, last);
+        let n_max = 3 * piece.len() + 16;
+        if self.text.len() < n_max {
+            self.text.resize(n_max, 0);
+        }
+        let (_, _, n_written, _) = self.decoder.decode_to_utf8(piece, &mut self.text, last);
         &self.text[..n_written]
     }
 }
@@ -43,6 +96,18 @@ impl ToUtf8 {
 #[must_use]
 pub fn decode(page: &[u8], content_type: Option<&str>) -> String {
     choose(page, content_type).decode_with_bom_removal(page).0.into_owned()
+}
+
+/// Converts a whole XML document to UTF-8, without its byte order mark.
+#[must_use]
+pub fn decode_xml(document: &[u8], content_type: Option<&str>) -> String {
+    choose_xml(document, content_type).decode_with_bom_removal(document).0.into_owned()
+}
+
+/// Converts a whole style sheet to UTF-8, without its byte order mark.
+#[must_use]
+pub fn decode_sheet(sheet: &[u8], content_type: Option<&str>) -> String {
+    choose_sheet(sheet, content_type).decode_with_bom_removal(sheet).0.into_owned()
 }
 
 /// The charset parameter of a Content-Type, in a header or in a meta element.
@@ -67,7 +132,11 @@ fn parameter(content_type: &str) -> Option<&[u8]> {
 
 /// Searches the first bytes for a meta element that names an encoding (HTML standard, 13.2.3.3).
 fn prescan(head: &[u8]) -> Option<&'static Encoding> {
-    let mut rest = &head[..head.len().min(PRESCAN)];
+    let head = &head[..head.len().min(PRESCAN)];
+    if let Some(encoding) = declaration(head) {
+        return Some(encoding);
+    }
+    let mut rest = head;
     while let Some(at) = rest.iter().position(|&byte| byte == b'<') {
         rest = &rest[at + 1..];
         if let Some(comment) = rest.strip_prefix(b"!--") {
@@ -102,13 +171,7 @@ fn meta(mut rest: &[u8]) -> (Option<&'static Encoding>, &[u8]) {
     }
     let in_content = || content.filter(|_| is_content_type).and_then(parameter);
     let encoding = charset.or_else(in_content).and_then(Encoding::for_label);
-    // A meta element that can be read as ASCII is wrong about UTF-16.
-    let encoding = encoding.map(|encoding| match encoding {
-        e if e == UTF_16BE || e == UTF_16LE => UTF_8,
-        e if e == X_USER_DEFINED => WINDOWS_1252,
-        e => e,
-    });
-    (encoding, rest)
+    (encoding.map(ascii_compatible), rest)
 }
 
 /// The name and value of the next attribute of a tag, and the text after it.
@@ -160,7 +223,26 @@ mod tests {
         let old = b"<meta http-equiv=\"Content-Type\" content=\"text/html; charset=koi8-r\">";
         check(old, None, "KOI8-R");
         check(b"<meta content='text/html; charset=koi8-r'>", None, "windows-1252");
+        let declared = b"<?xml version='1.0' encoding='koi8-r'?><meta charset=gbk>";
+        check(declared, None, "KOI8-R");
         check(&[&[b' '; PRESCAN][..], b"<meta charset=koi8-r>"].concat(), None, "windows-1252");
+    }
+
+    #[test]
+    fn encodings_of_xml_and_of_style_sheets() {
+        let check = |head: &[u8], header: Option<&str>, xml: &str, sheet: &str| {
+            assert_eq!(choose_xml(head, header).name(), xml, "{head:?} {header:?}");
+            assert_eq!(choose_sheet(head, header).name(), sheet, "{head:?} {header:?}");
+        };
+        check(b"", None, "UTF-8", "UTF-8");
+        check(b"<?xml version='1.0' encoding=\"latin1\"?>", None, "windows-1252", "UTF-8");
+        check(b"<?xml encoding='utf-16'?>", None, "UTF-8", "UTF-8");
+        check(b"<?xmlx encoding='latin1'?>", None, "UTF-8", "UTF-8");
+        check(b"<\0?\0", None, "UTF-16LE", "UTF-8");
+        check(b"@charset \"koi8-r\";", None, "UTF-8", "KOI8-R");
+        check(b"@charset 'koi8-r';", None, "UTF-8", "UTF-8");
+        check(b"\xef\xbb\xbf", Some("x/y; charset=latin1"), "UTF-8", "UTF-8");
+        check(b"", Some("x/y; charset=latin1"), "windows-1252", "windows-1252");
     }
 
     proptest! {

@@ -1,70 +1,168 @@
-//! The URLs in a style sheet: `url(...)` and `@import "..."`.
+//! The URLs in a style sheet (CSS Syntax 3, CSS Values 4, CSS Images 4): `url(…)`, `src("…")`,
+//! `@import "…"` and the strings of `image-set(…)`.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-/// The ranges of the URLs in a style sheet, without quotes and in order.
+use cssparser::{Parser, ParserInput, Token};
+
+/// A URL in a style sheet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SheetUrl<'a> {
+    /// The URL, with its escapes decoded.
+    pub url: Cow<'a, str>,
+    /// The bytes of the token that holds it: a string in quotes, or `url(…)` without quotes.
+    pub range: Range<usize>,
+    is_function: bool,
+}
+
+impl SheetUrl<'_> {
+    /// The token that names `url` instead, for the same place.
+    #[must_use]
+    pub fn replacement(&self, url: &str) -> String {
+        let quoted = format!("\"{}\"", url.replace('\\', "\\\\").replace('"', "\\\""));
+        if self.is_function { format!("url({quoted})") } else { quoted }
+    }
+}
+
+/// What surrounds a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Block {
+    /// `url(` or `src(`, before its string.
+    Url,
+    /// `image-set(`: every string is a URL.
+    ImageSet,
+    Other,
+}
+
+/// What a string or URL would mean, by the at-keyword before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AtRule {
+    None,
+    /// `@import`, before its URL.
+    Import,
+    /// `@namespace`, whose URL is only a name.
+    Namespace,
+}
+
+/// The URLs in a style sheet, or in a list of declarations, in order.
+///
+/// A URL that is only a fragment refers to an element of the page, and is left out.
+///
+/// ```
+/// let urls = threadbare::web::css::urls(r#"@import "a.css"; p { background: url(b\ c.png) }"#);
+/// assert_eq!(urls.iter().map(|found| &*found.url).collect::<Vec<_>>(), ["a.css", "b c.png"]);
+/// ```
 #[must_use]
-pub fn urls(sheet: &str) -> Vec<Range<usize>> {
-    let bytes = sheet.as_bytes();
-    let mut urls = Vec::new();
+pub fn urls(sheet: &str) -> Vec<SheetUrl<'_>> {
+    let mut scan = Scan { sheet, urls: Vec::new(), blocks: Vec::new(), at_rule: AtRule::None };
     let mut at = 0;
-    while at < bytes.len() {
-        let rest = &bytes[at..];
-        if rest.starts_with(b"/*") {
-            at = sheet[at + 2..].find("*/").map_or(bytes.len(), |end| at + 2 + end + 2);
-        } else if starts_with(rest, b"url(") && !is_inside_name(bytes, at) {
-            let url = unquoted_or_string(bytes, at + 4);
-            at = url.end.max(at + 4);
-            urls.push(url);
-        } else if starts_with(rest, b"@import") {
-            at = skip_space(bytes, at + 7);
-            if matches!(bytes.get(at), Some(b'"' | b'\'')) {
-                let url = string(bytes, at);
-                at = url.end + 1;
-                urls.push(url);
-            }
-        } else if matches!(rest[0], b'"' | b'\'') {
-            at = string(bytes, at).end + 1;
-        } else {
-            at += 1;
+    while at < sheet.len() {
+        at += scan.run(at);
+    }
+    scan.urls.retain(|found| !found.url.is_empty() && !found.url.starts_with('#'));
+    scan.urls
+}
+
+/// The sheet with its URLs replaced by what `change` returns; `None` if it changes nothing.
+pub fn rewrite(sheet: &str, mut change: impl FnMut(&str) -> Option<String>) -> Option<String> {
+    let (mut rewritten, mut n_copied) = (String::new(), 0);
+    for found in urls(sheet) {
+        if let Some(new) = change(&found.url) {
+            rewritten += &sheet[n_copied..found.range.start];
+            rewritten += &found.replacement(&new);
+            n_copied = found.range.end;
         }
     }
-    urls.retain(|url| !url.is_empty());
-    urls
+    (n_copied > 0).then(|| rewritten + &sheet[n_copied..])
 }
 
-fn starts_with(text: &[u8], word: &[u8]) -> bool {
-    text.len() >= word.len() && text[..word.len()].eq_ignore_ascii_case(word)
+struct Scan<'a> {
+    sheet: &'a str,
+    urls: Vec<SheetUrl<'a>>,
+    blocks: Vec<Block>,
+    at_rule: AtRule,
 }
 
-/// Whether the byte before `at` is part of a name, as in `my-url(`.
-fn is_inside_name(bytes: &[u8], at: usize) -> bool {
-    at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || b"-_".contains(&bytes[at - 1]))
-}
-
-fn skip_space(bytes: &[u8], from: usize) -> usize {
-    let is_text = |byte: &u8| !byte.is_ascii_whitespace();
-    bytes[from..].iter().position(is_text).map_or(bytes.len(), |n| from + n)
-}
-
-/// The range of the URL after `url(`, in quotes or not.
-fn unquoted_or_string(bytes: &[u8], from: usize) -> Range<usize> {
-    let start = skip_space(bytes, from);
-    if matches!(bytes.get(start), Some(b'"' | b'\'')) {
-        return string(bytes, start);
+impl<'a> Scan<'a> {
+    /// Reads tokens from `start` to the first one that opens a block, or to the end. Returns the
+    /// number of bytes read.
+    ///
+    /// cssparser skips a block unless a closure descends into it. Starting again after its opening
+    /// token needs no recursion, whose depth a hostile sheet could choose.
+    fn run(&mut self, start: usize) -> usize {
+        let rest = &self.sheet[start..];
+        let mut input = ParserInput::new(rest);
+        let mut parser = Parser::new(&mut input);
+        loop {
+            let before = parser.position().byte_index();
+            let Ok(token) = parser.next_including_whitespace_and_comments() else {
+                return rest.len();
+            };
+            let token = token.clone();
+            let end = parser.position().byte_index();
+            if self.add(&token, start + before..start + end) {
+                return end;
+            }
+        }
     }
-    let is_end = |byte: &u8| *byte == b')' || byte.is_ascii_whitespace();
-    start..bytes[start..].iter().position(is_end).map_or(bytes.len(), |n| start + n)
+
+    /// Adds the URL of a token. Returns whether the token opens a block.
+    fn add(&mut self, token: &Token<'_>, range: Range<usize>) -> bool {
+        let block = match token {
+            Token::WhiteSpace(_) | Token::Comment(_) => return false,
+            Token::Function(name) => Some(function(name)),
+            Token::ParenthesisBlock | Token::SquareBracketBlock | Token::CurlyBracketBlock => {
+                Some(Block::Other)
+            }
+            _ => None,
+        };
+        match token {
+            Token::UnquotedUrl(url) => self.push(url, range, true),
+            Token::QuotedString(url) if self.is_url_expected() => self.push(url, range, false),
+            Token::CloseParenthesis | Token::CloseSquareBracket | Token::CloseCurlyBracket => {
+                self.blocks.pop();
+            }
+            _ => (),
+        }
+        self.at_rule = match token {
+            Token::AtKeyword(name) if name.eq_ignore_ascii_case("import") => AtRule::Import,
+            Token::AtKeyword(name) if name.eq_ignore_ascii_case("namespace") => AtRule::Namespace,
+            Token::Semicolon | Token::CurlyBracketBlock | Token::AtKeyword(_) => AtRule::None,
+            _ if self.at_rule == AtRule::Import => AtRule::None, // its URL comes first
+            _ => self.at_rule,
+        };
+        if block.is_none() && self.blocks.last() == Some(&Block::Url) {
+            self.blocks.pop();
+            self.blocks.push(Block::Other); // after the first argument
+        }
+        self.blocks.extend(block);
+        block.is_some()
+    }
+
+    fn is_url_expected(&self) -> bool {
+        self.at_rule == AtRule::Import
+            || matches!(self.blocks.last(), Some(Block::Url | Block::ImageSet))
+    }
+
+    fn push(&mut self, url: &str, range: Range<usize>, is_function: bool) {
+        if self.at_rule == AtRule::Namespace {
+            return;
+        }
+        let token = &self.sheet[range.clone()];
+        let unescaped = token.find(url).map(|at| Cow::Borrowed(&token[at..at + url.len()]));
+        let url = unescaped.unwrap_or_else(|| Cow::Owned(url.to_owned()));
+        self.urls.push(SheetUrl { url, range, is_function });
+    }
 }
 
-/// The range inside the string whose opening quote is at `at`. The end of a line ends it, too.
-fn string(bytes: &[u8], at: usize) -> Range<usize> {
-    let (quote, start) = (bytes[at], at + 1);
-    let mut end = start;
-    while end < bytes.len() && bytes[end] != quote && bytes[end] != b'\n' {
-        end += if bytes[end] == b'\\' { 2 } else { 1 };
+fn function(name: &str) -> Block {
+    let is_one_of = |names: &[&str]| names.iter().any(|one| name.eq_ignore_ascii_case(one));
+    match () {
+        () if is_one_of(&["url", "src"]) => Block::Url,
+        () if is_one_of(&["image-set", "-webkit-image-set"]) => Block::ImageSet,
+        () => Block::Other,
     }
-    start..end.min(bytes.len())
 }
 
 #[cfg(test)]
@@ -72,33 +170,80 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn texts(sheet: &str) -> Vec<String> {
+        urls(sheet).into_iter().map(|found| found.url.into_owned()).collect()
+    }
+
     #[test]
     fn urls_are_found() {
-        let check = |sheet: &str, expected: &[&str]| {
-            let texts: Vec<&str> = urls(sheet).into_iter().map(|url| &sheet[url]).collect();
-            assert_eq!(texts, expected, "{sheet}");
-        };
-        check(
-            "a { background: url(a.png) } b { background: URL( 'b c.png' ) }",
-            &["a.png", "b c.png"],
-        );
-        check("@import \"x.css\"; @IMPORT url(y.css) screen;", &["x.css", "y.css"]);
+        let check = |sheet: &str, expected: &[&str]| assert_eq!(texts(sheet), expected, "{sheet}");
+        check("a { b: url(a.png) } b { c: URL( 'b c.png' ) }", &["a.png", "b c.png"]);
         check("/* url(no) */ a { content: 'url(no)' } b { src: url(yes) }", &["yes"]);
         check("a { b: my-url(no) } url()", &[]);
         check("url(unfinished", &["unfinished"]);
-        check("url('a\\'b')", &["a\\'b"]);
         check("url(\u{e4})", &["\u{e4}"]);
         check("/* unfinished url(no)", &[]);
+        // Several on one line, as Font Awesome, Sphinx and jQuery UI write them.
+        check(
+            "@font-face{src:url(\"a.eot\");src:url(\"a.woff2\") format(\"woff2\"),url('a.ttf')}",
+            &["a.eot", "a.woff2", "a.ttf"],
+        );
+        check("url(\"a\") , url(\"b\")", &["a", "b"]);
+        // A fragment alone names an element of the page (CSS Values 4, 4.5.1.1).
+        check("a { fill: url(#gradient) ; mask: url('m.svg#x') }", &["m.svg#x"]);
+    }
+
+    #[test]
+    fn escapes_are_decoded() {
+        let check = |sheet: &str, expected: &[&str]| assert_eq!(texts(sheet), expected, "{sheet}");
+        check("url('a\\'b')", &["a'b"]);
+        check("url(a\\ b.png)", &["a b.png"]);
+        check("url(\\61\\000062 c)", &["abc"]);
+        check("u\\72l(x)", &["x"]);
+        check("url('a\\\nb')", &["ab"]);
+        check("url(a b) url(c)", &["c"]); // a space inside makes it a bad URL
+        check("url('a\nb ; url(c)", &["c"]); // and so does the end of a line in a string
+    }
+
+    #[test]
+    fn imports_image_sets_and_namespaces() {
+        let check = |sheet: &str, expected: &[&str]| assert_eq!(texts(sheet), expected, "{sheet}");
+        check("@import \"x.css\"; @IMPORT url(y.css) screen;", &["x.css", "y.css"]);
+        check("@import/**/'x'layer(a) supports(b: 'no');@charset 'no';", &["x"]);
+        check("@import url('x') print;@import\n\"y\"", &["x", "y"]);
+        check("@important 'no'; @import screen 'no'", &[]);
+        check("@namespace svg url(http://no); @namespace 'no'; a{b:url(c)}", &["c"]);
+        check("image-set('a' 1x, \"b\" type('no') 2x, url(c))", &["a", "b", "c"]);
+        check("-webkit-image-set(url('a') 1x)", &["a"]);
+        check("src('a') attr('no') url('b' 'no')", &["a", "b"]);
+    }
+
+    #[test]
+    fn deep_blocks_take_little_time_and_no_stack() {
+        let deep = "({[a(".repeat(200_000) + "url(x)";
+        assert_eq!(texts(&deep), ["x"]);
+    }
+
+    #[test]
+    fn urls_are_rewritten_in_their_tokens() {
+        let change = |url: &str| (url != "keep").then(|| format!("{url}\"2"));
+        assert_eq!(
+            rewrite("a{b:url(x) url('y') url(keep)}@import 'z';", change).unwrap(),
+            "a{b:url(\"x\\\"2\") url(\"y\\\"2\") url(keep)}@import \"z\\\"2\";"
+        );
+        assert_eq!(rewrite("a{b:url(keep)}", change), None);
     }
 
     proptest! {
         #[test]
-        fn ranges_are_apart_and_not_empty(
-            sheet in "(url\\(|@import|[\"'()/* \\\\\n\u{e4}]){0,20}",
+        fn ranges_are_apart_and_rewriting_keeps_all_urls(
+            sheet in "(url\\(|@import|image-set\\(|[\"'()/*{}; \\\\\n\u{e4}x]){0,20}",
         ) {
-            let urls = urls(&sheet);
-            prop_assert!(urls.windows(2).all(|pair| pair[0].end <= pair[1].start), "{urls:?}");
-            prop_assert!(urls.into_iter().all(|url| !sheet[url].is_empty()));
+            let found = urls(&sheet);
+            prop_assert!(found.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start));
+            prop_assert!(found.iter().all(|url| sheet.get(url.range.clone()).is_some()));
+            let rewritten = rewrite(&sheet, |_| Some("new".to_owned())).unwrap_or_default();
+            prop_assert_eq!(texts(&rewritten), vec!["new"; found.len()], "{}", rewritten);
         }
     }
 }

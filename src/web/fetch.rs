@@ -3,18 +3,24 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, BodyReader};
+use ureq::unversioned::transport::{Connector, DefaultConnector, NextTimeout};
 
+use super::encoding;
+use super::response_head::HeadMender;
+use super::urls;
 use crate::threads::lock;
+
+/// The error of a body that is larger than [`Options::body_max`].
+pub const TOO_LARGE: &str = "the body is too large";
 
 /// How requests are made.
 #[derive(Clone, Debug)]
@@ -55,6 +61,8 @@ pub struct Authorities(Arc<Vec<Certificate<'static>>>);
 pub struct Client {
     agent: Agent,
     headers: Vec<(String, String)>,
+    /// The origins that the headers are sent to; `None` for all.
+    header_origins: Option<Arc<[String]>>,
     body_max: u64,
 }
 
@@ -79,7 +87,7 @@ pub struct Response {
     /// The status code.
     pub status: u16,
     headers: ureq::http::HeaderMap,
-    body: BodyReader<'static>,
+    body: Box<dyn Read + Send + Sync>,
     /// How many bytes of the body may still be read.
     n_left: u64,
 }
@@ -101,9 +109,19 @@ impl Client {
             .max_idle_connections_per_host(options.n_idle)
             .max_idle_connections(4 * options.n_idle)
             .user_agent(&options.user_agent)
+            .accept_encoding(encoding::ACCEPTED)
             .build();
-        let agent = Agent::with_parts(config, DefaultConnector::default(), AddressCache::default());
-        Client { agent, headers: options.headers.clone(), body_max: options.body_max }
+        let connector = DefaultConnector::default().chain(HeadMender);
+        let agent = Agent::with_parts(config, connector, AddressCache::default());
+        let (headers, body_max) = (options.headers.clone(), options.body_max);
+        Client { agent, headers, header_origins: None, body_max }
+    }
+
+    /// The same client, which sends [`Options::headers`] to these origins only: they may hold
+    /// credentials.
+    #[must_use]
+    pub fn with_header_origins(self, origins: Vec<String>) -> Self {
+        Client { header_origins: Some(origins.into()), ..self }
     }
 
     /// Requests `url`. Redirects are not followed, and every status is a success.
@@ -123,17 +141,41 @@ impl Client {
 
     fn try_get(&self, url: &str) -> Result<Response, ureq::Error> {
         let mut request = self.agent.get(url);
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
+        if self.sends_headers_to(url) {
+            for (name, value) in &self.headers {
+                request = request.header(name, value);
+            }
         }
         let (head, body) = request.call()?.into_parts();
         let (status, headers) = (head.status.as_u16(), head.headers);
-        Ok(Response { status, headers, body: body.into_reader(), n_left: self.body_max })
+        let mut response =
+            Response { status, headers, body: Box::new(io::empty()), n_left: self.body_max };
+        let content_encoding = response.header("content-encoding").unwrap_or_default();
+        response.body = encoding::decoded(Box::new(body.into_reader()), &content_encoding)
+            .unwrap_or_else(|reason| Box::new(Unreadable(reason)));
+        Ok(response)
+    }
+
+    fn sends_headers_to(&self, url: &str) -> bool {
+        let Some(origins) = self.header_origins.as_ref().filter(|_| !self.headers.is_empty())
+        else {
+            return true;
+        };
+        origins.iter().any(|origin| origin == urls::origin(url))
     }
 
     /// Ends all requests of this client and its clones; later ones fail.
     pub fn shutdown(&self) {
         self.agent.clone().shutdown();
+    }
+}
+
+/// A body that cannot be decoded, and why.
+struct Unreadable(String);
+
+impl Read for Unreadable {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::new(ErrorKind::Unsupported, self.0.clone()))
     }
 }
 
@@ -148,6 +190,18 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<String> {
         let value = self.headers.get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+
+    /// The Location header as a URL reference: its bytes outside ASCII are percent-encoded, so that
+    /// the server gets back what it sent, in whatever encoding that is.
+    #[must_use]
+    pub fn location(&self) -> Option<String> {
+        let bytes = self.headers.get("location")?.as_bytes();
+        let char = |&byte: &u8| match byte {
+            byte if byte.is_ascii() => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        };
+        Some(bytes.iter().map(char).collect())
     }
 
     /// The Content-Type without its parameters, in lower case; empty if the header is missing.
@@ -167,7 +221,7 @@ impl Response {
         loop {
             return match self.body.read(buf) {
                 Ok(n) if n as u64 > self.n_left => {
-                    Err(Error { cause: "the body is too large".to_owned(), is_temporary: false })
+                    Err(Error { cause: TOO_LARGE.to_owned(), is_temporary: false })
                 }
                 Ok(n) => {
                     self.n_left -= n as u64;
@@ -185,7 +239,7 @@ impl From<ureq::Error> for Error {
         let is_temporary = match &err {
             // This is how TLS reports an invalid certificate.
             ureq::Error::Io(err) => err.kind() != ErrorKind::InvalidData,
-            ureq::Error::Timeout(_) => true,
+            // A timeout is not: who has waited that long has waited enough.
             _ => false,
         };
         let cause = match err {

@@ -6,14 +6,20 @@ pub mod charset;
 #[cfg(feature = "crawl")]
 pub mod css;
 #[cfg(feature = "crawl")]
+pub mod encoding;
+#[cfg(feature = "crawl")]
 pub mod fetch;
 #[cfg(feature = "crawl")]
 pub mod html;
 #[cfg(feature = "urls")]
 pub mod percent;
 #[cfg(feature = "crawl")]
+mod response_head;
+#[cfg(feature = "crawl")]
 pub mod robots;
 #[cfg(feature = "crawl")]
 pub mod sitemap;
+#[cfg(feature = "crawl")]
+pub mod sniff;
 #[cfg(feature = "urls")]
 pub mod urls;

@@ -7,7 +7,7 @@ use url::Url;
 use crate::web::percent;
 
 /// The longest URL that is followed, in bytes; few servers accept longer ones.
-pub const LENGTH_MAX: usize = 8_192;
+pub const LENGTH_MAX: usize = 64 << 10;
 
 /// Parses an absolute http or https URL. Returns it as text in its normal form, without fragment.
 ///
@@ -39,6 +39,9 @@ pub fn without_fragment(mut url: Url) -> String {
 /// # Errors
 /// When the result is no http or https URL, or longer than [`LENGTH_MAX`].
 pub fn resolve(base: &Url, text: &str) -> Result<Url, NotFetched> {
+    if has_other_scheme(text) {
+        return Err(NotFetched::OtherScheme); // an image as a `data:` URL may be of any length
+    }
     if text.len() > LENGTH_MAX {
         return Err(NotFetched::TooLong);
     }
@@ -47,6 +50,90 @@ pub fn resolve(base: &Url, text: &str) -> Result<Url, NotFetched> {
         return Err(NotFetched::OtherScheme);
     }
     if url.as_str().len() > LENGTH_MAX { Err(NotFetched::TooLong) } else { Ok(url) }
+}
+
+/// A URL that links are relative to.
+#[derive(Clone, Debug)]
+pub struct Base {
+    url: Url,
+    /// The length of `scheme://host:port`.
+    n_origin: usize,
+    /// The length of the URL up to the last slash of its path.
+    n_folder: usize,
+}
+
+impl Base {
+    /// Prepares `url`, which is http or https, for links.
+    #[must_use]
+    pub fn new(url: Url) -> Self {
+        let n_origin = authority_end(url.as_str());
+        let path = url.path();
+        let n_folder = n_origin + path.rfind('/').map_or(0, |at| at + 1);
+        Base { url, n_origin, n_folder }
+    }
+
+    /// The URL itself.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// What [`resolve`] returns for a link that consists of plain path segments, as most do, in a
+    /// tenth of the time; `None` for any other link.
+    #[must_use]
+    pub fn join_plain(&self, text: &str) -> Option<String> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        let is_short = !text.is_empty() && text.len() <= LENGTH_MAX / 2;
+        if !is_web(&self.url) || !is_short || text.starts_with("//") || !text.bytes().all(is_plain)
+        {
+            return None;
+        }
+        let (n_kept, relative) = match text.strip_prefix('/') {
+            Some(rest) => (self.n_origin, rest),
+            None => (self.n_folder, text),
+        };
+        let mut url = String::with_capacity(n_kept + text.len() + 1);
+        url += &self.url.as_str()[..n_kept];
+        if !url.ends_with('/') || n_kept == self.n_origin {
+            url.push('/');
+        }
+        let (folders, last) =
+            relative.rsplit_once('/').map_or((None, relative), |(a, b)| (Some(a), b));
+        for segment in folders.into_iter().flat_map(|folders| folders.split('/')) {
+            self.push_segment(&mut url, segment, "/");
+        }
+        self.push_segment(&mut url, last, "");
+        (url.len() <= LENGTH_MAX).then_some(url)
+    }
+
+    /// Adds a segment to a URL that ends with a slash.
+    fn push_segment(&self, url: &mut String, segment: &str, end: &str) {
+        match segment {
+            "." => (),
+            ".." => {
+                let folder = &url[self.n_origin..url.len() - 1];
+                let n_parent = folder.rfind('/').map_or(1, |at| at + 1);
+                url.truncate(self.n_origin + n_parent);
+            }
+            _ => {
+                url.push_str(segment);
+                url.push_str(end);
+            }
+        }
+    }
+}
+
+/// Whether a link begins with a scheme that is neither http nor https.
+fn has_other_scheme(text: &str) -> bool {
+    let text = text.trim_start_matches(|c: char| c <= ' ');
+    let Some(end) = text.find(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c)) else {
+        return false;
+    };
+    let scheme = &text[..end];
+    text[end..].starts_with(':')
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !scheme.eq_ignore_ascii_case("http")
+        && !scheme.eq_ignore_ascii_case("https")
 }
 
 /// Why a link cannot be fetched.
@@ -129,12 +216,14 @@ mod tests {
 
     #[test]
     fn links_that_are_not_fetched() {
-        for text in ["mailto:a@b", "javascript:void(0)", "data:,x", "ftp://host/", "tel:1"] {
+        let data = format!("data:,{}", "x".repeat(100_000));
+        for text in ["mailto:a@b", " javascript:void(0)", "data:,x", "ftp://host/", "tel:1", &data]
+        {
             assert_eq!(resolved(text), Err(NotFetched::OtherScheme), "{text}");
         }
         assert_eq!(resolved("http://["), Err(NotFetched::Malformed));
         assert_eq!(resolved(&"x".repeat(100_000)), Err(NotFetched::TooLong));
-        assert_eq!(resolved(&"\u{fc}".repeat(4_000)), Err(NotFetched::TooLong));
+        assert_eq!(resolved(&"\u{fc}".repeat(30_000)), Err(NotFetched::TooLong));
     }
 
     #[test]
@@ -148,6 +237,18 @@ mod tests {
         fn a_key_is_a_url_with_that_key(text in "(/|\\.|%[0-9a-fA-F]{2}|[a-z~?=&:@\u{e4}]){0,20}") {
             if let Ok(key) = resolved(&text) {
                 prop_assert_eq!(resolved(&key), Ok(key));
+            }
+        }
+
+        #[test]
+        fn plain_links_lead_where_others_do(
+            base in "(/|\\.\\.?|[a-z~]|%2e){0,8}", text in "(/|\\.{1,3}|[a-z~]){0,8}",
+        ) {
+            let base = Base::new(Url::parse(&format!("http://host:81/{base}")).unwrap());
+            if let Some(url) = base.join_plain(&text) {
+                prop_assert_eq!(url, String::from(resolve(base.url(), &text).unwrap()));
+            } else {
+                prop_assert!(text.is_empty() || text.starts_with("//"));
             }
         }
 

@@ -2,11 +2,11 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{Process, command, limited, outcome, run};
+use crate::support::{Process, command, limited, outcome, report_skipped, run};
 
 const SETTINGS: [&str; 6] =
     ["baseline", "buffers", "variable", "variable_buffers", "slow_icing", "slow_icing_many_icers"];
@@ -263,4 +263,57 @@ fn more_cooks_than_threads_are_refused() {
 
 fn read(dir: &Path, name: &str) -> String {
     fs::read_to_string(dir.join(name)).unwrap_or_else(|err| panic!("{name}: {err}"))
+}
+
+const CROSSOVER: [&str; 8] =
+    ["crossover", "--quick", "--rounds", "1", "--limit", "300ms", "--shape", "pool"];
+
+/// Without Go on the path there is no other side, which is said.
+#[test]
+fn crossover_without_go_compares_threads_with_the_ideal() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut cake = command("cake", &CROSSOVER);
+    cake.arg("-o").arg(dir.path().join("new")).env("PATH", dir.path());
+    let outcome = outcome(cake);
+    let warning = "cake: no Go toolchain on the PATH: threads are compared with the ideal only\n";
+    assert_eq!((outcome.code(), &*outcome.stderr), (0, warning));
+    assert!(outcome.stdout.starts_with("a pool, computing: throughput, share of the ideal"));
+    assert!(!outcome.stdout.contains("goroutines"), "{}", outcome.stdout);
+    let json = fs::read(dir.path().join("new/crossover.json")).unwrap();
+    let points: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(points[0]["shape"], "pool");
+    assert!(points[0]["threads_ns"][0].as_f64().unwrap() > 0.0);
+    let svg = fs::read_to_string(dir.path().join("new/crossover.svg")).unwrap();
+    assert!(svg.contains("a pool, computing"));
+}
+
+#[test]
+fn crossover_measures_goroutines_where_there_is_go() {
+    if Command::new("go").arg("version").output().is_err() {
+        report_skipped("no go to build the other side of cake crossover with");
+        return;
+    }
+    let outcome = run("cake", &[&CROSSOVER[..], &["--json", "--placement", "one"]].concat());
+    assert_eq!((outcome.code(), &*outcome.stderr), (0, ""));
+    let points: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let ns = |side: &str| points[0][side][0].as_f64().unwrap();
+    assert!(ns("threads_ns") > 0.0 && ns("goroutines_ns") > 0.0, "{points}");
+}
+
+#[test]
+fn crossover_refuses_what_it_does_not_know() {
+    for (args, error) in [
+        (
+            ["--shape", "line"],
+            "invalid value 'line' for '--shape <NAME,…>': use shop, pipeline or pool",
+        ),
+        (
+            ["--placement", "two"],
+            "invalid value 'two' for '--placement <NAME>': use free, one or neighbours",
+        ),
+    ] {
+        let outcome = run("cake", &["crossover", args[0], args[1]]);
+        assert_eq!(outcome.code(), 2);
+        assert!(outcome.stderr.contains(error), "{}", outcome.stderr);
+    }
 }

@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -130,6 +130,43 @@ fn every_kind_of_server_is_shown() {
     assert!((0..3).all(|n| clockwall.screen().line(n).chars().count() <= 30));
     resize(&clockwall.terminal, 80, 24);
     clockwall.until(3, |line, _| line.ends_with("  silent"));
+}
+
+#[test]
+fn nothing_stays_of_lines_that_a_narrower_terminal_has_wrapped() {
+    let (listener, _, clock) = listen("London");
+    let clockwall = TerminalSession::start(&[clock]);
+    let _stream = accept(&listener, b"12:00:00\n");
+    clockwall.until(1, |line, _| line.ends_with("  ok"));
+    clockwall.written.lock().unwrap().extend(b"ok\nok\n"); // the cursor moves down with the lines
+    resize(&clockwall.terminal, 40, 24);
+    eventually("only the table is left", || {
+        let screen = clockwall.screen();
+        screen.n_lines() == 2 && screen.line(1).starts_with("London  12:00:00")
+    });
+}
+
+#[test]
+fn a_server_that_closes_after_each_time_is_dialled_less_and_less() {
+    let start = Instant::now();
+    let (listener, addr, clock) = listen("NIST");
+    let mut clockwall = Process::with_open_stdin("clockwall", &[&clock]);
+    drop(accept(&listener, b"\n61007 26-11-28 04:47:12 00 0 0 500.0 UTC(NIST) * \n"));
+    drop(accept(&listener, b"4:47:13 PM 11/28/2026")); // without a newline
+    drop(accept(&listener, &4_004_812_862u32.to_be_bytes())); // RFC 868
+    drop(accept(&listener, &[&4_004_812_863u32.to_be_bytes()[..], &[0; 4]].concat()));
+    assert!(start.elapsed() > Duration::from_millis(1_700), "pauses of 250, 500 and 1,000 ms");
+    for time in ["04:47:12", "16:47:13", "00:01:02", "00:01:03"] {
+        let line = clockwall.line().unwrap();
+        assert!(line.starts_with(&format!("NIST {time} ")), "{line}");
+    }
+    clockwall.signal(Signal::INT);
+    assert_eq!(clockwall.wait().stderr, "", "that is how such servers work");
+    let clockwall = TerminalSession::start(&[format!("NIST={addr}")]);
+    drop(accept(&listener, b"Sat Nov 28 04:47:12 2026\r\n"));
+    clockwall.until(1, |line, _| {
+        line.starts_with("NIST   04:47:12") && line.ends_with(": Sat Nov 28 04:47:12 2026")
+    });
 }
 
 #[test]

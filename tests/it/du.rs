@@ -12,8 +12,10 @@ use tempfile::{TempDir, tempdir};
 
 mod browse;
 mod exclude;
+mod lists;
 mod mounts;
 mod output;
+mod times;
 
 use crate::support::{as_user, command, limited, outcome, program, report_skipped, run};
 
@@ -294,6 +296,18 @@ fn wrong_usage_is_refused() {
     check(&["-d", "-1"]);
     check(&["--walker", "none"]);
     check(&["--nonsense"]);
+    check(&["--tree", "--time"]);
+    check(&["--tree", "-t", "-5"]);
+    check(&["--json", "--time"]);
+    check(&["--time=birth"]);
+    check(&["--time="]);
+    check(&["--time", "--time-style=x"]);
+    check(&["--only", "["]);
+    check(&["--type", "x"]);
+    check(&["--type", ""]);
+    check(&["--min", "-5"]);
+    check(&["--newer", "yesterdaye"]);
+    check(&["--newer", "-3d"]);
 }
 
 #[test]

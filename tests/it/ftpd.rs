@@ -5,9 +5,11 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::support::Server;
+use crate::support::{Process, Server};
 use client::Ftp;
 
+mod accounts;
+mod certificates;
 mod client;
 mod lifecycle;
 mod limits;
@@ -17,6 +19,8 @@ mod random;
 mod robustness;
 mod secure;
 mod secure_clients;
+mod service;
+mod uploads;
 
 /// A writable server of a temporary directory with a few files.
 struct Site {
@@ -59,6 +63,16 @@ impl Site {
     /// The sorted names in the directory, hidden ones included.
     fn names(&self) -> Vec<String> {
         names(self.dir.path())
+    }
+}
+
+/// The next line of the log but for the warning that the tests run as root.
+fn next_log_line(process: &Process) -> String {
+    loop {
+        let line = process.stderr_line().expect("the server has ended");
+        if !line.contains("running as root") {
+            return line;
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod mandelbrot;
 mod names;
 mod netcat;
 mod nonblocking;
+mod refused;
 mod reverb;
 mod support;
 mod thumbnail;

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use socket2::SockRef;
 
@@ -14,6 +14,10 @@ use crate::support::{
 };
 
 mod delivery;
+mod flags;
+mod matrix;
+mod tls;
+mod udp;
 
 /// A netcat that listens, with its stdin open, and its address.
 fn listening(args: &[&str]) -> (Process, String) {
@@ -41,6 +45,28 @@ fn rest(mut peer: &TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     peer.read_to_end(&mut rest).unwrap();
     rest
+}
+
+/// A port of 127.0.0.1 on which nobody listens.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Whether anybody listens on a port of 127.0.0.1.
+fn is_listening(port: u16) -> bool {
+    let row = format!("0100007F:{port:04X} 00000000:0000 0A");
+    fs::read_to_string("/proc/self/net/tcp").unwrap().contains(&row)
+}
+
+/// Whether a program of another project is installed; where not, the output says so.
+fn is_installed(name: &str) -> bool {
+    let mut help = Command::new(name);
+    let status = help.arg("-h").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let is_installed = status.status().is_ok();
+    if !is_installed {
+        report_skipped(&format!("{name} is not installed"));
+    }
+    is_installed
 }
 
 #[test]
@@ -191,8 +217,13 @@ fn verbose_reports_connections() {
     let client = TcpStream::connect(&addr).unwrap();
     let line = format!("netcat: connection from {}", client.local_addr().unwrap());
     assert_eq!(netcat.stderr_line().unwrap(), line);
+    (&client).write_all(b"x").unwrap();
     drop(client);
     assert_eq!(netcat.wait().code(), 0);
+    let (mut netcat, addr) = listening(&["-lvv", "127.0.0.1", "0"]);
+    TcpStream::connect(&addr).unwrap().write_all(b"abc").unwrap();
+    let last = netcat.wait().stderr;
+    assert_eq!(last.lines().last(), Some("netcat: sent 0 bytes, received 3"));
 }
 
 #[test]
@@ -233,8 +264,7 @@ fn one_way_only() {
 
 #[test]
 fn it_works_with_nc() {
-    if !Command::new("nc").arg("-h").stderr(Stdio::null()).status().is_ok_and(|s| s.success()) {
-        report_skipped("this machine has no nc");
+    if !is_installed("nc") {
         return;
     }
     let nc = |args: &[&str]| {
@@ -275,13 +305,25 @@ fn errors_are_one_line() {
     };
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     check(&[&free], 1, &format!("dial {free}: Connection refused (os error 111)"));
-    check(&["-6", "127.0.0.1", "1"], 1, "dial 127.0.0.1:1: no address found");
+    check(&["-6", "127.0.0.1", "1"], 1, "resolve 127.0.0.1:1: no address found");
     check(&["-U", "/nonexistent"], 1, "dial /nonexistent: No such file or directory (os error 2)");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
     check(&["-l", &addr], 1, &format!("listen on {addr}: Address already in use (os error 98)"));
     check(&["localhost"], 2, "localhost: missing port (try --help)");
-    check(&["localhost", "http"], 2, "http: not a port number (try --help)");
+    check(&["localhost", "?"], 2, "?: neither a port number nor a known service (try --help)");
+    check(&["-n", "127.0.0.1", "http"], 2, "http: not a port number (try --help)");
+    let no_names = "localhost: not an IP address, and -n looks up no names (try --help)";
+    check(&["-n", "localhost", "1"], 2, no_names);
+    check(
+        &["localhost", "20-25"],
+        2,
+        "20-25: neither a port number nor a known service (try --help)",
+    );
+    check(&["a", "1", "2"], 2, "several ports need -z (try --help)");
+    check(&["-lp", "1", "a", "2"], 2, "with -l, -p is the port: give at most a host (try --help)");
+    let files = "--ssl with -l needs --ssl-cert FILE and --ssl-key FILE (try --help)";
+    check(&["-l", "--ssl", "1"], 2, files);
     check(&["localhost:65536"], 2, "65536: not a port number (try --help)");
     check(&["-U"], 2, "-U takes exactly one PATH (try --help)");
     for args in [
@@ -292,6 +334,13 @@ fn errors_are_one_line() {
         &["-w", "soon", "a", "1"],
         &["--send-only", "--recv-only", "a", "1"],
         &["a", "b", "c"],
+        &["-lz", "1"],
+        &["-u", "--ssl", "a", "1"],
+        &["-Up", "1", "a"],
+        &["-q", "soon", "a", "1"],
+        &["--ssl-cert", "a", "b", "1"],
+        &["-l", "--ssl-cert", "a", "1"],
+        &["-l", "--ssl-verify", "1"],
     ] {
         assert_eq!(run("netcat", args).code(), 2, "{args:?}");
     }

@@ -266,8 +266,17 @@ impl Process {
 
     /// The largest resident set it ever had, in bytes.
     pub(crate) fn peak_memory(&self) -> usize {
+        self.status_bytes("VmHWM:")
+    }
+
+    /// Its resident set now, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.status_bytes("VmRSS:")
+    }
+
+    fn status_bytes(&self, field: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Results, figure, lines, scores};
+use super::{Results, figure, lines, scores, shortfalls};
 use crate::case::RowResult;
 use crate::machine::Machine;
 
@@ -66,8 +66,8 @@ fn machine(machine: &Machine) -> String {
     };
     format!(
         "<p class=\"faint\">{}, <code>{}</code>, {} CPUs ({}), {:.0} GiB, {}, load average before {load}; \
-         {}, {}.</p>\n<p>The sides run in turn. A ratio is ours divided by the first Go side's, round by \
-         round: median and extremes. Below 1, ours takes less.</p>\n{busy}",
+         {}, {}.</p>\n<p>The sides run in turn. A ratio is ours divided by the first Go side's that did the whole work, \
+         round by round: median and extremes. Below 1, ours takes less.</p>\n{busy}",
         text(&machine.date),
         text(&machine.command),
         machine.n_cpus,
@@ -105,7 +105,7 @@ fn row_of(page: &mut String, row: &RowResult, picture: Option<&str>) {
              <th>side<th class=\"n\">median<th class=\"n\">min<th class=\"n\">max<th>ours / Go</tr>\n",
         );
         row.cases.iter().flat_map(lines).for_each(|line| {
-            let ratio = line.ratio.map_or_else(String::new, |ratio| ratio.words());
+            let ratio = line.outcome();
             let [median, min, max] = [line.median, line.min, line.max].map(figure);
             let (input, label) = (text(line.input), text(&line.side.label));
             writeln!(
@@ -130,6 +130,9 @@ fn summary(page: &mut String, rows: &[RowResult]) {
         writeln!(page, "<p><b>{}</b></p>\n<ul>", text(row.title)).expect(FITS);
         for score in scores(row) {
             writeln!(page, "<li>{}</li>", text(&score.words())).expect(FITS);
+        }
+        for shortfall in shortfalls(row) {
+            writeln!(page, "<li>{}</li>", text(&shortfall)).expect(FITS);
         }
         if row.cases.is_empty() {
             page.push_str("<li>not compared</li>\n");

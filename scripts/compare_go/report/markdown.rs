@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Results, figure, lines, scores};
+use super::{Results, figure, lines, scores, shortfalls};
 use crate::case::RowResult;
 use crate::machine::Machine;
 
@@ -34,8 +34,8 @@ fn machine(machine: &Machine) -> String {
     };
     format!(
         "{}, `{}`, on {} CPUs ({}), {:.0} GiB, {}, load average before {load}; {}, {}.\n\
-         The sides run in turn. A ratio is ours divided by the first Go side's, round by round: \
-         median and extremes. Below 1, ours takes less.\n{busy}",
+         The sides run in turn. A ratio is ours divided by the first Go side's that did the whole work, \
+         round by round: median and extremes. Below 1, ours takes less.\n{busy}",
         machine.date,
         machine.command,
         machine.n_cpus,
@@ -53,7 +53,7 @@ fn row_of(page: &mut String, row: &RowResult) {
         page.push_str("| case | figure | side | median | min | max | ours / Go |\n|---|---|---|--:|--:|--:|---|\n");
     }
     for line in row.cases.iter().flat_map(lines) {
-        let ratio = line.ratio.map_or_else(String::new, |ratio| ratio.words());
+        let ratio = line.outcome();
         let [median, min, max] = [line.median, line.min, line.max].map(figure);
         let (input, unit, label) = (line.input, line.unit, &line.side.label);
         writeln!(page, "| {input} | {unit} | {label} | {median} | {min} | {max} | {ratio} |")
@@ -91,6 +91,9 @@ fn summary(page: &mut String, rows: &[RowResult]) {
         writeln!(page, "\n**{}**, {}.", row.name, row.title).expect(FITS);
         for score in scores(row) {
             writeln!(page, "- {}", score.words()).expect(FITS);
+        }
+        for shortfall in shortfalls(row) {
+            writeln!(page, "- {shortfall}").expect(FITS);
         }
         if row.cases.is_empty() {
             page.push_str("- not compared\n");

@@ -4,7 +4,7 @@ use anyhow::ensure;
 
 use super::super::case::{Bench, Row, Runner, Sample};
 use super::super::run::{Job, Outcome};
-use super::{CPU, PEAK, shown};
+use super::{CPU, PEAK, go_sides, shown};
 
 const ITEM: &str = "ns per item";
 
@@ -21,6 +21,11 @@ pub(crate) const CHANNEL: Row = Row {
 };
 
 fn channel(bench: &mut Bench<'_>) -> anyhow::Result<()> {
+    for shape in ["1", "2", "3"] {
+        if bench.wants(&format!("pipeline{shape}")) {
+            squares(bench, shape)?;
+        }
+    }
     for shape in ["handoff", "pipeline", "mpmc", "select"] {
         for capacity in [0, 1, 10, 100, 1000] {
             micro(bench, shape, capacity, &format!("{shape}, capacity {capacity}"), "crossbeam")?;
@@ -30,6 +35,34 @@ fn channel(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         micro(bench, "batch", size, &format!("batches of {size}, capacity 10"), "crossbeam")?;
     }
     Ok(())
+}
+
+/// The first squares of pipeline1, which has no end, and all that pipeline2 and pipeline3 print.
+fn squares(bench: &mut Bench<'_>, shape: &str) -> anyhow::Result<()> {
+    let lesson = format!("pipeline{shape}");
+    let is_endless = shape == "1";
+    let n_squares = if is_endless { bench.pick(20_000, 2_000) } else { 100 };
+    let programs = bench.programs;
+    let mut sides = vec![(lesson.as_str(), Job::new(programs.ours(&lesson)))];
+    for (label, program) in go_sides(bench, Some(&lesson), Some("pipeline")) {
+        let args: &[&str] = if label == super::OWN { &["-shape", shape] } else { &[] };
+        sides.push((label, Job::new(program).args(args)));
+    }
+    let sides = sides.into_iter().map(|(label, job)| {
+        Runner::new(label, shown(&job), move || {
+            let outcome = if is_endless { job.run_until(n_squares)? } else { job.run()? };
+            let is_right =
+                outcome.text().lines().enumerate().all(|(i, line)| line == (i * i).to_string());
+            let n_lines = outcome.text().lines().count();
+            ensure!(is_right && n_lines == n_squares, "not the first {n_squares} squares");
+            let wall_us = outcome.usage.wall_ms * 1e3 / n_squares as f64;
+            let figures = vec![("wall µs per square", wall_us), (CPU, outcome.usage.cpu_ms)];
+            Ok(Sample::whole(figures, format!("{n_squares} squares")))
+        })
+    });
+    let sides = sides.collect();
+    let input = format!("{lesson}, {n_squares} squares with start-up");
+    bench.case(input, bench.pick(5, 3), sides)
 }
 
 pub(crate) const SPAWN: Row = Row {
@@ -91,7 +124,7 @@ fn side<'a>(label: &str, job: Job, kind: &str) -> Runner<'a> {
         }
         // Each side moves as many items as it can in the time; the sum shows that all arrived.
         let figures = vec![(ITEM, outcome.figure()?), (PEAK, outcome.usage.peak_mib)];
-        Ok(Sample { figures, answer: "all items".to_owned() })
+        Ok(Sample::whole(figures, "all items"))
     })
 }
 
@@ -147,6 +180,6 @@ fn shop<'a>(label: &str, job: Job) -> Runner<'a> {
         let outcome = job.run()?;
         let n_cakes = super::number_before(&outcome.text(), "cakes")?;
         let figures = vec![("ms for 20 cakes", outcome.figure()?), (CPU, outcome.usage.cpu_ms)];
-        Ok(Sample { figures, answer: format!("{n_cakes} cakes") })
+        Ok(Sample::whole(figures, format!("{n_cakes} cakes")))
     })
 }

@@ -44,7 +44,11 @@ fn on_tree(bench: &mut Bench<'_>, root: &Path, tree: &str) -> anyhow::Result<()>
             sides.push(process("du (the tool)", tool, answer));
         }
         match programs.original(lesson) {
-            Some(program) => sides.push(process(ORIGINAL, Job::new(program).arg(root), answer)),
+            // The original of du4 is cancelled by the end of stdin.
+            Some(program) => {
+                let job = Job::new(program).arg(root).stdin_open();
+                sides.push(process(ORIGINAL, job, answer));
+            }
             None => bench.gap("the Go originals could not be built"),
         }
         if let Some(program) = programs.own("du") {

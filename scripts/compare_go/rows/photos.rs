@@ -3,16 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
-use image::imageops::{self, FilterType};
-use image::{Rgb, RgbImage};
-use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use threadbare::fs::atomic;
-
 use super::super::case::{Bench, Row, Runner, Sample};
+use super::super::photographs::{make_dir, make_photos};
 use super::super::run::Job;
 use super::super::ssim;
 use super::{go_sides, shown, usual};
+use anyhow::{Context, ensure};
+use image::imageops::{self, FilterType};
 
 pub(crate) const THUMBNAIL: Row = Row {
     name: "thumbnail",
@@ -24,9 +21,6 @@ pub(crate) const THUMBNAIL: Row = Row {
           samples the nearest pixel, which is fast and rough: compare SSIM, where 1 is perfect.",
     run: thumbnail,
 };
-
-/// 12 megapixels, the size of a phone camera's photographs.
-const SIZE: (u16, u16) = (4_000, 3_000);
 
 fn thumbnail(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let n_photos = bench.pick(24, 6);
@@ -74,45 +68,8 @@ fn batch<'a>(label: &str, job: Job, out: &Path, photos: &'a [PathBuf]) -> Runner
         }
         sizes.dedup();
         let answer = format!("{} thumbnails of {sizes:?}", photos.len());
-        Ok(Sample { figures: usual(&outcome), answer })
+        Ok(Sample::whole(usual(&outcome), answer))
     })
-}
-
-fn make_dir(path: &Path) -> anyhow::Result<PathBuf> {
-    fs::create_dir_all(path).with_context(|| path.display().to_string())?;
-    Ok(path.to_owned())
-}
-
-/// `n` different photographs, kept for the next run.
-fn make_photos(dir: &Path, n: u32) -> anyhow::Result<Vec<PathBuf>> {
-    let dir = make_dir(dir)?;
-    (0..n)
-        .map(|i| {
-            let path = dir.join(format!("{i}.jpg"));
-            if !path.exists() {
-                atomic::write(&path, &photo(i))?;
-            }
-            Ok(path)
-        })
-        .collect()
-}
-
-fn photo(seed: u32) -> Vec<u8> {
-    let mut state = seed.wrapping_add(1);
-    let tilt = f64::from(seed) / 10.0;
-    let image = RgbImage::from_fn(SIZE.0.into(), SIZE.1.into(), |x, y| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let (x, y) = (f64::from(x), f64::from(y));
-        let wave = ((x / 97.0 + tilt).sin() + ((y + x * tilt) / 61.0).cos()) * 50.0 + 110.0;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "10 to 233")]
-        let level = wave as u8 + (state >> 28) as u8;
-        Rgb([level, level / 2 + 60, 255 - level])
-    });
-    let mut file = Vec::new();
-    let mut encoder = Encoder::new(&mut file, 88);
-    encoder.set_sampling_factor(SamplingFactor::F_2_2);
-    encoder.encode(image.as_raw(), SIZE.0, SIZE.1, ColorType::Rgb).expect("a picture of that size");
-    file
 }
 
 /// SSIM and PSNR of a thumbnail against a Lanczos reduction of its photograph.

@@ -44,7 +44,7 @@ fn size<'a>(label: &str, program: &Path) -> Runner<'a> {
         let stripped = tempfile::NamedTempFile::new()?;
         Job::new("strip").arg("-o").arg(stripped.path()).arg(&program).run()?;
         let mib = fs::metadata(stripped.path())?.len() as f64 / f64::from(1 << 20);
-        Ok(Sample { figures: vec![("MiB", mib)], answer: "a binary".to_owned() })
+        Ok(Sample::whole(vec![("MiB", mib)], "a binary"))
     })
 }
 

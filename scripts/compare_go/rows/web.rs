@@ -129,9 +129,7 @@ fn transfer(
     if !listens.starts_with("localhost") {
         job = job.arg(listener.local_addr()?.to_string());
     }
-    if is_sink {
-        job = job.stdin(input);
-    }
+    job = if is_sink { job.stdin(input) } else { job.stdin_open_until((n_mib * MIB) as u64) };
     let serve = || {
         let peer = accept(&listener)?;
         if is_sink { sink(peer) } else { source(peer, n_mib) }
@@ -144,7 +142,7 @@ fn transfer(
         (CPU, outcome.usage.cpu_ms),
         (PEAK, outcome.usage.peak_mib),
     ];
-    Ok(Sample { figures, answer: format!("{n_bytes} bytes") })
+    Ok(Sample::whole(figures, format!("{n_bytes} bytes")))
 }
 
 /// Accepts the program's connection; times out if the program ends without one.
@@ -174,7 +172,7 @@ fn source(mut peer: TcpStream, n_mib: usize) -> anyhow::Result<usize> {
         peer.write_all(&chunk)?;
     }
     peer.shutdown(Shutdown::Write)?;
-    peer.read_to_end(&mut Vec::new())?; // the program has read everything and closes
+    peer.read_to_end(&mut Vec::new())?; // the program has read everything, its stdin ends, and it closes
     Ok(n_mib * MIB)
 }
 

@@ -9,6 +9,8 @@ use threadbare::engines::cake::experiment::{self, Engine, Method};
 use threadbare::engines::cake::threads::Work;
 use threadbare::engines::cake::{Distribution, Shop, Stage};
 
+use super::crossover::CrossoverArgs;
+
 /// Measure an assembly line of threads and channels, and compare it with a simulation
 ///
 /// The line is the book's cake shop. Without flags that describe a shop, its six settings are run.
@@ -66,6 +68,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         method: MethodArgs,
     },
+    /// Compare threads with goroutines from no work per item to 10 ms; needs Go for the goroutines
+    Crossover(CrossoverArgs),
 }
 
 /// The flags that describe a shop.

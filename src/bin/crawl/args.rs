@@ -98,7 +98,7 @@ pub(crate) struct RequestFlags {
     /// Maximum number of requests per second to one host
     #[arg(global = true, long, value_name = "R", value_parser = rate)]
     pub(crate) rate: Option<f64>,
-    /// Number of further attempts after a temporary failure
+    /// Number of further attempts after a temporary failure other than a timeout
     #[arg(global = true, long, value_name = "N", default_value_t = 2)]
     pub(crate) retries: u32,
     /// Maximum time per page, from the name look-up to the last byte
@@ -107,13 +107,13 @@ pub(crate) struct RequestFlags {
     /// Maximum size of a page in bytes
     #[arg(global = true, long, value_name = "BYTES", default_value_t = 10 << 20)]
     pub(crate) max_body: u64,
-    /// Send this header, too: 'Name: value' (repeatable)
+    /// Send this header to the start URLs' hosts: 'Name: value' (repeatable)
     #[arg(global = true, long, value_name = "HEADER", value_parser = header)]
     pub(crate) header: Vec<(String, String)>,
     /// Trust only the certificate authorities in FILE (PEM)
     #[arg(global = true, long, value_name = "FILE", value_parser = fetch::read_authorities)]
     pub(crate) cacert: Option<fetch::Authorities>,
-    /// Set the User-Agent header
+    /// Set the User-Agent header, whose first word is our name in robots.txt
     #[arg(global = true, long, value_name = "NAME", default_value = concat!("threadbare/", env!("CARGO_PKG_VERSION")))]
     pub(crate) user_agent: String,
 }

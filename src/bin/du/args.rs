@@ -3,35 +3,45 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{IsTerminal, stdout};
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::builder::TypedValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
+use jiff::tz::TimeZone;
+use regex::bytes::Regex;
 use rustix::termios::tcgetwinsize;
 use threadbare::cli;
-use threadbare::engines::du::browse::{BrowserOptions, ExportFormat};
-use threadbare::engines::du::{self, DrawOptions, LineOptions, Measure, Options, Pattern, Unit};
+use threadbare::engines::du::{
+    self, DrawOptions, FileKind, Filter, LineOptions, Measure, Options, Pattern, Time, TimeKind,
+    TimeStyle, Unit,
+};
 use threadbare::fs::walk::{Backend, Follow};
 use threadbare::machine::limits::Limits;
-use threadbare::machine::locale::NumberFormat;
+
+use crate::browse_args::Browse;
+use crate::environment::{has_colors, number_format};
+use crate::files;
+use crate::values::{UsageError, date_or_age, kinds, size_min, time_kind, without_extra_slashes};
 
 /// Summarize the disk usage of files and directories
 ///
-/// Without any of GNU du's flags and on a terminal, draws the largest entries as a tree; otherwise
-/// prints the lines of GNU du, sorted by name.
+/// On a terminal, draws the largest entries as a tree, unless a flag asks for what only lines show
+/// (-s, -c, -S, -0, --time); otherwise prints the lines of GNU du, sorted by name.
 #[derive(Parser)]
 #[command(disable_help_flag = true, args_override_self = true, infer_long_args = true)]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Subcommands>,
-    /// Files and directories to measure
-    #[arg(value_name = "PATH", default_value = ".", value_parser = cli::path().map(without_extra_slashes))]
-    pub(crate) roots: Vec<PathBuf>,
+    /// Files and directories to measure [default: .]
+    #[arg(value_name = "PATH", value_parser = cli::path().map(without_extra_slashes))]
+    paths: Vec<PathBuf>,
     #[command(flatten)]
     output: OutputFlags,
+    #[command(flatten, next_help_heading = "Which files count")]
+    filters: FilterFlags,
     #[command(flatten, next_help_heading = "GNU du flags")]
     gnu: Gnu,
     /// Maximum number of threads
@@ -54,75 +64,6 @@ pub(crate) enum Subcommands {
     Browse(Browse),
 }
 
-/// The command line of `du browse`.
-#[derive(Args)]
-#[command(args_override_self = true)]
-pub(crate) struct Browse {
-    /// Directory to scan
-    #[arg(value_name = "DIR", default_value = ".", conflicts_with = "from", value_parser = cli::path())]
-    pub(crate) dir: PathBuf,
-    /// Open a scan that was saved with --json, --ncdu, du -a --json or ncdu -o (- = stdin); nothing
-    /// can be deleted in it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) from: Option<PathBuf>,
-    /// Print the scan as JSON lines, as du -a --json does, instead of browsing it
-    #[arg(long, conflicts_with = "ncdu")]
-    json: bool,
-    /// Print the scan as ncdu -o does, instead of browsing it
-    #[arg(long)]
-    ncdu: bool,
-    /// Show lengths of files first, instead of disk space
-    #[arg(short = 'A', long)]
-    apparent_size: bool,
-    /// Refuse to delete
-    #[arg(short, long)]
-    read_only: bool,
-    /// Skip directories on other file systems
-    #[arg(short = 'x', long)]
-    one_file_system: bool,
-    /// Skip files whose path or name matches the pattern
-    #[arg(long, value_name = "GLOB")]
-    exclude: Vec<OsString>,
-    /// Maximum number of threads
-    #[arg(long, value_name = "N", default_value_t = du::DEFAULT_THREADS)]
-    threads: usize,
-}
-
-impl Browse {
-    pub(crate) fn export_format(&self) -> Option<ExportFormat> {
-        let json = self.json.then_some(ExportFormat::Json);
-        json.or(self.ncdu.then_some(ExportFormat::Ncdu))
-    }
-
-    pub(crate) fn browser_options(&self) -> BrowserOptions {
-        BrowserOptions {
-            is_apparent: self.apparent_size,
-            is_read_only: self.read_only,
-            numbers: number_format(),
-            is_colored: has_colors(),
-        }
-    }
-
-    pub(crate) fn options(&self) -> Options {
-        let limits = Limits::current();
-        let exclude = self.exclude.iter().map(|glob| Pattern::new(glob.as_encoded_bytes()));
-        Options {
-            one_file_system: self.one_file_system,
-            exclude: exclude.collect(),
-            n_threads: self.threads.min(limits.threads()),
-            max_open_fds: limits.free_fds(),
-            ..Options::default()
-        }
-    }
-}
-
-/// Whether stdout is a terminal that may be sent colours.
-fn has_colors() -> bool {
-    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-    stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
-}
-
 /// Flags that choose the output.
 #[derive(Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -139,16 +80,17 @@ struct OutputFlags {
     flat: bool,
     /// Print one JSON object per line, with sizes in bytes and numbers of files and errors
     #[arg(long, conflicts_with_all = ["tree", "top", "flat"], conflicts_with_all = SIZES)]
-    #[arg(conflicts_with_all = ["total", "null"])]
+    #[arg(conflicts_with_all = ["total", "null", "time"])]
     json: bool,
     /// Print the number and total length of files every 500 ms and at the end, as the book's du2
     #[arg(short, conflicts_with_all = ["tree", "top", "flat", "json"], conflicts_with_all = SIZES)]
-    #[arg(conflicts_with_all = LINES_ONLY, conflicts_with_all = ["all", "max_depth", "summarize"])]
+    #[arg(conflicts_with_all = LINES_ONLY)]
+    #[arg(conflicts_with_all = ["all", "max_depth", "summarize", "threshold"])]
     verbose: bool,
 }
 
 /// Flags that apply to lines only.
-const LINES_ONLY: [&str; 4] = ["total", "null", "separate_dirs", "threshold"];
+const LINES_ONLY: [&str; 4] = ["total", "null", "separate_dirs", "time"];
 /// Flags that choose which sizes are printed.
 const SIZES: [&str; 8] = [
     "apparent_size",
@@ -173,9 +115,26 @@ pub(crate) enum OutputMode {
     Totals,
 }
 
+/// Filters, beside --exclude. Directories are then counted for what is in them, not for themselves.
+#[derive(Args)]
+struct FilterFlags {
+    /// Count only files whose path matches the regular expression
+    #[arg(long, value_name = "REGEX")]
+    only: Vec<Regex>,
+    /// Count only files of these types: f (regular), d (directory), l (symbolic link), p (pipe), s (socket), b or c (device)
+    #[arg(long = "type", value_name = "LETTERS", value_delimiter = ',', value_parser = kinds)]
+    kinds: Vec<Vec<FileKind>>,
+    /// Count only files of at least SIZE, such as 100M; --threshold hides smaller entries instead
+    #[arg(long = "min", value_name = "SIZE", value_parser = size_min, default_value = "0", hide_default_value = true)]
+    size_min: u64,
+    /// Count only files changed since DATE: 2026-01-31, 2026-01-31T12:00, or an age such as 7d or 2w
+    #[arg(long, value_name = "DATE", value_parser = date_or_age)]
+    newer: Option<Time>,
+}
+
 /// Flags that GNU du has too. The aliases are abbreviations that are unique among its flags, but not
 /// among ours.
-#[derive(Args, Default, PartialEq)]
+#[derive(Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Gnu {
     /// Print files as well as directories
@@ -199,6 +158,12 @@ struct Gnu {
     /// Skip files whose path or name matches the pattern
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<OsString>,
+    /// Skip files that match a pattern in FILE, which has one per line (- = stdin)
+    #[arg(short = 'X', long, value_name = "FILE")]
+    exclude_from: Vec<PathBuf>,
+    /// Measure the files whose names are in FILE, each ended by NUL (- = stdin)
+    #[arg(long, value_name = "FILE", alias = "f")]
+    files0_from: Option<PathBuf>,
     /// Count inodes instead of bytes
     #[arg(long)]
     inodes: bool,
@@ -224,13 +189,21 @@ struct Gnu {
     #[arg(short, long, value_name = "SIZE", allow_hyphen_values = true)]
     #[arg(value_parser = du::parse_threshold, aliases = ["th", "thr", "thre"])]
     threshold: Option<i64>,
+    /// Print the time of the latest change in each directory; WORD is atime, access or use for reads,
+    /// ctime or status for changes of the metadata too
+    #[arg(long, value_name = "WORD", num_args = 0..=1, require_equals = true)]
+    #[arg(value_parser = time_kind, default_missing_value = "mtime")]
+    time: Option<TimeKind>,
+    /// Print times in STYLE: full-iso, long-iso, iso or +FORMAT, as for date(1) [default: TIME_STYLE, else long-iso]
+    #[arg(long, value_name = "STYLE")]
+    time_style: Option<String>,
     /// Skip directories on other file systems than their argument
-    #[arg(short = 'x', long)]
+    #[arg(short = 'x', long, aliases = ["o", "on"])]
     one_file_system: bool,
 }
 
 /// The flags that choose the unit of sizes; the last one given applies.
-#[derive(Default, PartialEq)]
+#[derive(Default)]
 struct UnitFlags {
     unit: Option<Unit>,
     is_bytes: bool,
@@ -281,23 +254,25 @@ impl FromArgMatches for UnitFlags {
     }
 }
 
-/// The path with one slash at its end for several, as GNU du prints it; POSIX may give `//` a meaning
-/// of its own.
-fn without_extra_slashes(path: PathBuf) -> PathBuf {
-    let mut bytes = path.into_os_string().into_vec();
-    if bytes.len() > 2 {
-        while bytes.ends_with(b"//") {
-            bytes.pop();
-        }
-    }
-    OsString::from_vec(bytes).into()
-}
-
 impl Cli {
     /// Says which flags exclude each other, where clap cannot express it.
     pub(crate) fn contradiction(&self) -> Option<String> {
-        let depth = self.gnu.max_depth.filter(|depth| self.gnu.summarize && *depth > 0)?;
-        Some(format!("-s means --max-depth=0 and cannot be used with --max-depth={depth}"))
+        let Gnu { max_depth, summarize, threshold, .. } = self.gnu;
+        if let (Some(_), Some(path)) = (&self.gnu.files0_from, self.paths.first()) {
+            let path = path.display();
+            return Some(format!(
+                "extra operand '{path}': file operands cannot be combined with --files0-from"
+            ));
+        }
+        if let Some(depth) = max_depth.filter(|depth| summarize && *depth > 0) {
+            return Some(format!(
+                "-s means --max-depth=0 and cannot be used with --max-depth={depth}"
+            ));
+        }
+        let is_tree = self.output.tree || self.output.top.is_some();
+        let is_maximum = threshold.is_some_and(|threshold| threshold < 0);
+        let has_maximum = is_tree && is_maximum;
+        has_maximum.then(|| "a tree has no maximum size (--threshold=-SIZE)".to_owned())
     }
 
     /// Messages about flags that have no effect because of others.
@@ -314,19 +289,39 @@ impl Cli {
         self.gnu.apparent_size || self.gnu.unit.is_bytes
     }
 
-    pub(crate) fn output_mode(&self) -> OutputMode {
+    pub(crate) fn output_mode(&self) -> anyhow::Result<OutputMode> {
         let OutputFlags { tree, top, flat, json, verbose } = self.output;
-        let is_interactive = self.gnu == Gnu::default() && stdout().is_terminal();
-        match () {
+        let is_interactive = stdout().is_terminal() && !self.gnu.needs_lines();
+        Ok(match () {
             () if verbose => OutputMode::Totals,
-            () if json => OutputMode::Json(self.gnu.line_options()),
+            () if json => OutputMode::Json(self.line_options()?),
             () if tree || top.is_some() || is_interactive && !flat => {
                 OutputMode::Tree(self.draw_options(top))
             }
-            () => {
-                OutputMode::Lines { options: self.gnu.line_options(), grand_total: self.gnu.total }
-            }
-        }
+            () => OutputMode::Lines { options: self.line_options()?, grand_total: self.gnu.total },
+        })
+    }
+
+    fn filter(&self) -> Filter {
+        let FilterFlags { only, kinds, size_min, newer } = &self.filters;
+        let (paths, kinds) = (only.clone(), kinds.concat());
+        Filter { paths, kinds, size_min: *size_min, modified_since: *newer }
+    }
+
+    fn hides_empty(&self) -> bool {
+        !self.filter().has_dirs()
+    }
+
+    fn line_options(&self) -> anyhow::Result<LineOptions> {
+        Ok(LineOptions {
+            unit: self.gnu.unit(unit_from_environment()),
+            numbers: number_format(),
+            depth_max: self.gnu.depth_max(),
+            threshold: self.gnu.threshold.unwrap_or(0),
+            hides_empty: self.hides_empty(),
+            time: self.gnu.time.map(|_| self.gnu.time_style()).transpose()?,
+            end: if self.gnu.null { '\0' } else { '\n' },
+        })
     }
 
     fn draw_options(&self, top: Option<u32>) -> DrawOptions {
@@ -335,18 +330,25 @@ impl Cli {
             unit: self.gnu.unit(Unit::HUMAN),
             numbers: number_format(),
             depth_max: self.gnu.depth_max(),
+            size_min: self.gnu.threshold.map_or(0, i64::unsigned_abs),
+            hides_empty: self.hides_empty(),
             n_entries: top.map_or(height, |top| top as usize),
             width,
             is_colored: has_colors(),
         }
     }
 
-    pub(crate) fn options(&self, mode: &OutputMode) -> Options {
+    pub(crate) fn options(&self, mode: &OutputMode) -> anyhow::Result<Options> {
         let gnu = &self.gnu;
         let is_totals = matches!(mode, OutputMode::Totals);
         let limits = Limits::current();
-        let exclude = gnu.exclude.iter().map(|glob| Pattern::new(glob.as_encoded_bytes()));
-        Options {
+        let globs = gnu.exclude.iter().map(|glob| Pattern::new(glob.as_encoded_bytes()));
+        let mut exclude: Vec<Pattern> = globs.collect();
+        for file in &gnu.exclude_from {
+            let text = files::read(file).with_context(|| file.display().to_string())?;
+            exclude.extend(du::patterns_in(&text));
+        }
+        Ok(Options {
             measure: match () {
                 () if gnu.inodes => Measure::Inodes,
                 () if is_totals || self.is_apparent() => Measure::Apparent,
@@ -370,10 +372,21 @@ impl Cli {
                 () if gnu.dereference_args || is_totals && !gnu.no_dereference => Follow::Roots,
                 () => Follow::Never,
             },
-            exclude: exclude.collect(),
+            time: gnu.time,
+            filter: self.filter(),
+            exclude,
             backend: self.walker,
             n_threads: self.threads.min(limits.threads()),
             max_open_fds: limits.free_fds(),
+        })
+    }
+
+    /// The paths to measure, and how many of those in the file of --files0-from are no paths.
+    pub(crate) fn roots(&self) -> anyhow::Result<(Vec<PathBuf>, u64)> {
+        match &self.gnu.files0_from {
+            Some(file) => files::roots_in(file),
+            None if self.paths.is_empty() => Ok((vec![".".into()], 0)),
+            None => Ok((self.paths.clone(), 0)),
         }
     }
 }
@@ -383,14 +396,20 @@ impl Gnu {
         if self.summarize { 0 } else { self.max_depth.unwrap_or(u32::MAX) }
     }
 
-    fn line_options(&self) -> LineOptions {
-        LineOptions {
-            unit: self.unit(unit_from_environment()),
-            numbers: number_format(),
-            depth_max: self.depth_max(),
-            threshold: self.threshold.unwrap_or(0),
-            end: if self.null { '\0' } else { '\n' },
-        }
+    /// Whether a flag asks for what a tree does not show.
+    fn needs_lines(&self) -> bool {
+        let &Gnu { summarize, total, null, separate_dirs, threshold, .. } = self;
+        let has_maximum = threshold.is_some_and(|threshold| threshold < 0);
+        summarize || total || null || separate_dirs || self.time.is_some() || has_maximum
+    }
+
+    fn time_style(&self) -> anyhow::Result<TimeStyle> {
+        let zone = cli::time_zone().unwrap_or(TimeZone::UTC); // as the C library does
+        let style = match &self.time_style {
+            Some(style) => TimeStyle::parse(style, zone),
+            None => TimeStyle::from_variable(env::var("TIME_STYLE").ok().as_deref(), zone),
+        };
+        style.map_err(|err| UsageError(err).into())
     }
 
     fn unit(&self, default: Unit) -> Unit {
@@ -410,11 +429,6 @@ fn unit_from_environment() -> Unit {
     let default = if env::var_os("POSIXLY_CORRECT").is_some() { 512 } else { 1024 };
     let unit = value.and_then(|text| Unit::parse(&text).ok());
     unit.unwrap_or(Unit::bytes(default, ""))
-}
-
-/// How the user's locale writes numbers.
-pub(crate) fn number_format() -> NumberFormat {
-    NumberFormat::from_environment(|name| env::var(name).ok())
 }
 
 /// Columns of the terminal, and its lines without two for the prompts before and after.

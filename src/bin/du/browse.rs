@@ -21,8 +21,9 @@ use threadbare::engines::du::browse::{
 };
 use threadbare::text::keys::Key;
 use threadbare::text::printable::Subject;
+use threadbare::threads;
 
-use crate::args::Browse;
+use crate::browse_args::Browse;
 
 /// Batches of files in flight between the scan and the browser.
 const EVENTS: usize = 16;
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &Browse) -> anyhow::Result<ExitCode> {
 
 /// Opens the saved scan, or starts one.
 fn start(args: &Browse) -> anyhow::Result<(Browser, Option<Scan>)> {
-    let options = args.browser_options();
+    let options = args.browser_options()?;
     if let Some(path) = &args.from {
         return Ok((Browser::open(read_scan(path)?, options), None));
     }
@@ -99,7 +100,7 @@ fn export(args: &Browse, format: ExportFormat) -> anyhow::Result<ExitCode> {
                 }
             }
         }
-        scan.join()?;
+        scan.join();
     }
     browser.refresh();
     let mut out = BufWriter::new(cli::stdout());
@@ -130,18 +131,15 @@ fn now() -> u64 {
 /// taken the ones before.
 fn signals(signals: &[i32]) -> anyhow::Result<Receiver<i32>> {
     let (signals_tx, signals_rx) = bounded(SIGNALS);
-    let mut signals = cli::signals(signals)?;
-    thread::spawn(move || {
-        for signal in signals.forever() {
-            let is_end = !matches!(signal, SIGCONT | SIGWINCH | SIGTSTP);
-            if let Err(TrySendError::Full(_)) = signals_tx.try_send(signal)
-                && is_end
-            {
-                terminal::restore();
-                _ = emulate_default_handler(signal);
-            }
+    cli::on_signals(signals, move |signal| {
+        let is_end = !matches!(signal, SIGCONT | SIGWINCH | SIGTSTP);
+        if let Err(TrySendError::Full(_)) = signals_tx.try_send(signal)
+            && is_end
+        {
+            terminal::restore();
+            _ = emulate_default_handler(signal);
         }
-    });
+    })?;
     Ok(signals_rx)
 }
 
@@ -150,7 +148,7 @@ struct Scan {
     events: Receiver<ScanEvent>,
     /// Dropped to cancel.
     cancel: Option<Sender<()>>,
-    thread: JoinHandle<io::Result<()>>,
+    thread: JoinHandle<()>,
 }
 
 impl Scan {
@@ -158,13 +156,15 @@ impl Scan {
         let (events_tx, events_rx) = bounded(EVENTS);
         let (cancel, done) = bounded(0);
         let thread = thread::Builder::new().name("scan".to_owned());
-        let thread = thread.spawn(move || browse::scan(&target, &options, &events_tx, &done))?;
+        let thread = thread
+            .spawn(move || browse::scan(&target, &options, &events_tx, &done))
+            .map_err(|err| threads::cannot_start(&err))?;
         Ok(Scan { events: events_rx, cancel: Some(cancel), thread })
     }
 
-    fn join(self) -> anyhow::Result<()> {
+    fn join(self) {
         drop(self.events); // lets a scan that waits for room go on to its end
-        Ok(self.thread.join().unwrap_or_else(|panic| resume_unwind(panic))?)
+        self.thread.join().unwrap_or_else(|panic| resume_unwind(panic));
     }
 }
 
@@ -181,7 +181,9 @@ impl Deletion {
         let (events_tx, events_rx) = bounded(EVENTS);
         let (cancel, done) = bounded(0);
         let thread = thread::Builder::new().name("delete".to_owned());
-        let thread = thread.spawn(move || browse::delete(&plan, &events_tx, &done))?;
+        let thread = thread
+            .spawn(move || browse::delete(&plan, &events_tx, &done))
+            .map_err(|err| threads::cannot_start(&err))?;
         Ok(Deletion { events: events_rx, cancel: Some(cancel), thread })
     }
 }
@@ -262,7 +264,7 @@ impl Session {
                     }
                     Err(_) => return Ok(End::HangUp),
                 },
-                recv(files) -> event => self.handle_scan(event.ok())?,
+                recv(files) -> event => self.handle_scan(event.ok()),
                 recv(deleted) -> event => self.handle_delete(event.ok()),
                 recv(ticker) -> _ => {
                     self.browser.refresh_if_due();
@@ -306,16 +308,19 @@ impl Session {
     }
 
     /// Handles what a scan has sent; `None` is its end.
-    fn handle_scan(&mut self, event: Option<ScanEvent>) -> anyhow::Result<()> {
+    fn handle_scan(&mut self, event: Option<ScanEvent>) {
         match event {
             Some(event) => {
                 if self.browser.handle_scan(event) {
                     self.browser.refresh();
                     self.is_stale = true;
                 }
-                Ok(())
             }
-            None => self.scan.take().map_or(Ok(()), Scan::join),
+            None => {
+                if let Some(scan) = self.scan.take() {
+                    scan.join();
+                }
+            }
         }
     }
 

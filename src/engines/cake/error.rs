@@ -76,6 +76,6 @@ impl std::error::Error for Error {}
 impl Error {
     /// Whether the request itself was wrong: the shop was refused before anything ran.
     pub fn is_usage(&self) -> bool {
-        !matches!(self, Error::Spawn(_) | Error::Draw(_) | Error::Cancelled)
+        !matches!(self, Error::Threads(..) | Error::Spawn(_) | Error::Draw(_) | Error::Cancelled)
     }
 }

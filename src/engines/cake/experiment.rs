@@ -1,11 +1,9 @@
 //! Experiments: one shop, or a sweep over several, run in the chosen engines and repeated.
 
 use std::ops::ControlFlow::{Break, Continue};
-use std::panic::resume_unwind;
 use std::str::FromStr;
-use std::thread;
 
-use crossbeam::channel::{self, Sender};
+use crossbeam::channel::Sender;
 
 use super::error::Error;
 use super::event::Event;
@@ -14,6 +12,7 @@ use super::run_stats::RunStats;
 use super::shop::Shop;
 use super::threads::{self, Work};
 use super::{recurrence, virtual_time};
+use crate::threads::with_producer;
 
 /// Values on each axis of a sweep.
 const NUMBERS_MAX: usize = 32;
@@ -119,12 +118,12 @@ pub fn events(shop: &Shop, method: Method) -> Result<Vec<Event>, Error> {
         return Err(Error::Timeline(shop.cakes, EVENTS_CAKES_MAX));
     }
     let method = Method { repetitions: 1, ..method };
-    thread::scope(|scope| {
-        let (events_tx, events_rx) = channel::bounded(EVENTS_IN_FLIGHT);
-        let run = scope.spawn(move || run(shop, method, Some(&events_tx)));
-        let events = events_rx.iter().collect();
-        run.join().unwrap_or_else(|panic| resume_unwind(panic)).map(|_| events)
-    })
+    let (measured, events) = with_producer(
+        EVENTS_IN_FLIGHT,
+        |events| run(shop, method, Some(&events)),
+        |events| events.iter().collect(),
+    );
+    measured.map(|_| events)
 }
 
 /// Runs the engine without threads; it sends events only if no thread does.

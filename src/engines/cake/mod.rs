@@ -9,10 +9,13 @@
 //!   are exact;
 //! - [`recurrence`]: the same result in closed form, for one cook per stage.
 //!
+//! [`crossover`] compares threads with goroutines over the amount of work per item.
+//!
 //! The difference between a real and a simulated run is the overhead of the machine. [`theory`]
 //! computes what is known without a simulation, [`experiment`] repeats, compares and sweeps,
 //! [`draw`] makes charts and [`report`] a page.
 
+pub mod crossover;
 mod distribution;
 pub mod draw;
 mod error;

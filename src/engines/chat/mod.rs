@@ -13,8 +13,8 @@
 //! No client has a writer thread, and no line passes through a lock.
 
 use std::sync::{Arc, OnceLock};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use crossbeam::channel::{Sender, bounded};
 
@@ -81,12 +81,15 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// When the machine has no room for the server's own threads.
 pub fn serve(
     listener: &Listener,
     options: &Options,
     counters: &Counters,
     log_events_tx: Option<&Sender<LogEvent>>,
-) {
+) -> io::Result<()> {
     let (events_tx, events) = bounded(EVENTS_MAX);
     let (done_tx, done) = bounded::<()>(0);
     let deadline = OnceLock::new();
@@ -97,11 +100,11 @@ pub fn serve(
         for index in 0..n_fanouts {
             let (batches_tx, batches) = bounded::<Arc<Batch>>(BATCHES_MAX);
             let fanout = Fanout::new(index, n_fanouts, monitor, &deadline);
-            threads::spawn(scope, move || fanout.run(&batches));
+            threads::spawn_now(scope, move || fanout.run(&batches))?;
             fanouts.push(batches_tx);
         }
         let broadcaster = Broadcaster::new(options, monitor);
-        threads::spawn(scope, move || broadcaster.run(&events, &fanouts));
+        threads::spawn_now(scope, move || broadcaster.run(&events, &fanouts))?;
         let pool = ThreadPool::new(scope);
         let ip_limit = PerIpLimit::new(options.per_address);
         let reader = Reader { events_tx, done, options };
@@ -112,7 +115,8 @@ pub fn serve(
         drop(done_tx); // wakes the readers that flood control holds back
         _ = reader.events_tx.send(Event::Shutdown);
         drop(reader); // when the last reader ends, the channel closes and the broadcaster ends
-    });
+        Ok(())
+    })
 }
 
 /// Starts reading a client on a pooled thread, or refuses it.

@@ -8,8 +8,8 @@
 //! is answered with a reset, writing the second fails. A client that does not read is disconnected
 //! when its socket buffer is full.
 
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use crate::net::{Conn, Listener, close_all_gracefully};
 use crate::threads;
@@ -56,12 +56,15 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn serve(listener: &Listener, format: &TimeFormat) {
+///
+/// # Errors
+/// When the machine has no room for the server's own thread.
+pub fn serve(listener: &Listener, format: &TimeFormat) -> io::Result<()> {
     let (clock, new_clients) = (WallClock::new(), NewClients::default());
     thread::scope(|scope| {
-        threads::spawn(scope, || {
+        threads::spawn_now(scope, || {
             close_all_gracefully(Ticker::new(format, &clock, PERIOD).run(&new_clients));
-        });
+        })?;
         let mut lines = LineCache::new(format);
         for conn in listener.incoming() {
             if let Some(client) = admit(conn, &mut lines, &clock) {
@@ -69,7 +72,8 @@ pub fn serve(listener: &Listener, format: &TimeFormat) {
             }
         }
         new_clients.close();
-    });
+        Ok(())
+    })
 }
 
 /// Writes the first line to a new client. `None` if it has disconnected already.

@@ -4,13 +4,13 @@
 //! goes to the end of the queue, which stays sorted by deadline without a heap.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::time_format::{LineCache, TimeFormat};
 use super::wall_clock::WallClock;
 use crate::net::Conn;
-use crate::threads::{lock, wait_timeout_while, wait_while};
+use crate::threads::{Condvar, lock, wait_timeout_while, wait_while};
 
 /// Minimum time between two wake-ups of the ticker. Lines that fall due in between are written
 /// together, which saves up to a thousand wake-ups per second.

@@ -22,8 +22,11 @@ pub enum EventKind {
     Connected,
     /// The server sent a time, with its offset to the local time.
     Time(TimeOfDay, Offset),
-    /// The server sent a line that contains no time: the beginning of that line.
+    /// The server sent a line in which no time was found: the beginning of that line.
     NoTime(String),
+    /// The server sent one line and closed the connection, as daytime servers do (RFC 867): the
+    /// beginning of that line, and the time until the next attempt.
+    Served(String, Duration),
     /// The connection failed or was lost: the reason, and the time until the next attempt.
     Lost(String, Duration),
 }

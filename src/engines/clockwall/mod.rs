@@ -1,8 +1,10 @@
 //! 8.2, exercise 8.1: follows several clock servers, one thread per server.
 //!
 //! A server may be dead, silent, slow, or not a clock at all. None of that ends its thread, keeps it
-//! busy, or fills memory. After a connection is lost the thread pauses and connects again; the pause
-//! grows from a quarter of a second to eight seconds, and a time from the server resets it.
+//! busy, or fills memory. After a connection has ended the thread pauses and connects again; the pause
+//! grows from a quarter of a second to eight seconds, unless the connection lasted longer than that.
+//!
+//! A server may send lines for ever, one line (RFC 867), or 32 bits (RFC 868).
 
 use std::io;
 use std::thread::Builder;
@@ -10,6 +12,7 @@ use std::thread::Builder;
 use crossbeam::channel::{Receiver, bounded};
 use jiff::tz::TimeZone;
 
+mod answer;
 mod event;
 mod follower;
 mod source;
@@ -21,6 +24,7 @@ pub use source::Source;
 pub use table::ClockTable;
 pub use time::{Offset, TimeOfDay};
 
+use crate::threads;
 use follower::Follower;
 
 /// Capacity of the event queue. A thread whose event does not fit waits.
@@ -59,7 +63,8 @@ pub fn follow(sources: &[Source], zone: &TimeZone) -> io::Result<Receiver<Event>
     for (index, source) in sources.iter().enumerate() {
         let (endpoint, zone) = (source.endpoint.clone(), zone.clone());
         let follower = Follower { index, zone, events: events_tx.clone() };
-        Builder::new().spawn(move || follower.run(&endpoint))?;
+        let started = Builder::new().spawn(move || follower.run(&endpoint));
+        started.map_err(|err| threads::cannot_start(&err))?;
     }
     Ok(events_rx)
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 use super::event::{Event, EventKind};
 use super::source::Source;
 use super::time::{Offset, TimeOfDay};
@@ -9,7 +11,7 @@ use crate::text::printable::replace_controls;
 
 /// A time that is older is stale, because a clock sends one per second.
 const STALE_AFTER: Duration = Duration::from_millis(2_500);
-/// Maximum number of characters shown of a name.
+/// Maximum width of a name, in columns.
 const NAME_MAX: usize = 24;
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
@@ -33,8 +35,10 @@ enum State {
     Connecting,
     /// When the connection was established or the last time arrived.
     Connected(Instant),
-    /// The beginning of a line that contains no time.
+    /// The beginning of a line in which no time was found.
     NoTime(String),
+    /// The only line that the server sent before it closed, and when the next attempt begins.
+    Served(String, Instant),
     /// The reason, and when the next attempt begins.
     Lost(String, Instant),
 }
@@ -43,8 +47,8 @@ impl ClockTable {
     /// A table in which every clock is being connected to.
     pub fn new(sources: &[Source]) -> Self {
         let row = |source: &Source| {
-            let name = replace_controls(source.name(), '\u{fffd}');
-            Row { name: name.take(NAME_MAX).collect(), last: None, state: State::Connecting }
+            let name: String = replace_controls(source.name(), '\u{fffd}').collect();
+            Row { name: cut(&name, NAME_MAX), last: None, state: State::Connecting }
         };
         ClockTable { rows: sources.iter().map(row).collect() }
     }
@@ -53,6 +57,7 @@ impl ClockTable {
     pub fn apply(&mut self, event: Event, now: Instant) {
         let Some(row) = self.rows.get_mut(event.index) else { return };
         row.state = match event.kind {
+            EventKind::Connecting | EventKind::Connected if row.is_served() => return, // keeps the line
             EventKind::Connecting if matches!(row.state, State::Lost(..)) => return, // keeps the reason
             EventKind::Connecting => State::Connecting,
             EventKind::Connected => State::Connected(now),
@@ -60,6 +65,7 @@ impl ClockTable {
                 row.last = Some((time, offset, now));
                 State::Connected(now)
             }
+            EventKind::Served(line, pause) => State::Served(line, now + pause),
             EventKind::NoTime(text) => State::NoTime(text),
             EventKind::Lost(reason, pause) => {
                 let reason = reason.split(" (os error").next().unwrap_or_default(); // a row is short
@@ -73,7 +79,7 @@ impl ClockTable {
     /// Lines are cut to the width, and stale ones are dim. Clocks that do not fit are counted in the
     /// last line.
     pub fn draw(&self, now: Instant, width: usize, height: usize) -> Vec<String> {
-        let n_name = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(5);
+        let n_name = self.rows.iter().map(|row| row.name.width()).max().unwrap_or(0).max(5);
         let head = format!("{:n_name$}  time      offset     age   state", "clock");
         let mut lines = vec![cut(&head, width)];
         let room = height.saturating_sub(2).max(1); // the heading, and the cursor's line
@@ -91,6 +97,11 @@ impl ClockTable {
 }
 
 impl Row {
+    /// Whether the server sent one line and closed, and may be about to do so again.
+    fn is_served(&self) -> bool {
+        matches!(self.state, State::Served(..))
+    }
+
     fn is_stale(&self, now: Instant) -> bool {
         self.last.is_none_or(|(.., at)| now.saturating_duration_since(at) >= STALE_AFTER)
     }
@@ -103,7 +114,8 @@ impl Row {
             None => ("-".to_owned(), "-".to_owned(), "-".to_owned()),
         };
         let (name, state) = (&self.name, self.state(now));
-        format!("{name:n_name$}  {time:8}  {offset:9}  {age:4}  {state}")
+        let padding = " ".repeat(n_name.saturating_sub(name.width()));
+        format!("{name}{padding}  {time:8}  {offset:9}  {age:4}  {state}")
     }
 
     fn state(&self, now: Instant) -> String {
@@ -115,7 +127,7 @@ impl Row {
             State::Connected(_) if self.last.is_none() => "connected".to_owned(),
             State::Connected(_) => "ok".to_owned(),
             State::NoTime(text) => format!("no clock: {text}"),
-            State::Lost(reason, retry_at) => {
+            State::Lost(reason, retry_at) | State::Served(reason, retry_at) => {
                 let left = retry_at.saturating_duration_since(now);
                 match left.as_millis().div_ceil(1_000) {
                     0 => format!("connecting: {reason}"),
@@ -136,9 +148,15 @@ fn age(age: Duration) -> String {
     }
 }
 
-/// The first `width` characters of a line.
+/// As many characters of a line as fit into `width` columns.
 fn cut(text: &str, width: usize) -> String {
-    text.trim_end().chars().take(width).collect()
+    let mut left = width;
+    let fits = |c: &char| {
+        let rest = left.checked_sub(c.width().unwrap_or(0));
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    text.trim_end().chars().take_while(fits).collect()
 }
 
 #[cfg(test)]
@@ -206,6 +224,38 @@ mod tests {
         assert_eq!((small.len(), small[11 - 1].as_str()), (11, "and 21 mor"));
         assert!(small.iter().all(|line| line.replace(DIM, "").replace(PLAIN, "").len() <= 10));
         assert_eq!(lines(0, 0).len(), 2);
+    }
+
+    #[test]
+    fn columns_are_aligned_by_width() {
+        let names = ["\u{6771}\u{4eac}", "Ko\u{308}ln", "abc"]; // six columns, four, three
+        let mut table = table(&names);
+        for index in 0..names.len() {
+            table.apply(Event { index, kind: time("07:00:00") }, Instant::now());
+        }
+        for line in &table.draw(Instant::now(), 80, 24)[1..] {
+            let before = line.split("07:00:00").next().unwrap();
+            assert_eq!(before.width(), 7, "{line}");
+        }
+        assert_eq!(cut("\u{6771}\u{4eac}x", 3), "\u{6771}");
+        assert_eq!(cut("o\u{308}x", 1), "o\u{308}");
+        assert_eq!(cut("abc", 0), "");
+    }
+
+    #[test]
+    fn a_daytime_server_keeps_its_line() {
+        let (mut table, start) = (table(&["NIST"]), Instant::now());
+        let mut check = |kind, row: &str| {
+            table.apply(Event { index: 0, kind }, start);
+            assert_eq!(table.draw(start, 80, 24)[1], row);
+        };
+        let served =
+            || EventKind::Served("Sat Nov 28 04:47:12 2026".to_owned(), Duration::from_secs(8));
+        check(time("04:47:12"), "NIST   04:47:12  -07:12:48  0s    ok");
+        let row = "NIST   04:47:12  -07:12:48  0s    again in 8s: Sat Nov 28 04:47:12 2026";
+        check(served(), row);
+        check(EventKind::Connecting, row);
+        check(EventKind::Connected, row);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Times of day in the lines of servers, and the offset between two.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use jiff::Zoned;
 
@@ -27,10 +28,32 @@ impl TimeOfDay {
         TimeOfDay(part(time.hour()) * HOUR + part(time.minute()) * MINUTE + part(time.second()))
     }
 
-    /// The first `HH:MM:SS` in a line, if there is one.
+    /// The first `HH:MM:SS` or `H:MM:SS` in a line, if there is one; on the twelve-hour clock if AM or
+    /// PM follows it.
     pub(super) fn find(line: &[u8]) -> Option<Self> {
-        let mut words = line.split(|byte| !byte.is_ascii_digit() && *byte != b':');
-        words.find_map(parse)
+        let is_part = |byte: &u8| byte.is_ascii_digit() || *byte == b':';
+        let mut rest = line;
+        while let Some(start) = rest.iter().position(is_part) {
+            let word = &rest[start..];
+            let end = word.iter().position(|byte| !is_part(byte)).unwrap_or(word.len());
+            rest = &word[end..];
+            let time = match half_of_day(rest) {
+                Some(half) => {
+                    parse(&word[..end], 1..=12).map(|time| time.on_twelve_hour_clock(half))
+                }
+                None => parse(&word[..end], 0..=23),
+            };
+            if time.is_some() {
+                return time;
+            }
+        }
+        None
+    }
+
+    /// The time of day that a twelve-hour clock shows as `self` in a half of the day.
+    fn on_twelve_hour_clock(self, half: Half) -> Self {
+        let morning = self.0 % (DAY / 2);
+        TimeOfDay(if half == Half::Pm { morning + DAY / 2 } else { morning })
     }
 
     /// How far `self` is ahead of `other`; negative if it is behind.
@@ -40,14 +63,40 @@ impl TimeOfDay {
     }
 }
 
-fn parse(word: &[u8]) -> Option<TimeOfDay> {
-    let [h1, h2, b':', m1, m2, b':', s1, s2] = word else { return None };
-    let number = |tens: u8, ones: u8, most: i32| {
-        let digit = |byte: u8| char::from(byte).to_digit(10).and_then(|n| i32::try_from(n).ok());
-        Some(digit(tens)? * 10 + digit(ones)?).filter(|n| *n <= most)
+/// A half of the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Half {
+    Am,
+    Pm,
+}
+
+/// The half of the day that follows a time of the twelve-hour clock.
+fn half_of_day(after_time: &[u8]) -> Option<Half> {
+    let word = after_time.strip_prefix(b" ").unwrap_or(after_time);
+    let half = word.get(..2)?;
+    if word.get(2).is_some_and(u8::is_ascii_alphanumeric) {
+        return None; // `Amsterdam`
+    }
+    let is = |name: &[u8]| half.eq_ignore_ascii_case(name);
+    if is(b"AM") { Some(Half::Am) } else { is(b"PM").then_some(Half::Pm) }
+}
+
+/// Parses `HH:MM:SS` or `H:MM:SS`, with an hour among `hours`.
+fn parse(word: &[u8], hours: RangeInclusive<i32>) -> Option<TimeOfDay> {
+    let (h1, h2, minutes_seconds) = match word {
+        [h1, h2, b':', rest @ ..] => (h1, h2, rest),
+        [h2, b':', rest @ ..] => (&b'0', h2, rest),
+        _ => return None,
     };
-    let (hour, minute) = (number(*h1, *h2, 23)?, number(*m1, *m2, 59)?);
-    Some(TimeOfDay(hour * HOUR + minute * MINUTE + number(*s1, *s2, 60)?))
+    let [m1, m2, b':', s1, s2] = minutes_seconds else { return None };
+    let number = |tens: &u8, ones: &u8| {
+        let digit = |byte: u8| char::from(byte).to_digit(10).and_then(|n| i32::try_from(n).ok());
+        Some(digit(*tens)? * 10 + digit(*ones)?)
+    };
+    let hour = number(h1, h2).filter(|hour| hours.contains(hour))?;
+    let minute = number(m1, m2).filter(|minute| *minute <= 59)?;
+    let second = number(s1, s2).filter(|second| *second <= 60)?; // a leap second
+    Some(TimeOfDay(hour * HOUR + minute * MINUTE + second))
 }
 
 /// The beginning of a line with control characters replaced, safe to show on a terminal.
@@ -86,7 +135,16 @@ mod tests {
         check("it is 23:59:59, London", "23:59:59");
         check("24:00:00", "");
         check("12:60:00", "");
-        check("1:02:03", "");
+        check("1:02:03", "01:02:03");
+        check("4:47:12 AM 11/28/2026", "04:47:12"); // Windows, in American English
+        check("4:47:12 pm", "16:47:12");
+        check("12:47:12PM", "12:47:12");
+        check("12:47:12 AM", "00:47:12");
+        check("13:00:00 PM", "");
+        check("13:00:00 Amsterdam", "13:00:00");
+        check("Saturday, November 28, 2026 04:47:12-UTC", "04:47:12"); // Cisco IOS
+        check("Sat Nov 28 04:47:12 2026", "04:47:12"); // inetd
+        check(":1:02:03", "");
         check("112:02:03", "");
         check("12:02:033", "");
         check("", "");

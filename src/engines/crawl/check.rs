@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::fragments;
 use super::links::{Edge, LinkKind};
 use super::outcome::Crawl;
 
@@ -23,7 +24,7 @@ pub fn broken_links(crawl: &Crawl) -> BTreeMap<Option<Arc<str>>, Vec<BrokenLink>
     let mut broken: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (id, page) in (0..).zip(crawl.pages.all()) {
         // A broken redirect is reported with the link that leads to it.
-        let edges = page.links.iter().filter(|edge| edge.kind != LinkKind::Redirect);
+        let edges = page.links.iter().filter(|edge| edge.kind() != LinkKind::Redirect);
         let mut links: Vec<BrokenLink> = edges.filter_map(|edge| problem(crawl, *edge)).collect();
         links.sort();
         links.dedup();
@@ -31,7 +32,7 @@ pub fn broken_links(crawl: &Crawl) -> BTreeMap<Option<Arc<str>>, Vec<BrokenLink>
             broken.insert(Some(Arc::clone(&page.url)), links);
         }
         if crawl.pages.is_start(id) {
-            let start = problem(crawl, Edge { to: id, kind: LinkKind::Asset });
+            let start = problem(crawl, Edge::new(id, LinkKind::Asset, None));
             if let Some(start) = start {
                 broken.entry(None).or_default().push(start);
             }
@@ -44,20 +45,20 @@ pub fn broken_links(crawl: &Crawl) -> BTreeMap<Option<Arc<str>>, Vec<BrokenLink>
 fn problem(crawl: &Crawl, edge: Edge) -> Option<BrokenLink> {
     let pages = &crawl.pages;
     let url = &pages.get(edge.to).url;
-    let end = pages.end_of_redirects(edge.to).unwrap_or(edge.to);
+    let (end, redirect_fragment) = pages.end_of_redirects(edge.to).unwrap_or((edge.to, None));
     if let Some(reason) = pages.failure(end) {
         let to = &pages.get(end).url;
         let redirect = if end == edge.to { String::new() } else { format!("redirects to {to}: ") };
         return Some(BrokenLink { url: url.to_string(), reason: redirect + reason });
     }
-    let LinkKind::Page(hash @ 1..) = edge.kind else { return None };
-    let fragment = pages.fragment(hash);
-    // `#top` is the top of every page, `#:~:` begins a directive, for example to highlight text.
-    let is_on_every_page = fragment.eq_ignore_ascii_case("top") || fragment.starts_with(":~:");
-    // A fragment is looked up in the page at the end of the redirects, if that was fetched.
+    if edge.kind() != LinkKind::Page {
+        return None;
+    }
+    // A redirect's own fragment replaces that of the link (RFC 9110, 10.2.2). It is looked up in the
+    // page at the end of the redirects, if that was fetched.
+    let fragment = pages.fragments.text(redirect_fragment.or(edge.fragment())?);
     let ids = pages.get(end).fragment_ids.as_ref()?;
-    let exists = is_on_every_page || ids.binary_search(&hash).is_ok();
-    (!exists).then(|| BrokenLink {
+    (!fragment.is_empty() && !fragments::exists(fragment, ids)).then(|| BrokenLink {
         url: format!("{url}#{fragment}"),
         reason: "no such fragment".to_owned(),
     })

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{self, Receiver, Sender};
 use crossbeam::select;
 
-use super::hosts::{Hosts, NextFetch, RETRY_AFTER_MAX, Refusal};
-use super::ids::PageId;
+use super::hosts::{Hosts, NextFetch, RETRY_AFTER_MAX, Refusal, SitemapUrl};
+use super::ids::{HostId, PageId};
 use super::options::Options;
 use super::outcome::{Crawl, Error, Page, Summary};
 use super::pages::Pages;
 use super::spool::SavedBody;
-use super::worker::{FetchedPage, Job, JobOutcome, JobResult};
+use super::worker::{FetchedPage, Job, JobOutcome, JobResult, RobotsError};
 use super::workers::Workers;
+use crate::web::robots::Robots;
 
 /// Crawls from the URLs `starts` until nothing is left to fetch, or `done` is closed.
 ///
@@ -159,11 +160,12 @@ impl<'a> Coordinator<'a> {
     fn job(&mut self, next: NextFetch) -> Option<Job> {
         let Some(id) = next.page else {
             let url = self.hosts.robots_url(next.host).into();
-            return Some(Job { id: None, host: next.host, url });
+            return Some(Job { id: None, host: next.host, url, is_sitemap: false });
         };
-        let url = Arc::clone(&self.pages.get(id).url);
+        let (url, is_sitemap) =
+            (Arc::clone(&self.pages.get(id).url), self.pages.get(id).is_sitemap);
         let Err(refusal) = self.hosts.allows(next.host, &url) else {
-            return Some(Job { id: Some(id), host: next.host, url });
+            return Some(Job { id: Some(id), host: next.host, url, is_sitemap });
         };
         self.refuse(id, url, refusal);
         None
@@ -172,7 +174,10 @@ impl<'a> Coordinator<'a> {
     /// Records that a page must not be fetched. A start URL that is forbidden has failed.
     fn refuse(&mut self, id: PageId, url: Arc<str>, refusal: Refusal) {
         let (reason, is_failure) = match refusal {
-            Refusal::Forbidden => ("forbidden by robots.txt".to_owned(), self.pages.is_start(id)),
+            Refusal::Forbidden => {
+                let is_wanted = self.pages.is_start(id) && !self.pages.get(id).is_guess;
+                ("forbidden by robots.txt".to_owned(), is_wanted)
+            }
             Refusal::Unreachable(reason) => (reason, true),
         };
         self.summary.n_forbidden += usize::from(!is_failure);
@@ -187,12 +192,7 @@ impl<'a> Coordinator<'a> {
     fn handle(&mut self, result: JobResult) {
         self.n_in_flight -= 1;
         match result.outcome {
-            JobOutcome::Robots(robots) => {
-                let sitemaps = self.hosts.set_robots(result.host, robots);
-                for sitemap in sitemaps {
-                    self.pages.add_start(&sitemap);
-                }
-            }
+            JobOutcome::Robots(robots) => self.handle_robots(result.host, robots),
             JobOutcome::Page(fetched) => {
                 let id = result.id.expect("a page has an id");
                 if let Some(pause) = fetched.retry_after {
@@ -212,21 +212,45 @@ impl<'a> Coordinator<'a> {
         self.hosts.request_finished(result.host);
     }
 
+    fn handle_robots(&mut self, host: HostId, robots: Result<Robots, RobotsError>) {
+        if let Err(RobotsError { is_temporary: true, retry_after, .. }) = robots {
+            let n_attempts = self.hosts.count_robots_attempt(host);
+            if n_attempts <= self.options.retries {
+                let pause = retry_after.map(|pause| pause.min(RETRY_AFTER_MAX));
+                self.hosts.retry_robots(host, pause.unwrap_or_else(|| back_off(n_attempts)));
+                return;
+            }
+        }
+        for SitemapUrl { url, is_guess } in
+            self.hosts.set_robots(host, robots.map_err(|err| err.reason))
+        {
+            self.pages.add_sitemap(&url, is_guess);
+        }
+    }
+
     fn finish(&mut self, id: PageId, fetched: FetchedPage) {
-        let mut page = Page { depth: self.pages.get(id).depth, ..fetched.page };
-        let leaves_scope = page.redirect.is_some() && fetched.links.is_empty();
-        let result =
-            self.pages.mark_done(id, page.error.clone(), fetched.links, fetched.fragment_ids);
-        if let Err(reason) = result {
+        let FetchedPage { page, links, are_sitemaps, fragment_ids, saved, .. } = fetched;
+        let referrer = self.pages.referrer(id).map(Arc::clone);
+        let mut page = Page { depth: self.pages.get(id).depth, referrer, ..page };
+        let is_absent =
+            self.pages.get(id).is_guess && page.status.is_some() && page.error.is_some();
+        let leaves_scope = page.redirect.is_some() && links.links.is_empty();
+        let is_broken = !page.is_cut && !is_absent;
+        let error = page.error.clone().filter(|_| is_broken);
+        if let Err(reason) = self.pages.mark_done(id, error, links, are_sitemaps, fragment_ids) {
             page.error = Some(reason);
+        }
+        if is_absent {
+            return; // a site without a sitemap
         }
         if self.pages.is_start(id) && page.error.is_none() && leaves_scope {
             let to = page.redirect.as_deref().unwrap_or_default();
             page.error = Some(format!("redirects to {to}, which is out of scope"));
         }
-        self.saved.extend(fetched.saved.map(|saved| (id, saved)));
+        self.saved.extend(saved.map(|saved| (id, saved)));
         self.summary.n_bytes += page.n_bytes;
         self.summary.n_failed += usize::from(page.error.is_some());
+        self.summary.n_incomplete += usize::from(page.is_cut || !page.warnings.is_empty());
         self.summary.n_pages += usize::from(page.error.is_none() && page.redirect.is_none());
         self.unreported.push(page);
     }

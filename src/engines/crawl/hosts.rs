@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use url::Url;
+
 use super::ids::{HostId, PageId};
 use super::options::Options;
 use crate::web::robots::Robots;
@@ -29,6 +31,14 @@ pub(super) enum Refusal {
     Unreachable(String),
 }
 
+/// The URL of a sitemap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SitemapUrl {
+    pub(super) url: String,
+    /// Whether it is the usual URL, which no robots.txt names.
+    pub(super) is_guess: bool,
+}
+
 #[derive(Debug)]
 enum RobotsState {
     Unknown,
@@ -41,6 +51,7 @@ enum RobotsState {
 struct Host {
     origin: String,
     robots: RobotsState,
+    n_robots_attempts: u32,
     waiting: VecDeque<PageId>,
     n_in_flight: usize,
     /// Minimum time between the starts of two requests.
@@ -109,6 +120,7 @@ impl Hosts {
         self.all.push(Host {
             origin: origin.to_owned(),
             robots: if needs_robots { RobotsState::Unknown } else { known },
+            n_robots_attempts: 0,
             waiting: VecDeque::new(),
             n_in_flight: 0,
             interval: self.interval,
@@ -166,7 +178,8 @@ impl Hosts {
     fn next_of_host(&mut self, id: HostId, now: Instant) -> Option<NextFetch> {
         let per_host = self.per_host;
         let host = self.host(id);
-        if matches!(host.robots, RobotsState::Unknown) {
+        let delay_end = host.not_before.filter(|&end| end > now);
+        if matches!(host.robots, RobotsState::Unknown) && delay_end.is_none() {
             host.robots = RobotsState::Requested;
             host.n_in_flight += 1;
             return Some(NextFetch { host: id, page: None });
@@ -177,7 +190,7 @@ impl Hosts {
         if host.waiting.is_empty() {
             return None;
         }
-        if let Some(end) = host.not_before.filter(|&end| end > now) {
+        if let Some(end) = delay_end {
             self.delays.push(Reverse((end, Delayed::Host(id))));
             return None;
         }
@@ -217,12 +230,31 @@ impl Hosts {
         format!("{}/robots.txt", self.all[id as usize].origin)
     }
 
+    /// Counts an attempt to fetch the robots.txt. Returns the number of attempts, this one included.
+    pub(super) fn count_robots_attempt(&mut self, id: HostId) -> u32 {
+        let host = self.host(id);
+        host.n_robots_attempts = host.n_robots_attempts.saturating_add(1);
+        host.n_robots_attempts
+    }
+
+    /// Requests the robots.txt again after `delay`.
+    pub(super) fn retry_robots(&mut self, id: HostId, delay: Duration) {
+        self.pause(id, delay);
+        self.host(id).robots = RobotsState::Unknown;
+    }
+
     /// Stores the host's robots.txt, or why it could not be fetched. Returns the sitemaps to read.
-    pub(super) fn set_robots(&mut self, id: HostId, robots: Result<Robots, String>) -> Vec<String> {
+    pub(super) fn set_robots(
+        &mut self,
+        id: HostId,
+        robots: Result<Robots, String>,
+    ) -> Vec<SitemapUrl> {
         let (obeys_robots, interval_min) = (self.obeys_robots, self.interval);
         let reads_sitemaps = self.reads_sitemaps;
+        let base = self.robots_url(id);
         let host = self.host(id);
-        let mut sitemaps = robots.as_ref().map_or(&[][..], Robots::sitemaps).to_vec();
+        let named = robots.as_ref().map_or(&[][..], Robots::sitemaps);
+        let sitemaps = if reads_sitemaps { sitemaps(named, &base) } else { Vec::new() };
         host.robots = match robots {
             Ok(robots) if obeys_robots => {
                 host.interval = robots.delay().unwrap_or_default().max(interval_min);
@@ -231,10 +263,7 @@ impl Hosts {
             Err(reason) if obeys_robots => RobotsState::Unreachable(reason),
             _ => RobotsState::Known(Robots::allow_all()),
         };
-        if sitemaps.is_empty() {
-            sitemaps.push(format!("{}/sitemap.xml", host.origin));
-        }
-        if reads_sitemaps { sitemaps } else { Vec::new() }
+        sitemaps
     }
 
     /// Checks whether the host's robots.txt allows fetching the page.
@@ -250,6 +279,18 @@ impl Hosts {
             _ => Err(Refusal::Forbidden),
         }
     }
+}
+
+/// The sitemaps that the robots.txt at `base` names, or the usual one if it names none.
+fn sitemaps(named: &[String], base: &str) -> Vec<SitemapUrl> {
+    let Ok(base) = Url::parse(base) else { return Vec::new() };
+    let resolved = |text: &str| urls::resolve(&base, text).ok().map(urls::without_fragment);
+    if named.is_empty() {
+        let usual = resolved("/sitemap.xml").map(|url| SitemapUrl { url, is_guess: true });
+        return Vec::from_iter(usual);
+    }
+    let named = named.iter().filter_map(|text| resolved(text));
+    named.map(|url| SitemapUrl { url, is_guess: false }).collect()
 }
 
 #[cfg(test)]
@@ -280,7 +321,7 @@ mod tests {
         hosts.add(1, "http://h/b");
         assert_eq!((hosts.next(now), hosts.next(now)), (Some(ROBOTS), None));
         assert_eq!(hosts.robots_url(0), "http://h/robots.txt");
-        assert_eq!(hosts.set_robots(0, Ok(robots(""))), [""; 0]);
+        assert_eq!(hosts.set_robots(0, Ok(robots(""))), []);
         hosts.request_finished(0);
         assert_eq!(hosts.n_waiting(), 2);
         let taken = [hosts.next(now), hosts.next(now), hosts.next(now)];
@@ -376,15 +417,20 @@ mod tests {
 
     #[test]
     fn sitemaps_are_those_of_robots_txt_or_the_usual_one() {
-        let check = |sitemap: bool, rules: Result<Robots, String>, expected: &[&str]| {
+        let check = |sitemap: bool, rules: Result<Robots, String>, expected: &[(&str, bool)]| {
             let options = Options { sitemap, robots: false, ..Options::default() };
             let mut hosts = Hosts::new(&options);
             hosts.add(0, "http://h/");
+            let expected: Vec<SitemapUrl> = expected
+                .iter()
+                .map(|&(url, is_guess)| SitemapUrl { url: url.to_owned(), is_guess })
+                .collect();
             assert_eq!(hosts.set_robots(0, rules), expected);
         };
-        check(true, Ok(robots("Sitemap: http://h/s.xml")), &["http://h/s.xml"]);
-        check(true, Ok(robots("")), &["http://h/sitemap.xml"]);
-        check(true, Err(String::new()), &["http://h/sitemap.xml"]);
+        check(true, Ok(robots("Sitemap: http://h/s.xml")), &[("http://h/s.xml", false)]);
+        check(true, Ok(robots("Sitemap: s.xml#x")), &[("http://h/s.xml", false)]);
+        check(true, Ok(robots("")), &[("http://h/sitemap.xml", true)]);
+        check(true, Err(String::new()), &[("http://h/sitemap.xml", true)]);
         check(false, Ok(robots("Sitemap: http://h/s.xml")), &[]);
     }
 }

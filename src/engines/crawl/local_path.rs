@@ -16,18 +16,44 @@ const NAME_MAX: usize = 150;
 /// The longest path, in bytes; Linux allows 4096.
 const PATH_MAX: usize = 2_000;
 /// Extensions of files that browsers know; every other file is saved as a page, `.html`.
-const EXTENSIONS: [&str; 28] = [
+const EXTENSIONS: [&str; 29] = [
     "avif", "bmp", "css", "gif", "gz", "htm", "html", "ico", "jpeg", "jpg", "js", "json", "mjs",
     "mp3", "mp4", "ogg", "otf", "pdf", "png", "svg", "ttf", "txt", "wav", "webm", "webp", "woff",
-    "woff2", "zip",
+    "woff2", "xhtml", "zip",
 ];
+
+/// What a browser has to take a copy for, which goes by the extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileType {
+    /// A style sheet: browsers ignore those of any other type.
+    Sheet,
+    /// A page of XML, which would mean something else as HTML.
+    Xhtml,
+    /// Whatever its name says, else a page.
+    ByName,
+}
+
+impl FileType {
+    /// The extension of a file whose own is none or another.
+    fn extension(self) -> &'static str {
+        match self {
+            FileType::Sheet => "css",
+            FileType::Xhtml => "xhtml",
+            FileType::ByName => "html",
+        }
+    }
+
+    /// Whether a file with that extension is taken for this type.
+    fn has(self, extension: &str) -> bool {
+        self == FileType::ByName || extension.eq_ignore_ascii_case(self.extension())
+    }
+}
 
 /// The path of a URL's copy, relative to the mirror's directory.
 ///
-/// `url` is a [key](crate::web::urls::key). A style sheet always gets the extension `.css`, because
-/// browsers ignore style sheets of any other type.
+/// `url` is a [key](crate::web::urls::key).
 #[must_use]
-pub fn path(url: &str, is_sheet: bool) -> String {
+pub fn path(url: &str, file_type: FileType) -> String {
     let origin = urls::origin(url);
     let host = match origin.strip_prefix("https://") {
         Some(host) => host.to_owned(),
@@ -40,9 +66,9 @@ pub fn path(url: &str, is_sheet: bool) -> String {
     };
     let (folders, last) = names.rsplit_once('/').unwrap_or(("", names));
     let folders = folders.split('/').skip(1).map(folder);
-    let names = folders.chain([file(last, query, is_sheet)]);
+    let names = folders.chain([file(last, query, file_type)]);
     let path = names.fold(host.clone(), |path, name| path + "/" + &name);
-    let extension = if is_sheet { "css" } else { "html" };
+    let extension = file_type.extension();
     if path.len() > PATH_MAX { format!("{host}/~l{}.{extension}", hash(url)) } else { path }
 }
 
@@ -58,9 +84,9 @@ fn folder(name: &str) -> String {
 }
 
 /// The name of a file, for the last segment of the URL's path and the query.
-fn file(name: &str, query: Option<&str>, is_sheet: bool) -> String {
-    let own = split_extension(name).filter(|(_, t)| !is_sheet || t.eq_ignore_ascii_case("css"));
-    let (stem, extension) = own.unwrap_or((name, if is_sheet { "css" } else { "html" }));
+fn file(name: &str, query: Option<&str>, file_type: FileType) -> String {
+    let own = split_extension(name).filter(|(_, extension)| file_type.has(extension));
+    let (stem, extension) = own.unwrap_or((name, file_type.extension()));
     let has_extension = stem.len() < name.len();
     let mark = match query {
         Some(query) => format!("~q{}", hash(&format!("{name}?{query}"))),
@@ -142,7 +168,8 @@ mod tests {
 
     #[test]
     fn paths_are_readable_where_they_can_be() {
-        let check = |url: &str, expected: &str| assert_eq!(path(url, false), expected, "{url}");
+        let check =
+            |url: &str, expected: &str| assert_eq!(path(url, FileType::ByName), expected, "{url}");
         check("https://host/", "host/index.html");
         check("http://host/", "http~host/index.html");
         check("http://127.0.0.1:80/a/", "http~127.0.0.1~80/a/index.html");
@@ -153,21 +180,22 @@ mod tests {
         check("https://h/a.php", "h/a.php~.html");
         check("https://h/%C3%BC:", "h/~C3~BC~x3A~.html");
         check("https://h//x", "h/~-/x~.html");
-        assert!(path("https://h/a.css?v=1", false).starts_with("h/a~q"));
-        let path = path("https://h/a.css?v=1", false);
+        assert!(path("https://h/a.css?v=1", FileType::ByName).starts_with("h/a~q"));
+        let path = path("https://h/a.css?v=1", FileType::ByName);
         assert_eq!(Path::new(&path).extension(), Some("css".as_ref()));
     }
 
     #[test]
     fn style_sheets_get_their_extension() {
-        let check = |url: &str, expected: &str| assert_eq!(path(url, true), expected, "{url}");
+        let check =
+            |url: &str, expected: &str| assert_eq!(path(url, FileType::Sheet), expected, "{url}");
         check("https://h/a.css", "h/a.css");
         check("https://h/a.CSS", "h/a.CSS");
         check("https://h/style", "h/style~.css");
         check("https://h/style.php", "h/style.php~.css");
         check("https://h/style.txt", "h/style.txt~.css");
         check("https://h/", "h/index.css");
-        let queried = path("https://h/style?v=1", true);
+        let queried = path("https://h/style?v=1", FileType::Sheet);
         assert!(
             queried.starts_with("h/style~q") && queried.rsplit('.').next() == Some("css"),
             "{queried}"
@@ -191,16 +219,17 @@ mod tests {
         fn no_two_urls_share_a_path_and_no_file_is_a_folder_of_another(
             a in "/(index|a|~|[.]|html|css|%2F|:|/|[?]|q|x{160}){0,6}",
             b in "/(index|a|~|[.]|html|css|%2F|:|/|[?]|q|x{160}){0,6}",
-            are_sheets in any::<(bool, bool)>(),
+            types in (0_usize..3, 0_usize..3),
         ) {
             let key = |path: &str| {
                 let url = url::Url::parse("http://h/").unwrap().join(&format!("http://h{path}")).unwrap();
                 urls::key(url.as_str()).into_owned()
             };
-            let (a, b) = (key(&a), key(&b));
-            let (path_a, path_b) = (path(&a, are_sheets.0), path(&b, are_sheets.1));
+            let of = |n: usize| [FileType::Sheet, FileType::Xhtml, FileType::ByName][n];
+            let (a, b, types) = (key(&a), key(&b), (of(types.0), of(types.1)));
+            let (path_a, path_b) = (path(&a, types.0), path(&b, types.1));
             prop_assert!(path_a != path_b || a == b);
-            prop_assert!(a != b || are_sheets.0 != are_sheets.1 || path_a == path_b);
+            prop_assert!(a != b || types.0 != types.1 || path_a == path_b);
             let as_folder = path_a.clone() + "/";
             prop_assert!(a == b || !path_b.starts_with(&as_folder));
             for name in path_a.split('/') {

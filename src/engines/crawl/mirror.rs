@@ -14,17 +14,24 @@ use url::Url;
 
 use super::coordinator;
 use super::ids::PageId;
-use super::local_path;
+use super::local_path::{self, FileType};
 use super::options::Options;
 use super::outcome::{self, Crawl, Page, Summary};
 use super::pages::Pages;
 use super::spool::SavedBody;
 use crate::fs::atomic;
+use crate::machine::cpu;
+use crate::threads::rayon_pool;
 use crate::web::charset;
 use crate::web::css;
 use crate::web::html;
 use crate::web::html::Item;
 use crate::web::urls;
+
+/// Media types of XML that has links.
+const XML: &[&str] = &["application/xhtml+xml", "image/svg+xml"];
+/// The media type of style sheets.
+const SHEET: &[&str] = &["text/css"];
 
 /// Why a mirror could not be made.
 #[derive(Debug)]
@@ -79,8 +86,11 @@ pub fn run(
     let mut crawl = coordinator::run(starts, &options, done, report).map_err(Error::Crawl)?;
     let saved = std::mem::take(&mut crawl.saved);
     let writer = Writer { dir, pages: &crawl.pages, paths: paths(&crawl.pages, &saved) };
-    let mut files: Vec<File> =
-        saved.into_par_iter().map(|(id, saved)| writer.file(id, saved)).collect();
+    let mut files: Vec<File> = match rayon_pool(cpu::n_cpus(), None) {
+        Some(pool) => pool
+            .install(|| saved.into_par_iter().map(|(id, saved)| writer.file(id, saved)).collect()),
+        None => saved.into_iter().map(|(id, saved)| writer.file(id, saved)).collect(),
+    };
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok((crawl, files))
 }
@@ -89,9 +99,18 @@ pub fn run(
 fn paths(pages: &Pages, saved: &[(PageId, SavedBody)]) -> HashMap<PageId, String> {
     let path = |(id, saved): &(PageId, SavedBody)| {
         let key = urls::key(&pages.get(*id).url);
-        (*id, local_path::path(&key, saved.is_one_of(&["text/css"])))
+        (*id, local_path::path(&key, file_type(saved)))
     };
     saved.iter().map(path).collect()
+}
+
+/// What a browser has to take a saved body for.
+fn file_type(saved: &SavedBody) -> FileType {
+    match () {
+        () if saved.is_one_of(SHEET) => FileType::Sheet,
+        () if saved.is_one_of(&["application/xhtml+xml"]) => FileType::Xhtml,
+        () => FileType::ByName,
+    }
 }
 
 fn with_path(path: &Path, err: &io::Error) -> io::Error {
@@ -124,29 +143,39 @@ impl Writer<'_> {
 
     /// The text with its links rewritten; `None` for types that have no links.
     fn rewritten(&self, url: &str, path: &str, saved: &SavedBody) -> io::Result<Option<String>> {
-        let is_html = saved.is_one_of(&["text/html", "application/xhtml+xml"]);
-        if !is_html && !saved.is_one_of(&["text/css"]) {
+        let (is_html, is_xhtml) = (saved.is_one_of(&["text/html"]), saved.is_one_of(XML));
+        if !is_html && !is_xhtml && !saved.is_one_of(SHEET) {
             return Ok(None);
         }
-        let text = fs::read(&saved.path)?;
-        let text = match String::from_utf8(text) {
-            Ok(text) if !is_html => text, // a style sheet is UTF-8 where it is valid UTF-8
-            Ok(text) => charset::decode(text.as_bytes(), Some(&saved.content_type)),
-            Err(err) => charset::decode(err.as_bytes(), Some(&saved.content_type)),
-        };
+        let bytes = fs::read(&saved.path)?;
+        let content_type = Some(&*saved.content_type);
         let Ok(base) = Url::parse(url) else { return Ok(None) };
         let rewritten = if is_html {
-            self.page(&text, base, path)?
+            self.page(&charset::decode(&bytes, content_type), base, path, |page, change| {
+                html::rewrite(page, change)
+            })
+        } else if is_xhtml {
+            self.page(&charset::decode_xml(&bytes, content_type), base, path, |page, change| {
+                html::rewrite_xml(page, change)
+            })
         } else {
-            self.style_sheet(&text, &base, path)
+            let sheet = charset::decode_sheet(&bytes, content_type);
+            css::rewrite(&sheet, |link| self.link(link, &base, path)).unwrap_or(sheet)
         };
         // A byte order mark makes the copy UTF-8, whatever its meta element says.
         Ok(Some(if rewritten.is_ascii() { rewritten } else { format!("\u{feff}{rewritten}") }))
     }
 
-    fn page(&self, text: &str, mut base: Url, path: &str) -> io::Result<String> {
+    /// A page with its links rewritten by `rewrite`.
+    fn page(
+        &self,
+        text: &str,
+        mut base: Url,
+        path: &str,
+        rewrite: impl FnOnce(&str, &mut dyn FnMut(Item<'_>) -> Option<String>) -> String,
+    ) -> String {
         let mut has_base = false;
-        let rewritten = html::rewrite(text, |item| match item {
+        rewrite(text, &mut |item| match item {
             Item::Link(link, ..) => self.link(link, &base, path),
             Item::Base(href) => {
                 if !std::mem::replace(&mut has_base, true)
@@ -157,37 +186,32 @@ impl Writer<'_> {
                 Some(String::new())
             }
             _ => None,
-        });
-        rewritten.map_err(io::Error::other)
-    }
-
-    fn style_sheet(&self, text: &str, base: &Url, path: &str) -> String {
-        let (mut rewritten, mut n_copied) = (String::with_capacity(text.len()), 0);
-        for range in css::urls(text) {
-            if let Some(new) = self.link(&text[range.clone()], base, path) {
-                rewritten += &text[n_copied..range.start];
-                rewritten += &new;
-                n_copied = range.end;
-            }
-        }
-        rewritten + &text[n_copied..]
+        })
     }
 
     /// The new text of a link in the file at `path`; `None` if the link is left as it is.
     fn link(&self, text: &str, base: &Url, path: &str) -> Option<String> {
         let mut url = urls::resolve(base, text).ok()?;
-        let fragment = url.fragment().map(|fragment| format!("#{fragment}")).unwrap_or_default();
+        let own = url.fragment().map(|fragment| format!("#{fragment}")).unwrap_or_default();
         url.set_fragment(None);
-        let copied = self.pages.find(&urls::key(url.as_str())).and_then(|id| self.copied(id));
-        Some(match copied {
-            Some(to) if to == path && !fragment.is_empty() => fragment,
-            Some(to) => local_path::relative(path, to) + &fragment,
-            None => url.as_str().to_owned() + &fragment,
-        })
+        let Some((to, redirect_fragment)) = self.copied(&urls::key(url.as_str())) else {
+            return Some(url.as_str().to_owned() + &own);
+        };
+        let fragment = redirect_fragment.map_or(own, |number| {
+            format!("#{}", self.pages.fragments.text(number)) // RFC 9110, 10.2.2
+        });
+        let is_same_page = to == path && !fragment.is_empty();
+        Some(if is_same_page { fragment } else { local_path::relative(path, to) + &fragment })
     }
 
-    /// The path of the copy of a page, or of the page that it redirects to.
-    fn copied(&self, id: PageId) -> Option<&String> {
-        self.paths.get(&id).or_else(|| self.paths.get(&self.pages.end_of_redirects(id)?))
+    /// The path of the copy of a page, or of the page that it redirects to, and the number of the
+    /// fragment that the redirect names.
+    fn copied(&self, key: &str) -> Option<(&String, Option<u32>)> {
+        let id = self.pages.find(key)?;
+        if let Some(path) = self.paths.get(&id) {
+            return Some((path, None));
+        }
+        let (end, fragment) = self.pages.end_of_redirects(id)?;
+        Some((self.paths.get(&end)?, fragment))
     }
 }

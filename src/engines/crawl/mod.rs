@@ -8,6 +8,7 @@
 
 pub mod check;
 mod coordinator;
+mod fragments;
 mod hosts;
 mod ids;
 mod links;
@@ -15,6 +16,7 @@ pub mod local_path;
 pub mod mirror;
 mod options;
 mod outcome;
+mod page_links;
 mod pages;
 mod parse;
 mod scope;

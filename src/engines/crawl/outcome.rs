@@ -27,8 +27,12 @@ pub struct Page {
     pub n_bytes: u64,
     /// Number of different links in scope.
     pub n_links: usize,
-    /// Number of links that are too long to follow.
-    pub n_too_long: usize,
+    /// What of the page was left out, for example links that are too long to follow.
+    pub warnings: Vec<String>,
+    /// Whether the URL exists although its body was not read to the end: it is too large.
+    pub is_cut: bool,
+    /// The page that linked to this one first; `None` for a start URL.
+    pub referrer: Option<Arc<str>>,
     /// Time from the request to the last byte.
     pub time: Duration,
 }
@@ -49,6 +53,8 @@ pub struct Summary {
     pub n_pages: usize,
     /// Number of URLs that failed.
     pub n_failed: usize,
+    /// Number of URLs of which something was left out.
+    pub n_incomplete: usize,
     /// Number of URLs forbidden by robots.txt.
     pub n_forbidden: usize,
     /// Bytes of bodies read, after decompression.

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::fragments::Fragments;
 use super::ids::PageId;
-use super::links::{Edge, Link, LinkKind};
+use super::links::{Edge, LinkKind, Links};
 use super::options::Options;
 use crate::web::urls;
 
@@ -25,6 +26,12 @@ pub(super) struct PageEntry {
     n_redirects: u8,
     n_attempts: u8,
     state: State,
+    /// The first page that linked here; the page itself if it is a start URL.
+    referrer: PageId,
+    /// Whether it was named as a sitemap.
+    pub(super) is_sitemap: bool,
+    /// Whether nobody named it, so that it need not exist.
+    pub(super) is_guess: bool,
     /// The page's links, if they are kept.
     pub(super) links: Box<[Edge]>,
     /// Sorted hashes of the fragments that the page defines; `None` if it is not HTML or they are
@@ -49,8 +56,8 @@ pub(super) struct Pages {
     ids: HashMap<Arc<str>, PageId>,
     entries: Vec<PageEntry>,
     n_starts: usize,
-    /// The fragments that links name, by their hashes.
-    fragments: HashMap<u64, Box<str>>,
+    /// The fragments of all links.
+    pub(super) fragments: Fragments,
     /// Pages to fetch that [`take_queued`](Pages::take_queued) has not returned yet.
     queued: Vec<PageId>,
     /// Number of pages that were ever queued.
@@ -69,7 +76,7 @@ impl Pages {
             ids: HashMap::new(),
             entries: Vec::new(),
             n_starts: 0,
-            fragments: HashMap::new(),
+            fragments: Fragments::default(),
             queued: Vec::new(),
             n_admitted: 0,
             n_url_bytes: 0,
@@ -81,10 +88,28 @@ impl Pages {
     }
 
     pub(super) fn add_start(&mut self, url: &str) {
-        if let Some(id) = self.id(url, &urls::key(url)) {
+        let next = PageId::try_from(self.entries.len()).unwrap_or(PageId::MAX);
+        if let Some(id) = self.id(url, &urls::key(url), next) {
             self.reach(id, 0, 0);
             self.n_starts += usize::from(id as usize == self.n_starts);
         }
+    }
+
+    /// Adds a sitemap as a start URL. One that is only a guess need not exist.
+    pub(super) fn add_sitemap(&mut self, url: &str, is_guess: bool) {
+        let n_before = self.entries.len();
+        self.add_start(url);
+        if let Some(id) = self.find(&urls::key(url)) {
+            let entry = &mut self.entries[id as usize];
+            entry.is_sitemap = true;
+            entry.is_guess |= is_guess && id as usize >= n_before;
+        }
+    }
+
+    /// The page that linked to this one first; `None` for a start URL.
+    pub(super) fn referrer(&self, id: PageId) -> Option<&Arc<str>> {
+        let referrer = self.get(id).referrer;
+        (referrer != id).then(|| &self.get(referrer).url)
     }
 
     pub(super) fn is_start(&self, id: PageId) -> bool {
@@ -117,11 +142,6 @@ impl Pages {
         self.entries[id as usize].state = state;
     }
 
-    /// The fragment with that hash, or an empty text.
-    pub(super) fn fragment(&self, hash: u64) -> &str {
-        self.fragments.get(&hash).map_or("", |fragment| fragment)
-    }
-
     /// Why the page failed, if it did.
     pub(super) fn failure(&self, id: PageId) -> Option<&str> {
         match &self.get(id).state {
@@ -135,18 +155,24 @@ impl Pages {
         self.ids.get(key).copied()
     }
 
-    /// The page at the end of the redirects that begin at `id`; `None` if there are too many.
-    pub(super) fn end_of_redirects(&self, mut id: PageId) -> Option<PageId> {
+    /// The page at the end of the redirects that begin at `id`, and the number of the last fragment
+    /// that one of them names; `None` if there are too many.
+    pub(super) fn end_of_redirects(&self, mut id: PageId) -> Option<(PageId, Option<u32>)> {
+        let mut fragment = None;
         for _ in 0..=REDIRECTS_MAX {
             match *self.get(id).links {
-                [Edge { to, kind: LinkKind::Redirect }] => id = to,
-                _ => return Some(id),
+                [edge] if edge.kind() == LinkKind::Redirect => {
+                    id = edge.to;
+                    fragment = edge.fragment().or(fragment);
+                }
+                _ => return Some((id, fragment)),
             }
         }
         None
     }
 
-    /// Records that a page was fetched, its error if it failed, and its links.
+    /// Records that a page was fetched, why it is broken if it is, its links, and the sorted hashes
+    /// of its ids. With `are_sitemaps`, its links lead to sitemaps.
     ///
     /// # Errors
     /// When the page redirects once too often, or in a circle.
@@ -154,30 +180,17 @@ impl Pages {
         &mut self,
         id: PageId,
         error: Option<String>,
-        links: Vec<Link>,
+        links: Links,
+        are_sitemaps: bool,
         fragment_ids: Option<Vec<u64>>,
     ) -> Result<(), String> {
-        let PageEntry { depth, n_redirects, .. } = *self.get(id);
-        let mut edges = Vec::with_capacity(if self.keeps_links { links.len() } else { 0 });
-        let mut too_many = false;
-        for link in links {
-            let is_redirect = link.kind == LinkKind::Redirect;
-            if is_redirect && n_redirects >= REDIRECTS_MAX {
-                too_many = true;
-                continue;
-            }
-            let Some(to) = self.id(&link.url, link.key()) else { continue };
-            if let (LinkKind::Page(hash), Some(fragment)) = (link.kind, link.fragment) {
-                self.fragments.entry(hash).or_insert_with(|| fragment.into());
-            }
-            let edge = Edge { to, kind: link.kind };
-            self.follow(edge, depth, n_redirects);
-            if self.keeps_links || is_redirect {
-                edges.push(edge);
-            }
+        let n_redirects = self.get(id).n_redirects;
+        let is_redirect = links.links.iter().any(|link| link.kind == LinkKind::Redirect);
+        let too_many = is_redirect && n_redirects >= REDIRECTS_MAX;
+        if !too_many {
+            self.follow_all(id, links, are_sitemaps);
         }
         let entry = &mut self.entries[id as usize];
-        entry.links = edges.into();
         entry.fragment_ids = fragment_ids.map(Vec::into_boxed_slice);
         let is_loop = self.end_of_redirects(id).is_none();
         let problem = too_many.then_some(TOO_MANY_REDIRECTS).or(is_loop.then_some(REDIRECT_LOOP));
@@ -187,8 +200,29 @@ impl Pages {
         problem.map_or(Ok(()), |problem| Err(problem.to_owned()))
     }
 
-    /// The id of that URL, which is added if it is unknown and the limits allow it.
-    fn id(&mut self, url: &str, key: &str) -> Option<PageId> {
+    /// Follows the links of a page, and keeps those that are needed later.
+    fn follow_all(&mut self, from: PageId, links: Links, are_sitemaps: bool) {
+        let PageEntry { depth, n_redirects, .. } = *self.get(from);
+        let mut ids = vec![None; links.targets.len()];
+        let mut edges = Vec::with_capacity(if self.keeps_links { links.links.len() } else { 0 });
+        for link in links.links {
+            let (target, id) =
+                (&links.targets[link.target as usize], &mut ids[link.target as usize]);
+            *id = id.or_else(|| self.id(&target.url, target.key(), from));
+            let Some(to) = *id else { continue };
+            let fragment = link.fragment.and_then(|fragment| self.fragments.number(&fragment));
+            let edge = Edge::new(to, link.kind, fragment);
+            self.entries[to as usize].is_sitemap |= are_sitemaps;
+            self.follow(edge, depth, n_redirects);
+            if self.keeps_links || link.kind == LinkKind::Redirect {
+                edges.push(edge);
+            }
+        }
+        self.entries[from as usize].links = edges.into();
+    }
+
+    /// The id of that URL, which is added with its referrer if it is unknown and the limits allow it.
+    fn id(&mut self, url: &str, key: &str, referrer: PageId) -> Option<PageId> {
         if let Some(&id) = self.ids.get(key) {
             return Some(id);
         }
@@ -209,6 +243,9 @@ impl Pages {
             n_redirects: u8::MAX,
             n_attempts: 0,
             state: State::OverLimit,
+            referrer,
+            is_sitemap: false,
+            is_guess: false,
             links: Box::default(),
             fragment_ids: None,
         });
@@ -216,10 +253,10 @@ impl Pages {
     }
 
     fn follow(&mut self, edge: Edge, depth: u32, n_redirects: u8) {
-        match edge.kind {
+        match edge.kind() {
             // Images, scripts and style sheets count as part of their page.
             LinkKind::Asset => self.reach(edge.to, depth, 0),
-            LinkKind::Page(_) => self.reach(edge.to, depth.saturating_add(1), 0),
+            LinkKind::Page => self.reach(edge.to, depth.saturating_add(1), 0),
             LinkKind::Redirect => self.reach(edge.to, depth, n_redirects + 1),
         }
     }
@@ -257,7 +294,7 @@ impl Pages {
                 if is_over_limit {
                     self.follow(*edge, depth, n_redirects);
                 } else {
-                    let cost = u32::from(matches!(edge.kind, LinkKind::Page(_)));
+                    let cost = u32::from(matches!(edge.kind(), LinkKind::Page));
                     let entry = &mut self.entries[edge.to as usize];
                     entry.depth = before.min(depth.saturating_add(cost));
                     if entry.depth < before {
@@ -273,6 +310,7 @@ impl Pages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engines::crawl::links::{Link, Target};
 
     fn pages(depth: u32, pages_max: usize) -> Pages {
         Pages::new(&Options { depth: Some(depth), pages_max, ..Options::default() })
@@ -280,14 +318,13 @@ mod tests {
 
     /// Marks the page `from` as done, with these links. Returns the pages queued by that.
     fn finish(pages: &mut Pages, from: &str, links: &[&str]) -> Vec<String> {
-        let link = |url: &&str| Link {
-            url: format!("http://h/{url}"),
-            key: None,
-            kind: LinkKind::Page(0),
-            fragment: None,
-        };
+        let mut page_links = Links::default();
+        for (target, url) in (0..).zip(links) {
+            page_links.targets.push(Target { url: format!("http://h/{url}"), key: None });
+            page_links.links.push(Link { target, kind: LinkKind::Page, fragment: None });
+        }
         let id = pages.find(&format!("http://h/{from}")).unwrap();
-        pages.mark_done(id, None, links.iter().map(link).collect(), None).unwrap();
+        pages.mark_done(id, None, page_links, false, None).unwrap();
         queued(pages)
     }
 

@@ -1,37 +1,37 @@
 //! From the body of a response to the links that may be followed.
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::links::{Link, LinkKind};
+use super::fragments;
+use super::links::Links;
 use super::options::Options;
+use super::page_links::{self, LINKS_MAX};
 use super::scope::Scope;
 use crate::web::charset;
 use crate::web::css;
 use crate::web::fetch::Response;
-use crate::web::html::{Category, Item, Scanner, Wants};
-use crate::web::percent;
+use crate::web::html::{self, Category, Item, Scanner, Wants};
 use crate::web::sitemap::Sitemap;
-use crate::web::urls;
+use crate::web::sniff;
+use crate::web::urls::{self, Base};
 
 /// Bytes read from a body at once.
 pub(super) const READ_SIZE: usize = 16 << 10;
-/// Maximum number of links of one page that are kept.
-const LINKS_MAX: usize = 50_000;
 
 /// What was read from a body.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     /// The links in scope, each once.
-    pub(super) links: Vec<Link>,
+    pub(super) links: Links,
+    /// Whether the links lead to sitemaps.
+    pub(super) are_sitemaps: bool,
     /// Sorted hashes of the fragments that the page defines; `None` if they are not kept.
     pub(super) fragment_ids: Option<Vec<u64>>,
-    /// Number of links that are too long to follow.
-    pub(super) n_too_long: usize,
+    /// What was left out.
+    pub(super) warnings: Vec<String>,
 }
 
 /// What an HTML page contains, before links are resolved.
@@ -43,13 +43,9 @@ struct RawPage {
     base: Option<String>,
     fragment_ids: Vec<u64>,
     nofollow: bool,
-}
-
-/// The hash of a URL's fragment, percent-decoded; never 0.
-fn fragment_hash(fragment: &str) -> u64 {
-    let mut hasher = DefaultHasher::new(); // its keys are fixed
-    percent::decoded(fragment).hash(&mut hasher);
-    hasher.finish().max(1)
+    /// Number of links above the maximum.
+    n_over_limit: usize,
+    warnings: Vec<String>,
 }
 
 /// The body of a response, read in pieces, with a deadline and a count of its bytes.
@@ -59,6 +55,8 @@ pub(super) struct Body<'a> {
     pub(super) buf: &'a mut [u8],
     pub(super) n_bytes: u64,
     pub(super) deadline: Instant,
+    /// The number of bytes in the buffer that were read to look at them, and are still to be parsed.
+    pub(super) n_ahead: usize,
     /// Called with each piece, to save the body.
     pub(super) save: &'a mut dyn FnMut(&[u8]) -> Result<(), String>,
 }
@@ -67,7 +65,7 @@ impl Body<'_> {
     /// Reads into the buffer until it holds at least `n_min` bytes, or the body ends. Returns the
     /// number of bytes read.
     fn read(&mut self, n_min: usize) -> Result<usize, String> {
-        let mut n_read = 0;
+        let mut n_read = std::mem::take(&mut self.n_ahead);
         while n_read < n_min {
             let n = self.response.read(&mut self.buf[n_read..]).map_err(|err| err.to_string())?;
             if n == 0 {
@@ -83,6 +81,18 @@ impl Body<'_> {
         Ok(n_read)
     }
 
+    /// Reads the first bytes of the body, without using them up.
+    pub(super) fn peek(&mut self) -> Result<&[u8], String> {
+        while self.n_ahead < sniff::HEAD {
+            let room = &mut self.buf[self.n_ahead..];
+            match self.response.read(room).map_err(|err| err.to_string())? {
+                0 => break,
+                n => self.n_ahead += n,
+            }
+        }
+        Ok(&self.buf[..self.n_ahead])
+    }
+
     /// Reads to the end without parsing, for a body that is only saved.
     pub(super) fn read_to_end(&mut self) -> Result<(), String> {
         while self.read(1)? > 0 {}
@@ -92,34 +102,74 @@ impl Body<'_> {
     /// Reads the whole body into memory.
     fn read_all(&mut self) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
+        self.read_all_into(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads the whole body into memory; what was read before an error is there, too.
+    fn read_all_into(&mut self, bytes: &mut Vec<u8>) -> Result<(), String> {
         loop {
             match self.read(1)? {
-                0 => return Ok(bytes),
+                0 => return Ok(()),
                 n => bytes.extend_from_slice(&self.buf[..n]),
             }
         }
     }
 }
 
-/// Reads an HTML page. Links read before an error count, too.
+/// How the markup of a page is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Markup {
+    Html,
+    Xhtml,
+    /// An SVG image, whose ids are no targets of fragments.
+    Svg,
+}
+
+/// Reads an HTML or XHTML page. Links read before an error count, too.
 pub(super) fn page(
     body: &mut Body<'_>,
+    markup: Markup,
     url: &Url,
     scope: &Scope,
     options: &Options,
 ) -> (Parsed, Result<(), String>) {
-    let wants = Wants { assets: options.assets, ids: options.keep_links };
+    let keeps_ids = options.keep_links && markup != Markup::Svg;
+    let wants = Wants { assets: options.assets, ids: keeps_ids };
     let mut raw = RawPage::default();
-    let result = scan(body, wants, options.robots, &mut raw);
+    let result = match markup {
+        Markup::Html => scan(body, wants, options.robots, &mut raw),
+        Markup::Xhtml | Markup::Svg => scan_xml(body, wants, options.robots, &mut raw),
+    };
     let base = raw.base.as_deref().and_then(|base| url.join(base).ok());
+    let base = Base::new(base.unwrap_or_else(|| url.clone()));
     let nofollow = options.robots && (raw.nofollow || has_nofollow_header(&body.response));
     let is_followed = |category: Category| !(nofollow && category == Category::Page);
-    let links = raw.links.into_iter().filter(|(_, category)| is_followed(*category));
-    let links = links.map(|(range, category)| (&raw.texts[range], category));
-    let mut parsed = resolve(links, base.as_ref().unwrap_or(url), scope);
+    let links = raw.links.iter().filter(|(_, category)| is_followed(*category));
+    let links = links.map(|(range, category)| (&raw.texts[range.clone()], *category));
+    let mut parsed = resolved(links, &base, scope);
+    if raw.n_over_limit > 0 {
+        parsed.warnings.push(over_limit(raw.n_over_limit));
+    }
+    parsed.warnings.append(&mut raw.warnings);
     raw.fragment_ids.sort_unstable();
-    parsed.fragment_ids = options.keep_links.then_some(raw.fragment_ids);
+    parsed.fragment_ids = keeps_ids.then_some(raw.fragment_ids);
     (parsed, result)
+}
+
+fn over_limit(n: usize) -> String {
+    format!("more than {LINKS_MAX} links: left out {n}")
+}
+
+/// The links in scope, and a warning about those that are too long.
+fn resolved<'t>(
+    links: impl Iterator<Item = (&'t str, Category)>,
+    base: &Base,
+    scope: &Scope,
+) -> Parsed {
+    let (links, n_too_long) = page_links::resolve(links, base, scope);
+    let warning = (n_too_long > 0).then(|| format!("links too long to follow: {n_too_long}"));
+    Parsed { links, warnings: Vec::from_iter(warning), ..Parsed::default() }
 }
 
 fn has_nofollow_header(response: &Response) -> bool {
@@ -139,12 +189,42 @@ fn scan(body: &mut Body<'_>, wants: Wants, robots: bool, raw: &mut RawPage) -> R
     let encoding = charset::choose(&body.buf[..n], content_type.as_deref());
     let mut text = charset::ToUtf8::new(encoding);
     let mut scanner = Scanner::new(wants, |item| raw.add(item, robots));
+    let mut result = Ok(());
     while n > 0 {
-        scanner.write(text.convert(&body.buf[..n], false)).map_err(|err| err.to_string())?;
-        n = body.read(1)?;
+        scanner.write(text.convert(&body.buf[..n], false));
+        match body.read(1) {
+            Ok(n_read) => n = n_read,
+            Err(err) => {
+                result = Err(err);
+                break;
+            }
+        }
     }
-    scanner.write(text.convert(b"", true)).map_err(|err| err.to_string())?;
-    scanner.end().map_err(|err| err.to_string())
+    scanner.write(text.convert(b"", true));
+    let n_skipped = scanner.end();
+    if n_skipped > 0 {
+        raw.warnings.push(format!("tags or style sheets too long to read: {n_skipped}"));
+    }
+    result
+}
+
+/// Decodes a page of XML and collects what it contains, with its byte order and encoding.
+fn scan_xml(
+    body: &mut Body<'_>,
+    wants: Wants,
+    robots: bool,
+    raw: &mut RawPage,
+) -> Result<(), String> {
+    let mut bytes = Vec::new();
+    let result = body.read_all_into(&mut bytes);
+    let content_type = body.response.header("content-type");
+    let page = charset::decode_xml(&bytes, content_type.as_deref());
+    if let Err(err) = html::scan_xml(&page, wants, |item| raw.add(item, robots))
+        && result.is_ok()
+    {
+        raw.warnings.push(format!("not well-formed XML: {err}"));
+    }
+    result
 }
 
 impl RawPage {
@@ -158,66 +238,12 @@ impl RawPage {
                 self.texts += &text[..end];
                 self.links.push((start..self.texts.len(), category));
             }
-            Item::Link(..) => (),
+            Item::Link(..) => self.n_over_limit += 1,
             Item::Base(base) => _ = self.base.get_or_insert_with(|| base.to_owned()),
-            Item::Id(id) => self.fragment_ids.push(id_hash(id)),
+            Item::Id(id) => self.fragment_ids.push(fragments::hash(id.as_bytes())),
             Item::Robots(directives) => self.nofollow |= has_nofollow(directives),
         }
     }
-}
-
-/// The hash of an element's id, which is not percent-decoded; never 0.
-fn id_hash(id: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.as_bytes().to_vec().hash(&mut hasher);
-    hasher.finish().max(1)
-}
-
-/// Resolves links and keeps those in scope, each once.
-fn resolve<T: AsRef<str>>(
-    links: impl Iterator<Item = (T, Category)>,
-    base: &Url,
-    scope: &Scope,
-) -> Parsed {
-    let mut parsed = Parsed::default();
-    for (text, category) in links {
-        match urls::resolve(base, text.as_ref()) {
-            Ok(url) => parsed.links.extend(scope.contains(&url).then(|| link(url, category))),
-            Err(urls::NotFetched::TooLong) => parsed.n_too_long += 1,
-            Err(_) => (),
-        }
-    }
-    let mut seen = HashSet::with_capacity(parsed.links.len());
-    let is_first: Vec<bool> = parsed.links.iter().map(|link| seen.insert(link)).collect();
-    let mut is_first = is_first.into_iter();
-    parsed.links.retain(|_| is_first.next() == Some(true));
-    parsed
-}
-
-fn link(mut url: Url, category: Category) -> Link {
-    let fragment = url.fragment().filter(|f| !f.is_empty()).map(str::to_owned);
-    url.set_fragment(None);
-    let kind = match category {
-        Category::Page => LinkKind::Page(fragment.as_deref().map_or(0, fragment_hash)),
-        Category::Asset => LinkKind::Asset,
-    };
-    let fragment = fragment.filter(|_| category == Category::Page);
-    Link { key: own_key(url.as_str()), url: url.into(), kind, fragment }
-}
-
-/// The key of a URL where it differs from the URL.
-fn own_key(url: &str) -> Option<String> {
-    let key = urls::key(url);
-    (key != url).then(|| key.into_owned())
-}
-
-/// The target of a redirect from `from`, and whether it is in scope. `None` if it is no URL.
-pub(super) fn redirect(location: &str, from: &Url, scope: &Scope) -> Option<(Link, bool)> {
-    let mut url = urls::resolve(from, location).ok()?;
-    url.set_fragment(None);
-    let is_in_scope = scope.contains(&url);
-    let (key, kind) = (own_key(url.as_str()), LinkKind::Redirect);
-    Some((Link { key, url: url.into(), kind, fragment: None }, is_in_scope))
 }
 
 /// Reads a style sheet. The images, fonts and sheets that it refers to are its links.
@@ -228,10 +254,14 @@ pub(super) fn style_sheet(
 ) -> (Parsed, Result<(), String>) {
     match body.read_all() {
         Ok(sheet) => {
-            let sheet = String::from_utf8_lossy(&sheet);
-            let ranges = css::urls(&sheet).into_iter().take(LINKS_MAX);
-            let links = ranges.map(|range| (&sheet[range], Category::Asset));
-            (resolve(links, url, scope), Ok(()))
+            let content_type = body.response.header("content-type");
+            let sheet = charset::decode_sheet(&sheet, content_type.as_deref());
+            let found = css::urls(&sheet);
+            let links = found.iter().map(|found| (&*found.url, Category::Asset));
+            let (links, warning) = limited(links, found.len());
+            let mut parsed = resolved(links, &Base::new(url.clone()), scope);
+            parsed.warnings.extend(warning);
+            (parsed, Ok(()))
         }
         Err(err) => (Parsed::default(), Err(err)),
     }
@@ -245,14 +275,26 @@ pub(super) fn sitemap(
     scope: &Scope,
     size_max: u64,
 ) -> (Parsed, Result<(), String>) {
-    match body.read_all().and_then(|file| Sitemap::read(file, size_max)) {
-        Ok(sitemap) => {
-            let locations = sitemap.locations().take(LINKS_MAX);
-            let links = locations.map(|location| (location, Category::Asset));
-            (resolve(links, url, scope), Ok(()))
-        }
-        Err(err) => (Parsed::default(), Err(err)),
-    }
+    let sitemap = match body.read_all().and_then(|file| Sitemap::read(file, size_max)) {
+        Ok(sitemap) => sitemap,
+        Err(err) => return (Parsed::default(), Err(err)),
+    };
+    let are_sitemaps = !sitemap.sitemaps.is_empty();
+    let locations = if are_sitemaps { &sitemap.sitemaps } else { &sitemap.pages };
+    let links = locations.iter().map(|location| (location.as_str(), Category::Asset));
+    let (links, warning) = limited(links, locations.len());
+    let mut parsed = resolved(links, &Base::new(url.clone()), scope);
+    parsed.warnings.extend(warning);
+    (Parsed { are_sitemaps, ..parsed }, sitemap.error.map_or(Ok(()), Err))
+}
+
+/// As many of `n` links as are kept, and a warning if there are more.
+fn limited<T>(
+    links: impl Iterator<Item = T>,
+    n: usize,
+) -> (impl Iterator<Item = T>, Option<String>) {
+    let n_over = n.saturating_sub(LINKS_MAX);
+    (links.take(LINKS_MAX), (n_over > 0).then(|| over_limit(n_over)))
 }
 
 /// The time that a Retry-After header asks to wait, in seconds or until a date (RFC 9110, 10.2.3).
@@ -293,11 +335,5 @@ mod tests {
         assert!(
             !has_nofollow("") && !has_nofollow("index, follow") && !has_nofollow("nofollowing")
         );
-    }
-
-    #[test]
-    fn fragments_are_decoded_and_ids_are_not() {
-        assert_eq!(fragment_hash("a%20b"), id_hash("a b"));
-        assert_ne!(fragment_hash("a"), fragment_hash("A"));
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use url::Url;
 
 use super::options::ScopeOptions;
+use crate::web::urls;
 
 /// Decides which URLs are followed in a crawl.
 #[derive(Debug)]
@@ -29,13 +30,36 @@ impl Scope {
     /// Whether `url` is followed.
     #[must_use]
     pub fn contains(&self, url: &Url) -> bool {
-        let text = url.as_str();
-        let ScopeOptions { span, include, exclude, .. } = &self.options;
-        (*span || self.hosts.contains(&host(url)))
-            && (self.below.is_empty() || self.below.iter().any(|below| text.starts_with(below)))
-            && (include.is_empty() || include.iter().any(|regex| regex.is_match(text)))
-            && !exclude.iter().any(|regex| regex.is_match(text))
+        self.contains_host(url) && self.contains_text(url.as_str())
     }
+
+    /// Whether URLs of that host may be followed.
+    pub(super) fn contains_host(&self, url: &Url) -> bool {
+        self.options.span || self.hosts.contains(&host(url))
+    }
+
+    /// Whether a URL whose host is in scope is followed, as far as its text decides.
+    pub(super) fn contains_text(&self, url: &str) -> bool {
+        let ScopeOptions { include, exclude, .. } = &self.options;
+        (self.below.is_empty() || self.below.iter().any(|below| url.starts_with(below)))
+            && (include.is_empty() || include.iter().any(|regex| regex.is_match(url)))
+            && !exclude.iter().any(|regex| regex.is_match(url))
+    }
+}
+
+/// The origins of the start URLs, and of their secure variants: those to which a start URL's headers
+/// may be sent.
+pub(super) fn origins(starts: &[String]) -> Vec<String> {
+    let secure = |origin: &str| {
+        let host = origin.strip_prefix("http://").filter(|host| !has_port(host))?;
+        Some(format!("https://{host}"))
+    };
+    let origins = starts.iter().map(|start| urls::origin(start));
+    origins.flat_map(|origin| [Some(origin.to_owned()), secure(origin)]).flatten().collect()
+}
+
+fn has_port(host: &str) -> bool {
+    host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Host and port. http and https of one host are one site, so default ports are left out.
@@ -61,6 +85,15 @@ mod tests {
     fn check(options: &ScopeOptions, url: &str, expected: bool) {
         let scope = Scope::new(&["http://host/dir/page?a/b".to_owned()], options);
         assert_eq!(scope.contains(&Url::parse(url).unwrap()), expected, "{options:?} {url}");
+    }
+
+    #[test]
+    fn headers_are_sent_to_the_start_and_its_secure_variant() {
+        let origins = |start: &str| origins(&[start.to_owned()]);
+        assert_eq!(origins("http://h/a"), ["http://h", "https://h"]);
+        assert_eq!(origins("http://h:81/a"), ["http://h:81"]);
+        assert_eq!(origins("http://[::1]/"), ["http://[::1]", "https://[::1]"]);
+        assert_eq!(origins("https://h/a"), ["https://h"], "not in clear text");
     }
 
     #[test]

@@ -9,19 +9,22 @@ use crossbeam::channel::{Receiver, Sender};
 use url::Url;
 
 use super::ids::{HostId, PageId};
-use super::links::Link;
+use super::links::Links;
 use super::options::Options;
 use super::outcome::Page;
-use super::parse::{self, Body, Parsed};
+use super::page_links;
+use super::parse::{self, Body, Markup, Parsed};
 use super::scope::Scope;
 use super::spool::{SavedBody, Spool};
 use crate::web::fetch::{self, Response};
 use crate::web::robots::{self, Robots};
 use crate::web::sitemap;
+use crate::web::sniff;
+use crate::web::urls::Base;
 
 /// Maximum number of redirects to a robots.txt (RFC 9309, 2.3.1.2).
 const ROBOTS_REDIRECTS_MAX: usize = 5;
-/// Our product token in robots.txt.
+/// The product token in robots.txt if the User-Agent header has none.
 const AGENT: &str = "threadbare";
 
 /// A URL to fetch: a page, or without an id a robots.txt.
@@ -29,6 +32,8 @@ pub(super) struct Job {
     pub(super) id: Option<PageId>,
     pub(super) host: HostId,
     pub(super) url: Arc<str>,
+    /// Whether the page was named as a sitemap.
+    pub(super) is_sitemap: bool,
 }
 
 /// What a worker returns for a [`Job`].
@@ -40,15 +45,38 @@ pub(super) struct JobResult {
 
 /// The rules of a robots.txt, or a page.
 pub(super) enum JobOutcome {
-    Robots(Result<Robots, String>),
+    Robots(Result<Robots, RobotsError>),
     Page(Box<FetchedPage>),
+}
+
+/// Why there are no rules of a robots.txt.
+pub(super) struct RobotsError {
+    pub(super) reason: String,
+    /// Whether another attempt may succeed.
+    pub(super) is_temporary: bool,
+    /// How long the host asks to wait before that.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl RobotsError {
+    fn lasting(reason: String) -> Self {
+        RobotsError { reason, is_temporary: false, retry_after: None }
+    }
+}
+
+impl From<fetch::Error> for RobotsError {
+    fn from(err: fetch::Error) -> Self {
+        RobotsError { is_temporary: err.is_temporary, ..RobotsError::lasting(err.to_string()) }
+    }
 }
 
 /// A page with everything it leads to.
 #[derive(Default)]
 pub(super) struct FetchedPage {
     pub(super) page: Page,
-    pub(super) links: Vec<Link>,
+    pub(super) links: Links,
+    /// Whether the links lead to sitemaps.
+    pub(super) are_sitemaps: bool,
     /// Sorted hashes of the fragments that the page defines; `None` if they are not kept.
     pub(super) fragment_ids: Option<Vec<u64>>,
     /// The body, if bodies are saved.
@@ -79,13 +107,13 @@ impl Worker {
     /// Works until `jobs` is closed or the crawl cancelled.
     pub(super) fn run(&self, jobs: &Receiver<Job>, results: &Sender<JobResult>) {
         let mut buf = vec![0; parse::READ_SIZE];
-        for Job { id, host, url } in jobs {
+        for Job { id, host, url, is_sitemap } in jobs {
             if self.is_cancelled.load(Ordering::Relaxed) {
                 return;
             }
             // A page that makes a parser panic must not end the crawl.
             let outcome = catch_unwind(AssertUnwindSafe(|| match id {
-                Some(_) => JobOutcome::Page(Box::new(self.page(&url, &mut buf))),
+                Some(_) => JobOutcome::Page(Box::new(self.page(&url, is_sitemap, &mut buf))),
                 None => JobOutcome::Robots(self.robots(&url)),
             }));
             let outcome = outcome.unwrap_or_else(|_| panicked(id, &url));
@@ -96,27 +124,32 @@ impl Worker {
     }
 
     /// Fetches a robots.txt. Without one, or after too many redirects, everything is allowed.
-    fn robots(&self, url: &str) -> Result<Robots, String> {
-        let mut url = Url::parse(url).map_err(|err| err.to_string())?;
+    fn robots(&self, url: &str) -> Result<Robots, RobotsError> {
+        let lasting = |err: url::ParseError| RobotsError::lasting(err.to_string());
+        let mut url = Url::parse(url).map_err(lasting)?;
         for _ in 0..=ROBOTS_REDIRECTS_MAX {
-            let response = self.client.get(url.as_str()).map_err(|err| err.to_string())?;
+            let response = self.client.get(url.as_str())?;
             match response.status {
-                200..=299 => return Ok(Robots::parse(&read_robots(response), AGENT)),
+                200..=299 => return Ok(Robots::parse(&read_robots(response), self.agent())),
                 300..=399 => {
-                    let location = response.header("location").unwrap_or_default();
-                    url = url.join(&location).map_err(|err| err.to_string())?;
+                    let location = response.location().unwrap_or_default();
+                    url = url.join(&location).map_err(lasting)?;
                 }
-                400..=499 => return Ok(Robots::allow_all()),
-                status => return Err(fetch::status_text(status)),
+                429 | 500.. => return Err(robots_failure(&response)),
+                _ => return Ok(Robots::allow_all()),
             }
         }
         Ok(Robots::allow_all())
     }
 
-    fn page(&self, url: &Arc<str>, buf: &mut [u8]) -> FetchedPage {
+    fn agent(&self) -> &str {
+        robots::product_token(&self.options.fetch.user_agent, AGENT)
+    }
+
+    fn page(&self, url: &Arc<str>, is_sitemap: bool, buf: &mut [u8]) -> FetchedPage {
         let start = Instant::now();
         let mut fetched = match self.client.get(url) {
-            Ok(response) => self.response(url, response, start, buf),
+            Ok(response) => self.response(url, response, is_sitemap, start, buf),
             Err(err) => {
                 let is_temporary = err.is_temporary;
                 FetchedPage { is_temporary, ..FetchedPage::failed(err.to_string()) }
@@ -131,17 +164,21 @@ impl Worker {
         &self,
         url: &str,
         response: Response,
+        is_sitemap: bool,
         start: Instant,
         buf: &mut [u8],
     ) -> FetchedPage {
         let (status, mime) = (response.status, response.mime());
+        let deadline = start + self.options.fetch.timeout;
         let mut fetched = match (status, Url::parse(url)) {
             (_, Err(err)) => FetchedPage::failed(err.to_string()),
             (200..=299, Ok(base)) => {
-                let read = self.read(response, &mime, &base, start, buf);
-                read.unwrap_or_else(FetchedPage::failed)
+                let n_bytes = 0;
+                let body =
+                    Body { response, buf, n_bytes, n_ahead: 0, deadline, save: &mut |_| Ok(()) };
+                self.read(body, &mime, &base, is_sitemap).unwrap_or_else(FetchedPage::failed)
             }
-            (300..=399, Ok(base)) => self.redirect(&response, &base),
+            (300..=399, Ok(base)) => self.redirect(&response, base),
             _ => failure(&response),
         };
         fetched.page.status = Some(status);
@@ -149,15 +186,14 @@ impl Worker {
         fetched
     }
 
-    fn redirect(&self, response: &Response, from: &Url) -> FetchedPage {
-        let location = response.header("location").unwrap_or_default();
-        let target = parse::redirect(&location, from, &self.scope);
-        let Some((link, is_in_scope)) = target.filter(|_| !location.is_empty()) else {
+    fn redirect(&self, response: &Response, from: Url) -> FetchedPage {
+        let location = response.location().unwrap_or_default();
+        let target = page_links::redirect(&location, &Base::new(from), &self.scope);
+        let Some((links, url)) = target.filter(|_| !location.is_empty()) else {
             let status = fetch::status_text(response.status);
             return FetchedPage::failed(format!("{status} without a valid Location"));
         };
-        let page = Page { redirect: Some(link.url.clone()), ..Page::default() };
-        let links = Vec::from_iter(is_in_scope.then_some(link));
+        let page = Page { redirect: Some(url), ..Page::default() };
         FetchedPage { page, links, ..FetchedPage::default() }
     }
 
@@ -167,28 +203,33 @@ impl Worker {
     /// When the body cannot be saved. A body that breaks off still has the links read so far.
     fn read(
         &self,
-        response: Response,
+        body: Body<'_>,
         mime: &str,
         url: &Url,
-        start: Instant,
-        buf: &mut [u8],
+        is_sitemap: bool,
     ) -> Result<FetchedPage, String> {
         let mut spool = self.options.spool.as_deref().map(Spool::new).transpose()?;
-        let content_type = response.header("content-type").unwrap_or_default();
+        let mut content_type = body.response.header("content-type").unwrap_or_default();
         let mut save = |piece: &[u8]| spool.as_mut().map_or(Ok(()), |spool| spool.write(piece));
-        let deadline = start + self.options.fetch.timeout;
-        let mut body = Body { response, buf, n_bytes: 0, deadline, save: &mut save };
-        let (parsed, result) = self.parse(&mut body, mime, url);
+        let mut body = Body { save: &mut save, ..body };
+        let sniffed = sniffed(&mut body, mime)?;
+        if let Some(sniffed) = sniffed {
+            sniffed.clone_into(&mut content_type);
+        }
+        let mime = sniffed.unwrap_or(mime);
+        let (parsed, result) = self.parse(&mut body, mime, url, is_sitemap);
         let page = Page {
             n_bytes: body.n_bytes,
-            n_links: parsed.links.len(),
-            n_too_long: parsed.n_too_long,
+            n_links: parsed.links.links.len(),
+            warnings: parsed.warnings,
+            is_cut: result.as_ref().is_err_and(|err| err == fetch::TOO_LARGE),
             ..Page::default()
         };
         let saved = spool.filter(|_| result.is_ok()).map(|spool| spool.finish(content_type));
         Ok(FetchedPage {
             page: Page { error: result.err(), ..page },
             links: parsed.links,
+            are_sitemaps: parsed.are_sitemaps,
             fragment_ids: parsed.fragment_ids,
             saved,
             ..FetchedPage::default()
@@ -196,36 +237,69 @@ impl Worker {
     }
 
     /// Parses the body as its media type demands; an error means that it is incomplete.
-    fn parse(&self, body: &mut Body<'_>, mime: &str, url: &Url) -> (Parsed, Result<(), String>) {
+    fn parse(
+        &self,
+        body: &mut Body<'_>,
+        mime: &str,
+        url: &Url,
+        is_sitemap: bool,
+    ) -> (Parsed, Result<(), String>) {
+        let (scope, options) = (&self.scope, &self.options);
+        let page = |body: &mut Body<'_>, markup| parse::page(body, markup, url, scope, options);
+        let may_be_sitemap = is_sitemap || sitemap::is_sitemap(mime, url.path());
         match mime {
-            "text/html" | "application/xhtml+xml" => {
-                parse::page(body, url, &self.scope, &self.options)
+            "text/html" => page(body, Markup::Html),
+            "application/xhtml+xml" => page(body, Markup::Xhtml),
+            "image/svg+xml" if options.assets => page(body, Markup::Svg),
+            "text/css" if options.assets => parse::style_sheet(body, url, scope),
+            _ if options.sitemap && may_be_sitemap => {
+                parse::sitemap(body, url, scope, options.fetch.body_max)
             }
-            "text/css" if self.options.assets => parse::style_sheet(body, url, &self.scope),
-            _ if self.options.sitemap && sitemap::is_sitemap(mime, url.path()) => {
-                parse::sitemap(body, url, &self.scope, self.options.fetch.body_max)
-            }
-            _ if self.options.spool.is_some() => (Parsed::default(), body.read_to_end()),
+            _ if options.spool.is_some() => (Parsed::default(), body.read_to_end()),
             _ => (Parsed::default(), Ok(())),
         }
     }
 }
 
+/// The media type that the first bytes of the body show, if its header says nothing.
+fn sniffed(body: &mut Body<'_>, mime: &str) -> Result<Option<&'static str>, String> {
+    if !sniff::is_unknown(mime) {
+        return Ok(None);
+    }
+    Ok(sniff::mime(body.peek()?))
+}
+
+/// A robots.txt that may be there, but not now (RFC 9309, 2.3.1.4).
+fn robots_failure(response: &Response) -> RobotsError {
+    RobotsError {
+        is_temporary: is_temporary(response.status),
+        retry_after: retry_after(response),
+        ..RobotsError::lasting(fetch::status_text(response.status))
+    }
+}
+
+fn is_temporary(status: u16) -> bool {
+    matches!(status, 429 | 502..=504)
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let may_ask = matches!(response.status, 429 | 503);
+    response.header("retry-after").filter(|_| may_ask).as_deref().and_then(parse::retry_after)
+}
+
 /// A response with a status that is neither success nor redirect.
 fn failure(response: &Response) -> FetchedPage {
-    let status = response.status;
-    let value = matches!(status, 429 | 503).then(|| response.header("retry-after")).flatten();
     FetchedPage {
-        is_temporary: matches!(status, 429 | 502..=504),
-        retry_after: value.as_deref().and_then(parse::retry_after),
-        ..FetchedPage::failed(fetch::status_text(status))
+        is_temporary: is_temporary(response.status),
+        retry_after: retry_after(response),
+        ..FetchedPage::failed(fetch::status_text(response.status))
     }
 }
 
 fn panicked(id: Option<PageId>, url: &Arc<str>) -> JobOutcome {
     let error = "this page made the parser panic".to_owned();
     if id.is_none() {
-        return JobOutcome::Robots(Err(error));
+        return JobOutcome::Robots(Err(RobotsError::lasting(error)));
     }
     let mut fetched = FetchedPage::failed(error);
     fetched.page.url = Arc::clone(url);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{self, Receiver, Sender};
 
 use super::options::Options;
-use super::scope::Scope;
+use super::scope::{self, Scope};
 use super::worker::{Job, JobResult, Worker};
 use crate::threads;
 use crate::web::fetch;
@@ -31,15 +31,14 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// Starts as many threads as the options say.
+    /// Starts as many threads as the options say, or fewer if the machine has no room for so many.
     ///
     /// # Errors
-    /// When the machine has no room for them.
+    /// When the system refuses all.
     pub(super) fn start(starts: &[String], options: &Options) -> io::Result<Self> {
-        threads::check_room(options.n_workers)?;
         let (jobs_tx, jobs_rx) = channel::bounded(JOBS_MAX);
         let (results_tx, results_rx) = channel::bounded(RESULTS_MAX);
-        let client = fetch::Client::new(&options.fetch);
+        let client = fetch::Client::new(&options.fetch).with_header_origins(scope::origins(starts));
         let is_cancelled = Arc::new(AtomicBool::new(false));
         let worker = Worker {
             client: client.clone(),
@@ -47,15 +46,22 @@ impl Workers {
             options: Arc::new(options.clone()),
             is_cancelled: Arc::clone(&is_cancelled),
         };
-        let mut threads = Vec::new();
-        for _ in 0..options.n_workers {
+        let mut started = Vec::new();
+        for _ in 0..options.n_workers.min(threads::room()) {
             let (worker, jobs_rx, results_tx) =
                 (worker.clone(), jobs_rx.clone(), results_tx.clone());
             // Not scoped: a cancelled crawl does not wait for a thread inside a DNS look-up.
             let thread = Builder::new().name("crawler".to_owned());
-            threads.push(thread.spawn(move || worker.run(&jobs_rx, &results_tx))?);
+            match thread.spawn(move || worker.run(&jobs_rx, &results_tx)) {
+                Ok(thread) => started.push(thread),
+                Err(err) if started.is_empty() => return Err(threads::cannot_start(&err)),
+                Err(_) => break,
+            }
         }
-        Ok(Workers { jobs: jobs_tx, results: results_rx, client, is_cancelled, threads })
+        if started.len() < options.n_workers {
+            log::warn!("room for {} of {} threads", started.len(), options.n_workers);
+        }
+        Ok(Workers { jobs: jobs_tx, results: results_rx, client, is_cancelled, threads: started })
     }
 
     /// Joins the threads; after a cancellation only those that end within [`CANCEL_TIMEOUT`].

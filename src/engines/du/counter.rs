@@ -126,6 +126,20 @@ impl<'a> Counter<'a> {
             && (entry.meta.n_links > 1 || counted.other_names.contains(&entry.meta.file_id()))
     }
 
+    /// What the entry adds to the sums; `None` for a file that does not count.
+    fn usage(&self, entry: &Entry<'_>) -> Option<Usage> {
+        let Options { measure, time, filter, .. } = self.shared.options;
+        let mut usage = measure.usage(&entry.meta);
+        if let Some(time) = time {
+            usage.newest = time.time(&entry.meta);
+        }
+        match () {
+            () if !filter.is_active() || filter.lets_count(entry, &usage) => Some(usage),
+            () if entry.meta.is_dir => Some(Usage::default()),
+            () => None,
+        }
+    }
+
     fn is_listed(&self, entry: &Entry<'_>) -> bool {
         let (options, depth) = (self.shared.options, entry.depth());
         let has_kind = entry.meta.is_dir || options.n_largest_files > 0;
@@ -193,7 +207,7 @@ impl Visitor for Counter<'_> {
         if counted.has_dirs && (meta.is_dir || options.follow == Follow::Always) {
             self.tally.counted.push(meta.file_id());
         }
-        let usage = options.measure.usage(meta);
+        let usage = self.usage(entry)?;
         self.unsent += usage;
         if self.is_hard_link(entry) {
             self.record_hard_link(entry, usage);

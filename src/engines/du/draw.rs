@@ -20,6 +20,10 @@ pub struct DrawOptions {
     pub numbers: NumberFormat,
     /// Maximum number of steps between a root and an entry that is drawn.
     pub depth_max: u32,
+    /// The minimum size of an entry below a root that is drawn.
+    pub size_min: u64,
+    /// Whether entries without any file or size are left out, but for roots.
+    pub hides_empty: bool,
     /// Maximum number of entries, one per line, the total of several roots included.
     pub n_entries: usize,
     /// Width of the terminal in columns.
@@ -121,7 +125,11 @@ fn choose_rows(trees: &[Tree], options: &DrawOptions) -> Vec<Row> {
         }
         let is_deepest = depth >= options.depth_max;
         let children = if is_deepest { &[] } else { sorted[chosen.tree].children(node) };
-        candidates.extend(children.iter().map(|&node| {
+        let is_drawn = |node: &&u32| {
+            let usage = tree.usage(**node);
+            usage.size >= options.size_min && !(options.hides_empty && usage.is_empty())
+        };
+        candidates.extend(children.iter().filter(is_drawn).map(|&node| {
             let path = Reverse([&*chosen.path.0, b"/", tree.name(node)].concat());
             let (size, tree, depth) = (tree.usage(node).size, chosen.tree, depth + 1);
             Candidate { size, path, depth, tree, node, parent: Some(index) }
@@ -263,14 +271,23 @@ mod tests {
         let (events_tx, events_rx) = unbounded();
         let roots: Vec<_> = roots.iter().map(|root| root.to_path_buf()).collect();
         let options = Options { measure: Measure::Apparent, n_largest_files, ..Options::default() };
-        run(&roots, &options, &events_tx, &never()).unwrap();
+        run(&roots, &options, &events_tx, &never());
         let tree = |event| if let Event::Done { tree, .. } = event { tree } else { None };
         events_rx.try_iter().filter_map(tree).collect()
     }
 
     fn options(n_entries: usize, width: usize) -> DrawOptions {
         let (unit, numbers) = (Unit::SI, NumberFormat::default());
-        DrawOptions { unit, numbers, depth_max: u32::MAX, n_entries, width, is_colored: false }
+        DrawOptions {
+            unit,
+            numbers,
+            depth_max: u32::MAX,
+            size_min: 0,
+            hides_empty: false,
+            n_entries,
+            width,
+            is_colored: false,
+        }
     }
 
     #[test]

@@ -51,6 +51,17 @@ impl Pattern {
     }
 }
 
+/// The patterns in a file of them, one per line: white space at the end of a line is no part of the
+/// pattern, and an empty line is none.
+pub fn patterns_in(text: &[u8]) -> impl Iterator<Item = Pattern> {
+    let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'\x0b';
+    let lines = text.split(|byte| *byte == b'\n').map(move |line| {
+        let n_bytes = line.iter().rposition(|byte| !is_space(byte)).map_or(0, |last| last + 1);
+        &line[..n_bytes]
+    });
+    lines.filter(|line| !line.is_empty()).map(Pattern::new)
+}
+
 /// The characters of a text, or its bytes.
 fn chars(text: &[u8], are_bytes: bool) -> Vec<char> {
     match std::str::from_utf8(text) {

@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use super::size::Unit;
+use super::time_style::TimeStyle;
 use super::tree::{Tree, TreeEntry};
+use super::usage::Usage;
 use crate::machine::locale::NumberFormat;
 
 /// Which entries are printed, and how.
@@ -17,6 +19,10 @@ pub struct LineOptions {
     pub depth_max: u32,
     /// The minimum size of an entry that is printed; if negative, minus the maximum size.
     pub threshold: i64,
+    /// Whether entries without any file or size are left out, but for roots.
+    pub hides_empty: bool,
+    /// Print the latest time too.
+    pub time: Option<TimeStyle>,
     /// The character that ends a line.
     pub end: char,
 }
@@ -26,11 +32,15 @@ impl LineOptions {
         let size = entry.usage.size;
         let limit = self.threshold.unsigned_abs();
         let is_in_range = if self.threshold < 0 { size <= limit } else { size >= limit };
-        entry.depth <= self.depth_max && is_in_range
+        let is_hidden = self.hides_empty && entry.depth > 0 && entry.usage.is_empty();
+        entry.depth <= self.depth_max && is_in_range && !is_hidden
     }
 
-    fn write(&self, out: &mut impl Write, size: u64, path: &[u8]) -> io::Result<()> {
-        write!(out, "{}\t", self.unit.format(size, &self.numbers))?;
+    fn write(&self, out: &mut impl Write, usage: &Usage, path: &[u8]) -> io::Result<()> {
+        write!(out, "{}\t", self.unit.format(usage.size, &self.numbers))?;
+        if let Some(style) = &self.time {
+            write!(out, "{}\t", style.format(usage.newest))?;
+        }
         out.write_all(path)?;
         write!(out, "{}", self.end)
     }
@@ -44,19 +54,19 @@ impl LineOptions {
 pub fn write_lines(out: &mut impl Write, tree: &Tree, options: &LineOptions) -> io::Result<()> {
     tree.try_for_each(|entry| {
         let is_shown = options.is_shown(entry);
-        if is_shown { options.write(out, entry.usage.size, entry.path) } else { Ok(()) }
+        if is_shown { options.write(out, &entry.usage, entry.path) } else { Ok(()) }
     })
 }
 
-/// Writes one line with a size and a name, whatever the threshold.
+/// Writes one line for `usage` under a name, whatever the threshold.
 ///
 /// # Errors
 /// The errors of `out`.
 pub fn write_total(
     out: &mut impl Write,
-    size: u64,
+    usage: &Usage,
     name: &[u8],
     options: &LineOptions,
 ) -> io::Result<()> {
-    options.write(out, size, name)
+    options.write(out, usage, name)
 }

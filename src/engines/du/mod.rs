@@ -6,7 +6,6 @@
 //! which threads find files.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
 
@@ -21,6 +20,7 @@ mod counter;
 mod draw;
 mod events;
 mod exclude;
+mod filter;
 mod json;
 mod largest;
 mod lines;
@@ -28,17 +28,20 @@ mod merge;
 mod options;
 mod records;
 mod size;
+mod time_style;
 mod tree;
 mod usage;
 
-pub use crate::fs::walk::Error;
+pub use crate::fs::walk::{Error, FileKind, Time};
 pub use draw::{DrawOptions, draw};
 pub use events::Event;
-pub use exclude::Pattern;
+pub use exclude::{Pattern, patterns_in};
+pub use filter::Filter;
 pub use json::write_json;
 pub use lines::{LineOptions, write_lines, write_total};
-pub use options::{DEFAULT_THREADS, Measure, Options};
+pub use options::{DEFAULT_THREADS, Measure, Options, TimeKind};
 pub use size::{Unit, parse_threshold};
+pub use time_style::TimeStyle;
 pub use tree::{Kind, Tree, TreeEntry};
 pub use usage::Usage;
 
@@ -62,7 +65,7 @@ use records::ThreadTally;
 ///
 /// let options = Options { measure: Measure::Apparent, ..Options::default() };
 /// let (events_tx, events_rx) = unbounded();
-/// assert!(du::run(&[dir.path().to_owned()], &options, &events_tx, &never())?);
+/// assert!(du::run(&[dir.path().to_owned()], &options, &events_tx, &never()));
 ///
 /// let tree = events_rx.try_iter().find_map(|event| match event {
 ///     Event::Done { tree, .. } => tree,
@@ -72,17 +75,14 @@ use records::ThreadTally;
 /// assert_eq!((total.n_files, total.size), (2, 1_500));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-///
-/// # Errors
-/// The system's, if it refuses to start the threads.
 pub fn run(
     roots: &[PathBuf],
     options: &Options,
     events: &Sender<Event>,
     done: &Receiver<()>,
-) -> io::Result<bool> {
+) -> bool {
     let Options { backend, follow, n_threads, max_open_fds, .. } = *options;
-    let walker = Walker::new(backend, follow, n_threads, max_open_fds)?;
+    let walker = Walker::new(backend, follow, n_threads, max_open_fds);
     let mut counted_files = CountedFiles::new(roots, options);
     for (root, path) in roots.iter().enumerate() {
         let next_node = AtomicU32::new(0);
@@ -106,10 +106,10 @@ pub fn run(
         };
         let tree = merge(tallies, options.separate, is_partial, &mut counted_files);
         if events.send(Event::Done { root, tree }).is_err() || is_partial {
-            return Ok(false);
+            return false;
         }
     }
-    Ok(true)
+    true
 }
 
 /// Walks from a root, or from a mount point below it. Returns what each thread has counted, and

@@ -1,8 +1,9 @@
 //! What du measures, and how it walks.
 
 use super::exclude::Pattern;
+use super::filter::Filter;
 use super::usage::Usage;
-use crate::fs::walk::{Backend, Follow, Meta};
+use crate::fs::walk::{Backend, Follow, Meta, Time};
 
 /// Number of threads by default. A cold disk is fastest with many requests in flight; with a warm
 /// cache the extra threads cost nothing.
@@ -29,7 +30,29 @@ impl Measure {
             Measure::Apparent => meta.n_bytes,
             Measure::Inodes => 1,
         };
-        Usage { size, n_bytes: meta.n_bytes, n_files: u64::from(!meta.is_dir) }
+        let n_files = u64::from(!meta.is_dir);
+        Usage { size, n_bytes: meta.n_bytes, n_files, newest: Time::default() }
+    }
+}
+
+/// Which time of a file counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeKind {
+    /// When its contents were last changed.
+    Modified,
+    /// When its contents were last read.
+    Accessed,
+    /// When its contents or metadata were last changed.
+    Changed,
+}
+
+impl TimeKind {
+    pub(super) fn time(self, meta: &Meta) -> Time {
+        match self {
+            TimeKind::Modified => meta.times.modified,
+            TimeKind::Accessed => meta.times.accessed,
+            TimeKind::Changed => meta.times.changed,
+        }
     }
 }
 
@@ -51,6 +74,10 @@ pub struct Options {
     pub one_file_system: bool,
     /// Which symbolic links are followed.
     pub follow: Follow,
+    /// Find the latest of these times in each directory.
+    pub time: Option<TimeKind>,
+    /// Which files count.
+    pub filter: Filter,
     /// Skip paths that match any of these patterns.
     pub exclude: Vec<Pattern>,
     /// The implementation of the walk.
@@ -71,6 +98,8 @@ impl Default for Options {
             count_links: false,
             one_file_system: false,
             follow: Follow::Never,
+            time: None,
+            filter: Filter::default(),
             exclude: Vec::new(),
             backend: Backend::OpenAt,
             n_threads: DEFAULT_THREADS,

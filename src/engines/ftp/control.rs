@@ -2,34 +2,35 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, recv};
 use rustls::ServerConnection;
 
+use super::charset::Charset;
+use super::logins::Resumable;
 use super::reply::Reply;
-use super::tls::{Resumable, Tls};
+use super::tls::Tls;
 use super::transfer::Transfer;
 use crate::net::Conn;
 use crate::threads::lock;
-
-/// How long to wait for the end of the control connection after that of the data connection: the
-/// kernel closes the connections of a killed client one after the other.
-const CONTROL_CLOSE_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
 
 /// The control connection of one session, shared by its threads.
 #[derive(Debug)]
 pub(super) struct Control {
     /// The number of the session, for the log.
     pub(super) id: u64,
+    /// Whether TLS is used from the first byte.
+    pub(super) is_implicit: bool,
     conn: Conn,
     output: Mutex<Output>,
     is_secure: AtomicBool,
     current: Mutex<Current>,
+    /// The encoding of names, unless the client has chosen UTF-8.
+    charset: Charset,
+    is_utf8: AtomicBool,
 }
 
 /// What writing needs, behind one lock. A thread that blocks in reading does not hold it.
@@ -48,21 +49,44 @@ struct Current {
 }
 
 impl Control {
-    /// The control connection of session number `id`, without TLS.
-    pub(super) fn new(id: u64, conn: Conn) -> Self {
+    /// The control connection of session number `id`. If it `is_implicit`, TLS is started before the
+    /// first reply, else at the client's request.
+    pub(super) fn new(id: u64, conn: Conn, is_implicit: bool) -> Self {
         _ = socket2::SockRef::from(&*conn).set_out_of_band_inline(true); // Telnet marks
         Control {
             id,
+            is_implicit,
             conn,
             output: Mutex::new(Output { tls: None, resumable: None }),
             is_secure: AtomicBool::new(false),
             current: Mutex::new(Current { transfer: None, last_end: Instant::now() }),
+            charset: Charset::default(),
+            is_utf8: AtomicBool::new(false),
         }
     }
 
-    /// The connection itself.
-    pub(super) fn into_conn(self) -> Conn {
-        self.conn
+    /// Encodes names as `charset`, until the client chooses UTF-8.
+    pub(super) fn with_charset(self, charset: Charset) -> Self {
+        Control { charset, ..self }
+    }
+
+    /// The encoding of names now.
+    pub(super) fn charset(&self) -> Charset {
+        if self.is_utf8.load(Ordering::Relaxed) { Charset::default() } else { self.charset }
+    }
+
+    /// Encodes names as UTF-8, or no longer.
+    pub(super) fn set_utf8(&self, is_utf8: bool) {
+        self.is_utf8.store(is_utf8, Ordering::Relaxed);
+    }
+
+    /// Sends `reason` as a line and closes, without blocking. With implicit TLS it only closes.
+    pub(super) fn refuse(self, reason: &str) {
+        if self.is_implicit {
+            self.conn.mark_drained();
+        } else {
+            self.conn.refuse(reason);
+        }
     }
 
     /// The client's address, and the server's address that it is connected to.
@@ -72,6 +96,11 @@ impl Control {
     pub(super) fn ips(&self) -> io::Result<(IpAddr, IpAddr)> {
         let local = self.conn.local_addr()?.ip();
         Ok((self.conn.peer().ip().to_canonical(), local.to_canonical()))
+    }
+
+    /// The address of the client, IPv4 as that.
+    pub(super) fn peer_ip(&self) -> IpAddr {
+        self.conn.peer().ip().to_canonical()
     }
 
     /// The address and port of the client.
@@ -84,29 +113,33 @@ impl Control {
     /// # Errors
     /// When the client has disconnected, or does not read.
     pub(super) fn reply(&self, reply: &Reply) -> io::Result<()> {
-        self.output().write(&self.conn, reply.bytes())
+        self.output().write(&self.conn, &reply.encoded(self.charset()))
     }
 
-    /// Reads what the client sent, decrypted. Blocks for at most `timeout` for each packet.
+    /// Reads what the client sent, as it was sent. Blocks for at most `timeout`, if there is one,
+    /// without holding a lock.
     ///
     /// # Errors
     /// A [timeout](crate::net::is_timeout), or a broken connection.
-    pub(super) fn read(&self, buf: &mut [u8], timeout: Duration) -> io::Result<usize> {
-        loop {
-            if let Some(n) = self.buffered(buf)? {
-                return Ok(n);
-            }
-            self.conn.set_read_timeout(Some(timeout.max(Duration::from_millis(1))))?;
-            let n = self.stream().read(buf)?; // blocks without holding the lock
-            if n == 0 || !self.is_secure() {
-                return Ok(n);
-            }
-            self.output().decrypt(&self.conn, &buf[..n])?;
-        }
+    pub(super) fn read_raw(&self, buf: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
+        let timeout = timeout.map(|timeout| timeout.max(Duration::from_millis(1)));
+        self.conn.set_read_timeout(timeout)?;
+        self.stream().read(buf)
     }
 
-    /// Reads what was decrypted before; `None` if nothing is left of it.
-    fn buffered(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+    /// Decrypts bytes that were read; [`plaintext`](Self::plaintext) returns the result.
+    ///
+    /// # Errors
+    /// When the client violates the protocol, or has disconnected.
+    pub(super) fn decrypt(&self, bytes: &[u8]) -> io::Result<()> {
+        self.output().decrypt(&self.conn, bytes)
+    }
+
+    /// Reads what was decrypted; `None` if nothing is left of it, or there is no TLS.
+    ///
+    /// # Errors
+    /// Those of rustls.
+    pub(super) fn plaintext(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
         if self.is_secure() { self.output().plaintext(buf) } else { Ok(None) }
     }
 
@@ -115,17 +148,18 @@ impl Control {
         self.is_secure.load(Ordering::Acquire)
     }
 
-    /// Switches to TLS. The handshake takes place in [`read`](Self::read).
+    /// Switches to TLS. Returns the session. The handshake takes place in [`read`](Self::read).
     ///
     /// # Errors
     /// When the system provides no random session id, or the configuration is invalid.
-    pub(super) fn start_tls(&self, tls: &Tls) -> Result<(), rustls::Error> {
+    pub(super) fn start_tls(&self, tls: &Tls) -> Result<Resumable, rustls::Error> {
         let resumable = Resumable::new()?;
         let mut tls = ServerConnection::new(Arc::new(tls.for_control(&resumable)))?;
         tls.set_resumption_data(&resumable.id);
-        *self.output() = Output { tls: Some(Box::new(tls)), resumable: Some(resumable) };
+        let tls = Some(Box::new(tls));
+        *self.output() = Output { tls, resumable: Some(resumable.clone()) };
         self.is_secure.store(true, Ordering::Release);
-        Ok(())
+        Ok(resumable)
     }
 
     /// The TLS session that data connections may resume.
@@ -147,7 +181,7 @@ impl Control {
         let mut output = self.output();
         *self.current() = Current { transfer: None, last_end: Instant::now() };
         transfer.end();
-        _ = output.write(&self.conn, reply.bytes()); // the session's thread notices errors too
+        _ = output.write(&self.conn, &reply.encoded(self.charset())); // the session's thread notices errors too
     }
 
     /// The current transfer.
@@ -160,36 +194,18 @@ impl Control {
         self.current().last_end
     }
 
-    /// Blocks until the client has sent something or the transfer has ended. Returns true if the
-    /// transfer has not ended.
-    ///
-    /// # Errors
-    /// Those of poll(2), and when there are no file descriptors left.
-    pub(super) fn wait_input(&self, transfer: &Transfer) -> io::Result<bool> {
-        if self.output().has_plaintext() {
-            return Ok(true);
-        }
-        let Some(end_rx) = transfer.end_pipe()? else { return Ok(false) };
-        let mut both = [
-            PollFd::from_borrowed_fd(self.conn.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(end_rx.as_fd(), PollFlags::IN),
-        ];
-        match poll(&mut both, None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(both[1].revents().is_empty()),
-            Err(err) => Err(err.into()),
-        }
-    }
-
-    /// Whether the client has disconnected and all its input was read. Blocks for at most two
-    /// milliseconds.
+    /// Whether the client has disconnected and all its input was read.
     pub(super) fn is_disconnected(&self) -> bool {
-        let mut input = [PollFd::new(&*self.conn, PollFlags::IN)];
-        _ = poll(&mut input, Some(&CONTROL_CLOSE_TIMEOUT)); // recv(2) decides in any case
         let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         match recv(&*self.conn, &mut [0; 1], peek) {
             Ok((n, _)) => n == 0,
             Err(err) => err != rustix::io::Errno::AGAIN,
         }
+    }
+
+    /// Ends the output: a client that reads it to its end disconnects then.
+    pub(super) fn end_output(&self) {
+        _ = self.conn.shutdown(Shutdown::Write);
     }
 
     /// Wakes the thread that reads: it reads end of file.
@@ -249,11 +265,6 @@ impl Output {
         Ok(())
     }
 
-    fn has_plaintext(&mut self) -> bool {
-        let state = self.tls.as_mut().map(|tls| tls.process_new_packets());
-        state.is_some_and(|state| state.is_ok_and(|state| state.plaintext_bytes_to_read() > 0))
-    }
-
     fn plaintext(&mut self, buf: &mut [u8]) -> io::Result<Option<usize>> {
         let Some(tls) = &mut self.tls else { return Ok(None) };
         match tls.reader().read(buf) {
@@ -281,25 +292,25 @@ pub(super) mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         client.set_read_timeout(Some(DEADLINE)).unwrap();
         let conn = listener.incoming().next().unwrap();
-        (client, Arc::new(Control::new(1, conn)))
+        (client, Arc::new(Control::new(1, conn, false)))
     }
 
     #[test]
     fn input_is_read_with_a_timeout() {
         let (mut client, control) = pair();
         let mut buf = [0; 10];
-        assert!(is_timeout(&control.read(&mut buf, Duration::ZERO).unwrap_err()));
+        assert!(is_timeout(&control.read_raw(&mut buf, Some(Duration::ZERO)).unwrap_err()));
         client.write_all(b"NOOP\r\n").unwrap();
-        assert_eq!(control.read(&mut buf, DEADLINE).unwrap(), 6);
+        assert_eq!(control.read_raw(&mut buf, Some(DEADLINE)).unwrap(), 6);
         drop(client);
-        assert_eq!(control.read(&mut buf, DEADLINE).unwrap(), 0);
+        assert_eq!(control.read_raw(&mut buf, Some(DEADLINE)).unwrap(), 0);
     }
 
     #[test]
     fn a_blocked_reader_can_be_woken() {
         let (client, control) = pair();
         thread::scope(|scope| {
-            let reader = scope.spawn(|| control.read(&mut [0; 10], DEADLINE).unwrap());
+            let reader = scope.spawn(|| control.read_raw(&mut [0; 10], None).unwrap());
             control.wake_reader();
             assert_eq!(reader.join().unwrap(), 0);
         });
@@ -315,18 +326,10 @@ pub(super) mod tests {
         let begun = control.last_end();
         control.end_transfer(&transfer, &Reply::new(226, "Done."));
         assert!(control.transfer().is_none() && control.last_end() >= begun);
-        assert!(!control.wait_input(&transfer).unwrap());
+        transfer.wait_end();
         let mut line = String::new();
         io::BufReader::new(client).read_line(&mut line).unwrap();
         assert_eq!(line, "226 Done.\r\n");
-    }
-
-    #[test]
-    fn input_during_a_transfer_is_noticed() {
-        let (mut client, control) = pair();
-        let transfer = Transfer::new("RETR /a".to_owned(), None);
-        client.write_all(b"STAT\r\n").unwrap();
-        assert!(control.wait_input(&transfer).unwrap());
     }
 
     #[test]
@@ -336,7 +339,7 @@ pub(super) mod tests {
         client.write_all(b"QUIT\r\n").unwrap();
         drop(client);
         assert!(!control.is_disconnected());
-        assert_eq!(control.read(&mut [0; 10], DEADLINE).unwrap(), 6);
+        assert_eq!(control.read_raw(&mut [0; 10], None).unwrap(), 6);
         assert!(control.is_disconnected());
     }
 }

@@ -76,8 +76,9 @@ fn permissions(kind: Kind, rights: Rights) -> &'static str {
         (Kind::File, Rights::Read) => "r",
         (Kind::Dir, Rights::Write) => "cdeflmp",
         (Kind::Dir, Rights::Read) => "el",
-        (_, Rights::Write) => "df",
-        (_, Rights::Read) => "",
+        (Kind::Dir, Rights::Drop) => "cem",
+        (Kind::Link | Kind::Other, Rights::Write) => "df",
+        (Kind::Link | Kind::Other, Rights::Read) | (_, Rights::Drop) => "",
     }
 }
 

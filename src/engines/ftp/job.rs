@@ -3,26 +3,34 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ascii::{FromNetwork, ToNetwork};
 use super::control::Control;
-use super::data::{DataStream, Opener};
+use super::data::{DataStream, HandOver, Opener, WaitingSocket};
 use super::listing::{Listing, Target};
+use super::rate::Throttle;
 use super::reply::{Reply, ReplyError};
 use super::server::Server;
 use super::transfer::Transfer;
-use crate::fs::jail::Upload;
-use crate::net;
+use super::work::{Sink, Subject, Work};
+use crate::fs::jail::Jail;
 
 /// Bytes read and written at once, where they pass through this process.
 const BUFFER_SIZE: usize = 256 << 10;
-/// Bytes of an upload read at once; of a slow client, only the first pages are ever touched. With
+/// Bytes of an upload read at once first, enough for a small file.
+const FIRST_BUFFER_SIZE: usize = 32 << 10;
+/// Bytes of an upload read at once, once a read has filled the first buffer. With
 /// 256 KiB, 512 MiB took 1.4 times as long: whenever the socket's buffer is emptied, the client must
 /// be woken.
 const RECEIVE_BUFFER_SIZE: usize = 1 << 20;
 /// Bytes of a listing gathered into one write.
 const LISTING_BUFFER_SIZE: usize = 32 << 10;
+/// How long to wait for the end of the control connection after that of an empty upload.
+const CONTROL_CLOSE_TIMEOUT: Duration = Duration::from_millis(2);
+/// How long to wait for a client to close the data connection of a small file, from its beginning. aria2
+/// 1.36 waits for its timeout (a minute) if it reads the replies 150 and 226 at once.
+const SEPARATION: Duration = Duration::from_millis(10);
 /// The error number of EIO: sendfile(2) reports it for the file, not for the socket.
 const EIO: i32 = 5;
 
@@ -33,41 +41,34 @@ pub(super) struct Job<'e> {
     pub(super) server: &'e Server<'e>,
     /// The first reply: the transfer begins.
     pub(super) announcement: Reply,
-}
-
-/// What to transfer.
-pub(super) enum Work {
-    Send { file: File, is_ascii: bool },
-    Receive { sink: Sink, is_ascii: bool },
-    List { listing: Listing, target: Target },
-}
-
-impl Work {
-    pub(super) fn is_upload(&self) -> bool {
-        matches!(self, Work::Receive { .. })
-    }
-}
-
-/// Where an upload is written.
-pub(super) enum Sink {
-    /// A file that appears under its name when it is complete.
-    Whole(Upload),
-    /// An existing file, at the restart offset or at its end.
-    InPlace(File),
+    pub(super) throttle: Throttle<'e>,
+    pub(super) subject: Subject,
 }
 
 impl Job<'_> {
-    /// Opens the data connection, transfers the data, and sends the replies.
-    pub(super) fn run(self, opener: Opener, work: Work) {
+    /// Opens the data connection, transfers the data, and sends the replies. If that takes long,
+    /// `hand_over` is called meanwhile.
+    pub(super) fn run(self, opener: Opener, work: Work, mut hand_over: HandOver<'_>) {
+        if self.throttle.is_limited() {
+            hand_over.now(); // waiting for the limit must not delay commands
+        }
         let started = Instant::now();
-        let (result, stream) = match self.open(opener) {
-            Ok(mut stream) => (self.transfer_data(&mut stream, work), Some(stream)),
+        let (is_listing, is_ascii) = (work.is_listing(), work.is_ascii());
+        let replaces_in_place = work.replaces_in_place();
+        let (result, stream) = match self.open(opener, hand_over) {
+            Ok(mut stream) => (self.transfer_data(&mut stream, work), Some(stream.into_closing())),
             Err(error) => (Err(error), None),
         };
         let reply = self.last_reply(result);
         let (peer, title) = (self.control.peer(), &self.transfer.title);
         let (n_bytes, elapsed) = (self.transfer.n_bytes(), started.elapsed());
         log::info!("{peer}: {title}: {n_bytes} bytes in {elapsed:.1?}: {}", reply.last_line());
+        if replaces_in_place && stream.is_some() && reply.is_error() {
+            log::warn!("{peer}: {title}: the file was written in place and is incomplete now");
+        }
+        if let Some(log) = self.server.options.audit.as_ref().filter(|_| !is_listing) {
+            self.subject.record(log, &reply, n_bytes, is_ascii, elapsed);
+        }
         self.control.end_transfer(&self.transfer, &reply);
         if let Some(stream) = stream {
             stream.close();
@@ -75,19 +76,23 @@ impl Job<'_> {
     }
 
     /// Opens the data connection, and announces the transfer in the middle of that.
-    fn open(&self, opener: Opener) -> Result<DataStream, ReplyError> {
-        let opening = opener.begin(&self.transfer);
+    fn open<'h>(
+        &self,
+        opener: Opener,
+        mut hand_over: HandOver<'h>,
+    ) -> Result<DataStream<'h>, ReplyError> {
+        let opening = opener.begin(&self.transfer, &mut hand_over);
         if self.control.reply(&self.announcement).is_err() {
             self.transfer.stop(); // the session's thread notices the broken connection too
         }
-        opening.finish(&self.transfer)
+        opening.finish(&self.transfer, hand_over)
     }
 
-    fn transfer_data(&self, stream: &mut DataStream, work: Work) -> Result<Reply, ReplyError> {
+    fn transfer_data(&self, stream: &mut DataStream<'_>, work: Work) -> Result<Reply, ReplyError> {
         match work {
             Work::Send { file, is_ascii } => self.send(stream, &file, is_ascii),
             Work::Receive { sink, is_ascii } => self.receive(stream, sink, is_ascii),
-            Work::List { listing, target } => self.list(stream, &listing, target),
+            Work::List { listing, target, jail } => self.list(stream, &listing, target, &jail),
         }
     }
 
@@ -101,23 +106,30 @@ impl Job<'_> {
 
     fn send(
         &self,
-        stream: &mut DataStream,
+        stream: &mut DataStream<'_>,
         file: &File,
         is_ascii: bool,
     ) -> Result<Reply, ReplyError> {
         match stream.plain_socket() {
-            Some(socket) if !is_ascii => self.send_with_sendfile(socket, file)?,
+            Some(socket) if !is_ascii && !self.throttle.is_limited() => {
+                self.send_with_sendfile(socket, file)?
+            }
             _ => self.send_through_buffer(stream, file, is_ascii)?,
         }
-        self.end_sending(stream)
+        let reply = self.end_sending(stream)?;
+        stream.wait_closed(SEPARATION);
+        Ok(reply)
     }
 
-    fn send_with_sendfile(&self, socket: &socket2::Socket, file: &File) -> Result<(), ReplyError> {
+    fn send_with_sendfile(
+        &self,
+        socket: &mut WaitingSocket<'_>,
+        file: &File,
+    ) -> Result<(), ReplyError> {
         while !self.transfer.is_stopped() {
-            match net::send_file(socket, file) {
+            match socket.send_file(file) {
                 Ok(0) => return Ok(()),
                 Ok(n) => self.transfer.add(n),
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
                 Err(err) if err.raw_os_error() == Some(EIO) => return Err(ReplyError::disk(&err)),
                 Err(err) => return Err(ReplyError::connection(&err)),
             }
@@ -127,11 +139,11 @@ impl Job<'_> {
 
     fn send_through_buffer(
         &self,
-        stream: &mut DataStream,
+        stream: &mut DataStream<'_>,
         mut file: &File,
         is_ascii: bool,
     ) -> Result<(), ReplyError> {
-        let (mut buf, mut text) = (vec![0; BUFFER_SIZE], Vec::new());
+        let (mut buf, mut text) = (vec![0; self.throttle.piece(BUFFER_SIZE)], Vec::new());
         let mut to_network = ToNetwork::default();
         loop {
             let n = file.read(&mut buf).map_err(|err| ReplyError::disk(&err))?;
@@ -145,11 +157,24 @@ impl Job<'_> {
                 bytes = &text;
             }
             stream.write_all(bytes).map_err(|err| ReplyError::connection(&err))?;
-            self.transfer.add(bytes.len());
+            self.count(bytes.len(), stream)?;
         }
     }
 
-    fn end_sending(&self, stream: &mut DataStream) -> Result<Reply, ReplyError> {
+    /// Counts bytes that were moved, and waits as long as the limits on them demand.
+    fn count(&self, n_bytes: usize, stream: &mut DataStream<'_>) -> Result<(), ReplyError> {
+        self.transfer.add(n_bytes);
+        if self.throttle.is_limited() {
+            self.throttle.pay(n_bytes, &self.transfer);
+            stream.restart_timeout();
+            if self.transfer.is_stopped() {
+                return Err(ReplyError::aborted());
+            }
+        }
+        Ok(())
+    }
+
+    fn end_sending(&self, stream: &mut DataStream<'_>) -> Result<Reply, ReplyError> {
         let ended = stream.flush().and_then(|()| stream.shut_down_write());
         ended.map_err(|err| ReplyError::connection(&err))?;
         if self.transfer.is_stopped() {
@@ -160,10 +185,11 @@ impl Job<'_> {
 
     fn receive(
         &self,
-        stream: &mut DataStream,
+        stream: &mut DataStream<'_>,
         sink: Sink,
         is_ascii: bool,
     ) -> Result<Reply, ReplyError> {
+        sink.begin().map_err(|err| ReplyError::disk(&err))?;
         if is_ascii {
             self.receive_text(stream, sink.file())?;
         } else {
@@ -171,15 +197,24 @@ impl Job<'_> {
         }
         self.check_complete(stream)?;
         _ = stream.shut_down_write(); // the client has sent everything, it may have closed already
-        sink.commit().map_err(|err| ReplyError::disk(&err))?;
+        sink.commit().map_err(|err| match err.kind() {
+            io::ErrorKind::AlreadyExists => ReplyError::not_stored(&err),
+            _ => ReplyError::disk(&err),
+        })?;
         Ok(Reply::new(226, "Transfer complete."))
     }
 
     /// Only the end of the stream shows that a file is complete. So the stream must not have broken,
     /// and the client must still be connected: the connections of a killed client end in the same
     /// way. At shutdown the server itself has ended the input of the control connection.
-    fn check_complete(&self, stream: &DataStream) -> Result<(), ReplyError> {
+    ///
+    /// A client that was killed before it sent anything is given time to disconnect: the kernel closes
+    /// its connections one after the other. With data, that time has passed already.
+    fn check_complete(&self, stream: &DataStream<'_>) -> Result<(), ReplyError> {
         stream.check_unbroken().map_err(|err| ReplyError::connection(&err))?;
+        if self.transfer.n_bytes() == 0 {
+            self.transfer.wait_stopped(CONTROL_CLOSE_TIMEOUT);
+        }
         let is_disconnected = self.control.is_disconnected() && !self.server.is_shutting_down();
         if self.transfer.is_stopped() || is_disconnected {
             return Err(ReplyError::aborted());
@@ -187,20 +222,27 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn receive_bytes(&self, stream: &mut DataStream, mut file: &File) -> Result<(), ReplyError> {
-        let mut buf = vec![0; RECEIVE_BUFFER_SIZE];
+    fn receive_bytes(
+        &self,
+        stream: &mut DataStream<'_>,
+        mut file: &File,
+    ) -> Result<(), ReplyError> {
+        let mut buf = vec![0; self.throttle.piece(FIRST_BUFFER_SIZE)];
         loop {
             let n = read(stream, &mut buf)?;
             if n == 0 {
                 return Ok(());
             }
             file.write_all(&buf[..n]).map_err(|err| ReplyError::disk(&err))?;
-            self.transfer.add(n);
+            self.count(n, stream)?;
+            if n == FIRST_BUFFER_SIZE {
+                buf.resize(self.throttle.piece(RECEIVE_BUFFER_SIZE), 0);
+            }
         }
     }
 
-    fn receive_text(&self, stream: &mut DataStream, mut file: &File) -> Result<(), ReplyError> {
-        let (mut buf, mut text) = (vec![0; BUFFER_SIZE], Vec::new());
+    fn receive_text(&self, stream: &mut DataStream<'_>, mut file: &File) -> Result<(), ReplyError> {
+        let (mut buf, mut text) = (vec![0; self.throttle.piece(BUFFER_SIZE)], Vec::new());
         let mut from_network = FromNetwork::default();
         loop {
             let n = read(stream, &mut buf)?;
@@ -211,19 +253,20 @@ impl Job<'_> {
             }
             from_network.push(&buf[..n], &mut text);
             file.write_all(&text).map_err(|err| ReplyError::disk(&err))?;
-            self.transfer.add(n);
+            self.count(n, stream)?;
         }
     }
 
     fn list(
         &self,
-        stream: &mut DataStream,
+        stream: &mut DataStream<'_>,
         listing: &Listing,
         target: Target,
+        jail: &Jail,
     ) -> Result<Reply, ReplyError> {
         let counting = CountingWriter { stream: &mut *stream, transfer: &self.transfer };
         let mut lines = BufWriter::with_capacity(LISTING_BUFFER_SIZE, counting);
-        let written = listing.write(self.server.jail, target, &mut lines);
+        let written = listing.write(jail, target, &mut lines);
         let written = written.and_then(|is_complete| lines.flush().map(|()| is_complete));
         drop(lines);
         let is_complete = written.map_err(|err| ReplyError::connection(&err))?;
@@ -236,38 +279,17 @@ impl Job<'_> {
     }
 }
 
-impl Sink {
-    fn file(&self) -> &File {
-        match self {
-            Sink::Whole(upload) => upload.file(),
-            Sink::InPlace(file) => file,
-        }
-    }
-
-    fn commit(self) -> io::Result<()> {
-        match self {
-            Sink::Whole(upload) => upload.commit(),
-            Sink::InPlace(_) => Ok(()),
-        }
-    }
-}
-
-fn read(stream: &mut DataStream, buf: &mut [u8]) -> Result<usize, ReplyError> {
-    loop {
-        match stream.read(buf) {
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            result => return result.map_err(|err| ReplyError::connection(&err)),
-        }
-    }
+fn read(stream: &mut DataStream<'_>, buf: &mut [u8]) -> Result<usize, ReplyError> {
+    stream.read(buf).map_err(|err| ReplyError::connection(&err))
 }
 
 /// Counts the bytes of a listing.
-struct CountingWriter<'a> {
-    stream: &'a mut DataStream,
+struct CountingWriter<'a, W> {
+    stream: &'a mut W,
     transfer: &'a Transfer,
 }
 
-impl Write for CountingWriter<'_> {
+impl<W: Write> Write for CountingWriter<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.stream.write(bytes)?;
         self.transfer.add(n);
@@ -284,16 +306,16 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::net::{Ipv4Addr, TcpStream};
     use std::path::Path;
-    use std::time::Duration;
     use std::{fs, thread};
 
     use super::*;
+    use crate::engines::ftp::audit::Client;
+    use crate::engines::ftp::charset::Charset;
     use crate::engines::ftp::control::tests::{DEADLINE, pair};
     use crate::engines::ftp::data::listen;
     use crate::engines::ftp::listing::{Format, Options as ListOptions};
     use crate::engines::ftp::options::Options;
     use crate::engines::ftp::users::Users;
-    use crate::fs::jail::Jail;
 
     /// Runs a job in `dir`, with a client that does `act` with the port of the data connection and
     /// the transfer. Returns the last reply.
@@ -311,16 +333,26 @@ mod tests {
         let (endpoint, port) = listen(ip, None).unwrap();
         let opener = Opener { endpoint, peer: ip, local: ip, timeout, tls: None };
         let transfer = Arc::new(Transfer::new("TEST".to_owned(), None));
+        let client_of_log = Client {
+            session: 1,
+            address: ip,
+            user: None,
+            is_anonymous: false,
+            is_secure: false,
+            root: Vec::new(),
+        };
         let job = Job {
             control: Arc::clone(&control),
             transfer: Arc::clone(&transfer),
             server: &server,
             announcement: Reply::new(150, "Begin."),
+            throttle: Throttle::new(&options, None),
+            subject: Subject { verb: "TEST", path: b"/".to_vec(), client: client_of_log },
         };
         control.begin_transfer(&transfer);
         let work = work(&jail);
         thread::scope(|scope| {
-            scope.spawn(|| job.run(opener, work));
+            scope.spawn(|| job.run(opener, work, HandOver::new(&mut || ())));
             act(port, &transfer);
         });
         let lines: Vec<String> = BufReader::new(client).lines().take(2).flatten().collect();
@@ -335,7 +367,7 @@ mod tests {
     }
 
     fn upload(jail: &Jail) -> Work {
-        let sink = Sink::Whole(jail.upload(Path::new("new")).unwrap());
+        let sink = jail.upload(Path::new("new")).unwrap().into();
         Work::Receive { sink, is_ascii: false }
     }
 
@@ -410,10 +442,11 @@ mod tests {
             format: Format::Name,
             options: ListOptions::default(),
             n_max: 2,
+            charset: Charset::default(),
         };
         let work = |jail: &Jail| {
             let target = listing.open(jail).unwrap();
-            Work::List { listing, target }
+            Work::List { listing, target, jail: jail.clone() }
         };
         let reply = last_reply(dir.path(), DEADLINE, work, |port, _| {
             let mut text = String::new();

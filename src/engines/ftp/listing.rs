@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
+use super::charset::Charset;
 use super::facts::{self, Facts};
 use super::names;
 use super::users::Rights;
@@ -36,6 +37,8 @@ pub(super) struct Listing {
     pub(super) options: Options,
     /// Maximum number of entries.
     pub(super) n_max: usize,
+    /// The encoding of names in the lines.
+    pub(super) charset: Charset,
 }
 
 /// The options of ls(1) that LIST and NLST support.
@@ -45,6 +48,8 @@ pub(super) struct Options {
     pub(super) all: bool,
     /// `-R`: directories below too.
     pub(super) recursive: bool,
+    /// Hidden files are not listed in any case.
+    pub(super) no_dot_files: bool,
 }
 
 /// Splits `-la dir` into options and the rest. Letters other than `a` and `R` are ignored.
@@ -104,7 +109,9 @@ impl Listing {
         let mut is_complete = true;
         while let Some((path, prefix, depth)) = pending.pop() {
             if first.is_none() {
-                out.write_all(&[b"\r\n", &*names::printable(&path), b":\r\n"].concat())?;
+                out.write_all(
+                    &[b"\r\n", &*self.charset.encode(&names::printable(&path)), b":\r\n"].concat(),
+                )?;
             }
             let opened = first.take().map_or_else(|| jail.open_dir(relative(&path)), Ok);
             let Ok(dir) = opened else { continue }; // removed meanwhile, or not readable
@@ -149,7 +156,11 @@ impl Listing {
 
     /// Whether the entry `name` is listed: it matches the pattern and is not hidden.
     fn includes(&self, name: &[u8]) -> bool {
-        let is_hidden = name.starts_with(b".") && !self.options.all;
+        let is_dot_file = name.starts_with(b".");
+        if is_dot_file && self.options.no_dot_files {
+            return false;
+        }
+        let is_hidden = is_dot_file && !self.options.all;
         match &self.pattern {
             Some(pattern) => {
                 names::matches_pattern(pattern, name) && (!is_hidden || pattern.starts_with(b"."))
@@ -176,7 +187,7 @@ impl Listing {
             }
         };
         line.extend(b"\r\n");
-        out.write_all(&line)
+        out.write_all(&self.charset.encode(&line))
     }
 }
 
@@ -209,7 +220,7 @@ mod tests {
     #[test]
     fn options_are_parsed() {
         let check = |arg: &str, all: bool, recursive: bool, rest: &str| {
-            let expected = (Options { all, recursive }, rest.as_bytes());
+            let expected = (Options { all, recursive, ..Options::default() }, rest.as_bytes());
             assert_eq!(parse_options(arg.as_bytes()), expected, "{arg}");
         };
         check("", false, false, "");
@@ -244,6 +255,7 @@ mod tests {
             format: Format::Name,
             options,
             n_max: 100,
+            charset: Charset::default(),
         };
         assert_eq!(list(&listing, &jail), ("a.txt\r\nb?c\r\nd\r\n".to_owned(), true));
         listing.options.recursive = true;
@@ -258,5 +270,13 @@ mod tests {
         listing.format = Format::Facts(Facts::parse(""), Rights::Read);
         listing.pattern = None;
         assert_eq!(list(&listing, &jail).0, " .hidden\r\n a.txt\r\n b?c\r\n d\r\n");
+        fs::write(dir.path().join("ü"), "").unwrap();
+        listing.charset = Charset::new("latin1").unwrap();
+        let (mut lines, target) = (Vec::new(), listing.open(&jail).unwrap());
+        assert!(listing.write(&jail, target, &mut lines).unwrap());
+        assert!(lines.ends_with(b" \xfc\r\n"));
+        fs::remove_file(dir.path().join("ü")).unwrap();
+        listing.options.no_dot_files = true;
+        assert_eq!(list(&listing, &jail).0, " a.txt\r\n b?c\r\n d\r\n");
     }
 }

@@ -9,26 +9,34 @@
 //! Files are reached through a [`Jail`] only. An upload appears under its name when it is complete.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crate::fs::jail::Jail;
 use crate::machine::limits::Limits;
-use crate::net::{Conn, Listener, PerIpLimit};
+use crate::net::{Listener, PerIpLimit};
 use crate::threads::{Semaphore, ThreadPool};
 
 mod ascii;
+mod audit;
+mod charset;
 mod command_loop;
 mod commands;
 mod control;
+mod crypt;
 mod data;
 mod facts;
 mod input;
 mod job;
 mod listing;
+mod logins;
 mod names;
 mod options;
 mod outcome;
 mod passwords;
+mod pem;
+mod pending_read;
+mod rate;
 mod registry;
 mod reply;
 mod server;
@@ -36,19 +44,22 @@ mod session;
 mod tls;
 mod transfer;
 mod users;
+mod work;
 
+pub use audit::{AuditFormat, AuditLog};
+pub use charset::Charset;
 pub use options::Options;
 pub use tls::{Error as TlsError, Tls};
-pub use users::{Error as UsersError, Rights, Users, hash_password};
+pub use users::{Access, Error as UsersError, Rights, Users, hash_password};
 
-use command_loop::CommandLoop;
+use command_loop::{Admission, CommandLoop};
 use control::Control;
 use server::Server;
 use session::Session;
 
 /// File descriptors of a session with a transfer: control connection, listener, data connection,
-/// file or directory.
-const FDS_PER_SESSION: usize = 4;
+/// file or directory; and the user's root directory.
+const FDS_PER_SESSION: usize = 5;
 
 /// Serves the files in `jail` until `listener` is shut down. Then it closes idle sessions, lets
 /// transfers end within [`Options::drain_timeout`], and returns.
@@ -92,14 +103,40 @@ const FDS_PER_SESSION: usize = 4;
 /// # }
 /// ```
 pub fn serve(listener: &Listener, jail: &Jail, users: &Users, options: &Options) {
+    serve_all(listener, None, jail, users, options);
+}
+
+/// As [`serve`], also for clients of `implicit`, which use TLS from the first byte, if
+/// [`Options::tls`] is set.
+pub fn serve_all(
+    listener: &Listener,
+    implicit: Option<&Listener>,
+    jail: &Jail,
+    users: &Users,
+    options: &Options,
+) {
     let (server, done_tx) = Server::new(jail, users, options);
     let sessions = Semaphore::new(sessions_max(options));
     let per_ip = PerIpLimit::including_loopback(options.sessions_per_ip_max);
+    let ids = AtomicU64::new(1);
     thread::scope(|scope| {
         let pool = Arc::new(ThreadPool::new(scope));
-        for (id, conn) in (1..).zip(listener.incoming()) {
-            admit(id, conn, &server, &pool, (&sessions, &per_ip));
-        }
+        let admit_all = |listener: &Listener, is_implicit| {
+            for conn in listener.incoming() {
+                let id = ids.fetch_add(1, Ordering::Relaxed);
+                let control = Control::new(id, conn, is_implicit).with_charset(options.names);
+                admit(control, &server, &pool, (&sessions, &per_ip));
+            }
+        };
+        thread::scope(|accepting| {
+            if let Some(implicit) = implicit {
+                accepting.spawn(|| admit_all(implicit, true));
+            }
+            admit_all(listener, false);
+            if let Some(implicit) = implicit {
+                implicit.shutdown();
+            }
+        });
         drop(done_tx); // ends the delays of failed logins
         server.shut_down();
     });
@@ -114,26 +151,25 @@ fn sessions_max(options: &Options) -> usize {
 
 /// Starts a session on a thread of its own, or refuses the client.
 fn admit<'env>(
-    id: u64,
-    conn: Conn,
+    control: Control,
     server: &'env Server<'env>,
     pool: &Arc<ThreadPool<'_, 'env>>,
     (sessions, per_ip): (&Semaphore, &PerIpLimit),
 ) {
     let Some(permit) = sessions.try_acquire() else {
-        return conn.refuse("421 Too many connected users, please try again later.\r");
+        return control.refuse("421 Too many connected users, please try again later.\r");
     };
-    let Some(ip_permit) = per_ip.try_acquire(conn.peer().ip()) else {
-        return conn.refuse("421 Too many connections from your IP address.\r");
+    let Some(ip_permit) = per_ip.try_acquire(control.peer_ip()) else {
+        return control.refuse("421 Too many connections from your IP address.\r");
     };
-    let control = Arc::new(Control::new(id, conn));
+    let control = Arc::new(control);
+    let id = control.id;
     let session = Session::new(server, Arc::clone(pool), Arc::clone(&control));
     server.sessions.add(&control);
     drop(control);
     let run = move || {
-        let _permits = (permit, ip_permit);
-        CommandLoop::new(session).run();
-        server.sessions.remove(id);
+        let admission = Admission { server, id, _permits: (permit, ip_permit) };
+        CommandLoop::new(session, Some(admission)).run();
     };
     if pool.run(run).is_err() {
         log::warn!("client refused: the machine has no room for another thread");

@@ -34,6 +34,11 @@ pub(super) fn is_printable(name: &[u8]) -> bool {
     printable(name) == name
 }
 
+/// Whether a name in the absolute `path` begins with a dot.
+pub(super) fn is_hidden(path: &[u8]) -> bool {
+    path.windows(2).any(|pair| pair == b"/.")
+}
+
 /// The last name of a path: all behind the last slash.
 pub(super) fn file_name(path: &[u8]) -> &[u8] {
     path.rsplit(|b| *b == b'/').next().unwrap_or(path)
@@ -91,6 +96,15 @@ mod tests {
         check(b"\xe9t\xe9\x9b\xff", b"\xe9t\xe9\x9b\xff"); // Latin-1
         check(b"\x93\xfa\x96\x7b", b"\x93\xfa\x96\x7b"); // Shift-JIS
         assert!(is_printable(b"a b") && !is_printable(b"a\tb"));
+    }
+
+    #[test]
+    fn hidden_paths() {
+        let check = |path: &[u8], expected: bool| assert_eq!(is_hidden(path), expected);
+        check(b"/", false);
+        check(b"/a.b/c.", false);
+        check(b"/.a", true);
+        check(b"/a/.b/c", true);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The options of a server.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::audit::AuditLog;
+use super::charset::Charset;
 use super::tls::Tls;
 
 /// The options of a server. The default ones suit a small server on a local network.
@@ -30,6 +33,16 @@ pub struct Options {
     pub data_timeout: Duration,
     /// Maximum number of entries in one listing.
     pub list_entries_max: usize,
+    /// Maximum bytes per second of each session's transfers; `None` for no limit.
+    pub session_rate: Option<u64>,
+    /// Maximum bytes per second of all transfers together; `None` for no limit.
+    pub total_rate: Option<u64>,
+    /// The encoding of names for clients that do not choose UTF-8 (OPTS UTF8 ON).
+    pub names: Charset,
+    /// Whether files and directories whose name begins with a dot are neither listed nor opened.
+    pub hides_dot_files: bool,
+    /// Where logins, transfers and changes of files are recorded.
+    pub audit: Option<Arc<AuditLog>>,
     /// How long running transfers may continue when the server shuts down.
     pub drain_timeout: Duration,
 }
@@ -48,6 +61,11 @@ impl Default for Options {
             idle_timeout: Duration::from_mins(5),
             data_timeout: Duration::from_mins(1),
             list_entries_max: 100_000,
+            session_rate: None,
+            total_rate: None,
+            names: Charset::default(),
+            hides_dot_files: false,
+            audit: None,
             drain_timeout: Duration::from_secs(10),
         }
     }

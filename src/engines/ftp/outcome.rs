@@ -8,8 +8,8 @@ use super::reply::{Reply, ReplyError};
 #[derive(Debug)]
 pub(super) enum Next {
     Reply(Reply),
-    /// A transfer has begun, and will send its own replies.
-    TransferStarted,
+    /// The [job](super::session::Session::job) of a transfer, which sends its own replies.
+    Transfer,
     /// The reply, and the end of the session.
     Close(Reply),
     /// The reply, and then the TLS handshake.

@@ -1,13 +1,18 @@
-//! Hashing passwords with Argon2, and verifying them with a bound on memory.
+//! Hashing passwords with Argon2, and verifying them with a bound on memory and on how many at once.
 //!
-//! Verifying one password takes 19 MiB. The allocator would keep that much for every session's
-//! thread after its first login, so the buffers are reused: a channel holds one for each check that
-//! may run at the same time.
+//! Verifying one password takes 19 MiB, which go back to the system at once: see [`MEMORY_MIN`].
 
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use crossbeam::channel::{Receiver, Sender, bounded};
+
+use super::crypt;
+use crate::threads::Semaphore;
+
+/// Bytes reserved at least for one check. glibc gives a block back when it is freed only if it is larger
+/// than a threshold, which grows with the blocks that are freed, up to 32 MiB. Pages that are not
+/// touched take no memory.
+const MEMORY_MIN: usize = 33 << 20;
 
 /// Hashes `password` with Argon2id and a new salt, in the PHC string format.
 pub(super) fn hash(password: &str) -> argon2::password_hash::Result<String> {
@@ -17,48 +22,40 @@ pub(super) fn hash(password: &str) -> argon2::password_hash::Result<String> {
 /// Whether [`Verifier::verify`] supports `hash`.
 pub(super) fn is_hash(hash: &str) -> bool {
     let is_whole = |hash: &PasswordHash| hash.salt.is_some() && hash.hash.is_some();
-    PasswordHash::new(hash).is_ok_and(|hash| is_whole(&hash) && hasher(&hash).is_ok())
+    let is_argon2 =
+        PasswordHash::new(hash).is_ok_and(|hash| is_whole(&hash) && hasher(&hash).is_ok());
+    is_argon2 || crypt::is_hash(hash)
 }
 
 /// Verifies passwords, a bounded number at the same time.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    buffers_rx: Receiver<Vec<Block>>,
-    buffers_tx: Sender<Vec<Block>>,
+    permits: Semaphore,
 }
 
 impl Verifier {
     /// A verifier of at most `n_max` passwords at the same time.
     pub(super) fn new(n_max: usize) -> Self {
-        let (buffers_tx, buffers_rx) = bounded(n_max);
-        for _ in 0..n_max {
-            buffers_tx.send(Vec::new()).expect("the channel has room for n_max buffers");
-        }
-        Verifier { buffers_rx, buffers_tx }
+        Verifier { permits: Semaphore::new(n_max) }
     }
 
-    /// Blocks until a buffer is free, then checks whether `hash` is a hash of `password`.
+    /// Blocks until fewer passwords are verified than may be, then checks whether `hash` is a hash of
+    /// `password`.
     pub(super) fn verify(&self, password: &[u8], hash: &str) -> bool {
-        let mut memory = self.buffers_rx.recv().expect("self holds a sender");
-        let is_correct = verify(password, hash, &mut memory).unwrap_or(false);
-        self.buffers_tx.send(memory).expect("the channel has room for a buffer that was taken");
-        is_correct
+        let _permit = self.permits.acquire();
+        verify(password, hash).unwrap_or_else(|_| crypt::verify(password, hash))
     }
 }
 
-fn verify(
-    password: &[u8],
-    hash: &str,
-    memory: &mut Vec<Block>,
-) -> argon2::password_hash::Result<bool> {
+fn verify(password: &[u8], hash: &str) -> argon2::password_hash::Result<bool> {
     let hash = PasswordHash::new(hash)?;
     let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else { return Ok(false) };
     let hasher = hasher(&hash)?;
-    if memory.len() < hasher.params().block_count() {
-        memory.resize(hasher.params().block_count(), Block::new());
-    }
+    let n_blocks = hasher.params().block_count();
+    let mut memory = Vec::with_capacity(n_blocks.max(MEMORY_MIN / size_of::<Block>()));
+    memory.resize(n_blocks, Block::new());
     let mut output = vec![0; expected.len()];
-    hasher.hash_password_into_with_memory(password, salt, &mut output, memory)?;
+    hasher.hash_password_into_with_memory(password, salt, &mut output, &mut memory)?;
     Ok(Output::new(&output)? == *expected) // in constant time
 }
 

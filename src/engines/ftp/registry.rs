@@ -1,11 +1,11 @@
 //! The sessions of a server, by number.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::control::Control;
-use crate::threads::{lock, wait};
+use crate::threads::{Condvar, lock, wait};
 
 /// The control connections of all running sessions.
 #[derive(Debug, Default)]
@@ -28,8 +28,8 @@ impl SessionRegistry {
     /// Removes a session that could not be started, and sends `reason` to its client.
     pub(super) fn refuse(&self, id: u64, reason: &str) {
         let control = self.controls().remove(&id);
-        if let Some(conn) = control.and_then(Arc::into_inner).map(Control::into_conn) {
-            conn.refuse(reason);
+        if let Some(control) = control.and_then(Arc::into_inner) {
+            control.refuse(reason);
         }
     }
 

@@ -1,7 +1,9 @@
 //! Replies: a code of three digits and a text of one or several lines (RFC 959, 4.2).
 
+use std::borrow::Cow;
 use std::{io, iter};
 
+use super::charset::Charset;
 use super::names;
 use crate::net::is_timeout;
 use crate::text::printable::replace_controls;
@@ -31,16 +33,26 @@ impl Reply {
         let mut text = line(code, b'-', first.as_bytes());
         for inner in between {
             text.push(b' ');
-            text.extend(sendable(inner.as_ref()));
+            text.extend(names::printable(inner.as_ref()));
             text.extend(b"\r\n");
         }
         text.extend(line(code, b' ', last.as_bytes()));
         Reply(text)
     }
 
-    /// The reply as it is sent.
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.0
+    /// The reply as it is sent, with the byte 255 doubled, which begins a Telnet command (RFC 854).
+    pub(super) fn encoded(&self, charset: Charset) -> Cow<'_, [u8]> {
+        let bytes = charset.encode(&self.0);
+        if !bytes.contains(&255) {
+            return bytes;
+        }
+        let n_times = |byte: u8| if byte == 255 { 2 } else { 1 };
+        bytes.iter().flat_map(|byte| iter::repeat_n(*byte, n_times(*byte))).collect()
+    }
+
+    /// Whether it reports a failure: its code is 400 or more.
+    pub(super) fn is_error(&self) -> bool {
+        self.0.first().is_some_and(|digit| *digit >= b'4')
     }
 
     /// The last line, for the log.
@@ -86,9 +98,11 @@ impl ReplyError {
         ReplyError::new(522, format!("TLS handshake on data connection failed: {}.", reason(err)))
     }
 
-    /// The data connection did not resume the TLS session of its control connection.
-    pub(super) fn not_resumed() -> Self {
-        ReplyError::new(522, "TLS handshake on data connection failed: session reuse required.")
+    /// The data connection did not resume a TLS session of its control connection's user. `cause` is
+    /// for the client's user, who must ask the administrator.
+    pub(super) fn not_resumed(cause: &str) -> Self {
+        let advice = "the administrator can allow that with --tls-resume=off";
+        ReplyError::new(522, format!("TLS session reuse required: {cause}; {advice}."))
     }
 
     /// A file could not be read or written.
@@ -124,16 +138,9 @@ fn reason(err: &io::Error) -> String {
 fn line(code: u16, separator: u8, text: &[u8]) -> Vec<u8> {
     let mut line = code.to_string().into_bytes();
     line.push(separator);
-    line.extend(sendable(text));
+    line.extend(names::printable(text));
     line.extend(b"\r\n");
     line
-}
-
-/// `text` as the control connection carries it: without control characters, and with the byte 255
-/// doubled, which begins a Telnet command (RFC 854).
-fn sendable(text: &[u8]) -> Vec<u8> {
-    let text = names::printable(text);
-    text.iter().flat_map(|byte| iter::repeat_n(*byte, if *byte == 255 { 2 } else { 1 })).collect()
 }
 
 /// A path between quotation marks, with those in it doubled (RFC 959, appendix II).
@@ -152,12 +159,15 @@ mod tests {
 
     #[test]
     fn replies_have_one_line_or_several() {
-        assert_eq!(Reply::new(200, "Fine.").bytes(), b"200 Fine.\r\n");
-        assert_eq!(Reply::new(257, b"a\r\n221 b").bytes(), b"257 a??221 b\r\n");
-        assert_eq!(Reply::new(257, b"\xcc\xff").bytes(), b"257 \xcc\xff\xff\r\n");
+        let sent = |reply: &Reply| reply.encoded(Charset::default()).into_owned();
+        assert_eq!(sent(&Reply::new(200, "Fine.")), b"200 Fine.\r\n");
+        assert_eq!(sent(&Reply::new(257, b"a\r\n221 b")), b"257 a??221 b\r\n");
+        assert_eq!(sent(&Reply::new(257, b"\xcc\xff")), b"257 \xcc\xff\xff\r\n");
+        let latin1 = Charset::new("latin1").unwrap();
+        assert_eq!(&*Reply::new(257, "üÿ").encoded(latin1), b"257 \xfc\xff\xff\r\n");
         assert_eq!(Reply::new(257, "a\u{9b}b").last_line(), "257 a?b"); // the log is for terminals
         let several = Reply::lines(211, "Features:", ["SIZE", "211 x\r\n"], "End");
-        assert_eq!(several.bytes(), b"211-Features:\r\n SIZE\r\n 211 x??\r\n211 End\r\n");
+        assert_eq!(sent(&several), b"211-Features:\r\n SIZE\r\n 211 x??\r\n211 End\r\n");
         assert_eq!(several.last_line(), "211 End");
     }
 

@@ -1,5 +1,6 @@
 //! What all sessions of a server share, and shutting it down.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -7,7 +8,9 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::control::Control;
 use super::data::PassivePorts;
+use super::logins::Logins;
 use super::options::Options;
+use super::rate::RateLimit;
 use super::registry::SessionRegistry;
 use super::users::Users;
 use crate::fs::jail::Jail;
@@ -21,7 +24,11 @@ pub(super) struct Server<'a> {
     pub(super) jail: &'a Jail,
     pub(super) users: &'a Users,
     pub(super) ports: Option<PassivePorts>,
+    /// The limit that all transfers share.
+    pub(super) total_rate: Option<RateLimit>,
     pub(super) sessions: SessionRegistry,
+    /// The TLS sessions of the users that are logged in.
+    pub(super) logins: Arc<Logins>,
     /// Disconnected when the server shuts down.
     pub(super) done: Receiver<()>,
     is_shutting_down: AtomicBool,
@@ -40,7 +47,9 @@ impl<'a> Server<'a> {
             jail,
             users,
             ports: options.passive_ports.map(|(first, last)| PassivePorts::new(first, last)),
+            total_rate: options.total_rate.map(RateLimit::new),
             sessions: SessionRegistry::default(),
+            logins: Arc::default(),
             done,
             is_shutting_down: AtomicBool::new(false),
         };

@@ -1,15 +1,23 @@
 //! The state of one session, and what several of its commands need.
 
+use std::borrow::Cow;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::audit::Client;
 use super::control::Control;
-use super::data::Endpoint;
+use super::data::{Endpoint, Opener};
 use super::facts::Facts;
+use super::job::Job;
+use super::logins::OwnLogin;
 use super::names;
 use super::reply::ReplyError;
 use super::server::Server;
+use super::tls::Tls;
 use super::users::Rights;
+use super::work::Work;
+use crate::fs::jail::Jail;
 use crate::threads::ThreadPool;
 
 /// A session, as the handlers of commands see it.
@@ -18,6 +26,10 @@ pub(super) struct Session<'s, 'e> {
     pub(super) pool: Arc<ThreadPool<'s, 'e>>,
     pub(super) control: Arc<Control>,
     pub(super) state: State,
+    /// The control connection's TLS session among those of all.
+    pub(super) login: Option<OwnLogin>,
+    /// A transfer that is about to begin.
+    pub(super) job: Option<(Job<'e>, Opener, Work)>,
     pub(super) n_failed_logins: usize,
 }
 
@@ -28,6 +40,10 @@ pub(super) struct State {
     pub(super) user: Option<String>,
     /// Set once the user has logged in.
     pub(super) rights: Option<Rights>,
+    /// The user's root directory; `None` for the server's.
+    pub(super) root: Option<Jail>,
+    /// The path of `root` from the server's root, without a slash at its end.
+    pub(super) root_path: Vec<u8>,
     /// The working directory: an absolute path.
     pub(super) cwd: Vec<u8>,
     pub(super) is_ascii: bool,
@@ -51,6 +67,8 @@ impl Default for State {
         State {
             user: None,
             rights: None,
+            root: None,
+            root_path: Vec::new(),
             cwd: b"/".to_vec(),
             is_ascii: true, // the default of RFC 959, 3.1.1.1
             restart: 0,
@@ -64,6 +82,14 @@ impl Default for State {
     }
 }
 
+impl State {
+    /// With implicit TLS, data connections are protected unless the client asks for the contrary
+    /// (draft-murray-auth-ftp-ssl; proftpd does the same).
+    fn initial(is_implicit: bool) -> Self {
+        State { has_pbsz: is_implicit, is_private: is_implicit, ..State::default() }
+    }
+}
+
 impl<'s, 'e> Session<'s, 'e> {
     /// A session in which nobody has logged in.
     pub(super) fn new(
@@ -71,7 +97,32 @@ impl<'s, 'e> Session<'s, 'e> {
         pool: Arc<ThreadPool<'s, 'e>>,
         control: Arc<Control>,
     ) -> Self {
-        Session { server, pool, control, state: State::default(), n_failed_logins: 0 }
+        let state = State::initial(control.is_implicit);
+        Session { server, pool, control, state, login: None, job: None, n_failed_logins: 0 }
+    }
+
+    /// Forgets the login and all settings but TLS.
+    pub(super) fn reset(&mut self) {
+        self.state = State::initial(self.control.is_implicit);
+        self.control.set_utf8(false);
+        self.set_login(None);
+    }
+
+    /// Records who has logged in, for data connections that resume another login's TLS session.
+    pub(super) fn set_login(&self, user: Option<&str>) {
+        if let Some(login) = &self.login {
+            login.set_user(user);
+        }
+    }
+
+    /// Starts TLS on the control connection.
+    ///
+    /// # Errors
+    /// When the system provides no random session id, or the client has disconnected.
+    pub(super) fn start_tls(&mut self, tls: &Tls) -> io::Result<()> {
+        let session = self.control.start_tls(tls).map_err(io::Error::other)?;
+        self.login = Some(self.server.logins.add(self.control.peer_ip(), session));
+        Ok(())
     }
 
     /// The rights of the user.
@@ -83,13 +134,49 @@ impl<'s, 'e> Session<'s, 'e> {
         self.state.rights.ok_or_else(needs_login)
     }
 
-    /// # Errors
-    /// 550 for users who may only read.
-    pub(super) fn check_may_write(&self) -> Result<(), ReplyError> {
-        match self.rights()? {
-            Rights::Write => Ok(()),
-            Rights::Read => Err(ReplyError::new(550, "Permission denied.")),
+    /// The client, for the audit log.
+    pub(super) fn client(&self) -> Client {
+        let user = self.state.user.clone();
+        Client {
+            session: self.control.id,
+            address: self.control.peer_ip(),
+            is_anonymous: user
+                .as_deref()
+                .is_some_and(|name| self.server.users.accepts_any_password(name)),
+            is_secure: self.control.is_secure(),
+            root: self.state.root_path.clone(),
+            user,
         }
+    }
+
+    /// The files that the user can reach.
+    pub(super) fn jail(&self) -> &Jail {
+        self.state.root.as_ref().unwrap_or(self.server.jail)
+    }
+
+    /// # Errors
+    /// 550 for users who may not list and read files.
+    pub(super) fn check_may_read(&self) -> Result<(), ReplyError> {
+        self.check_rights(&[Rights::Read, Rights::Write])
+    }
+
+    /// # Errors
+    /// 550 for users who may not change files.
+    pub(super) fn check_may_write(&self) -> Result<(), ReplyError> {
+        self.check_rights(&[Rights::Write])
+    }
+
+    /// # Errors
+    /// 550 for users who may not create files.
+    pub(super) fn check_may_create(&self) -> Result<(), ReplyError> {
+        self.check_rights(&[Rights::Write, Rights::Drop])
+    }
+
+    fn check_rights(&self, sufficient: &[Rights]) -> Result<(), ReplyError> {
+        if sufficient.contains(&self.rights()?) {
+            return Ok(());
+        }
+        Err(ReplyError::new(550, "Permission denied."))
     }
 
     /// Whether the server refuses logins and transfers without TLS.
@@ -108,7 +195,7 @@ impl<'s, 'e> Session<'s, 'e> {
     /// The absolute path that `arg` stands for.
     ///
     /// # Errors
-    /// 501 when `arg` is empty, 553 when the path is too long.
+    /// 501 when `arg` is empty, 553 when the path is too long, 550 when it is hidden.
     pub(super) fn path(&self, arg: &[u8]) -> Result<Vec<u8>, ReplyError> {
         if arg.is_empty() {
             return Err(ReplyError::new(501, "Missing file name."));
@@ -119,10 +206,29 @@ impl<'s, 'e> Session<'s, 'e> {
     /// The absolute path that `arg` stands for; the working directory if it is empty.
     ///
     /// # Errors
-    /// 553 when the path is too long.
+    /// 553 when the path is too long, 550 when it is hidden, 501 when it is not in the client's encoding.
     pub(super) fn path_or_cwd(&self, arg: &[u8]) -> Result<Vec<u8>, ReplyError> {
+        self.resolve(&self.decode(arg)?)
+    }
+
+    /// A name in the encoding of the client, as it is on disk.
+    ///
+    /// # Errors
+    /// 501 when it is not in that encoding.
+    pub(super) fn decode<'n>(&self, name: &'n [u8]) -> Result<Cow<'n, [u8]>, ReplyError> {
+        let charset = self.control.charset();
+        let refusal = || ReplyError::new(501, format!("Name is not in {}.", charset.name()));
+        charset.decode(name).ok_or_else(refusal)
+    }
+
+    /// As [`path_or_cwd`](Self::path_or_cwd), of a name as it is on disk.
+    pub(super) fn resolve(&self, name: &[u8]) -> Result<Vec<u8>, ReplyError> {
         let too_long = || ReplyError::new(553, "Path too long.");
-        names::resolve(&self.state.cwd, arg).ok_or_else(too_long)
+        let path = names::resolve(&self.state.cwd, name).ok_or_else(too_long)?;
+        if self.server.options.hides_dot_files && names::is_hidden(&path) {
+            return Err(ReplyError::new(550, "No such file or directory."));
+        }
+        Ok(path)
     }
 
     /// The absolute path of a file or directory that may be created.
@@ -194,6 +300,12 @@ pub(super) mod tests {
             session.state.rights = Some(Rights::Read);
             let refused = session.check_may_write().map_err(reply);
             assert_eq!(refused, Err("550 Permission denied.".to_owned()));
+            assert_eq!(session.check_may_read(), Ok(()));
+            session.state.rights = Some(Rights::Drop);
+            for refused in [session.check_may_read(), session.check_may_write()] {
+                assert_eq!(refused.map_err(reply), Err("550 Permission denied.".to_owned()));
+            }
+            assert_eq!(session.check_may_create(), Ok(()));
             session.state.rights = Some(Rights::Write);
             assert_eq!(session.check_may_write(), Ok(()));
             assert!(!session.requires_tls());

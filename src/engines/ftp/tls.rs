@@ -1,17 +1,20 @@
-//! The server's side of TLS: one key for all sessions, and session tickets that only their own
-//! control connection's data connections can resume.
+//! The server's side of TLS: one key for all sessions, and session tickets that only data connections
+//! of the same user from the same address can resume.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::{fmt, fs};
 
-use ring::rand::{SecureRandom, SystemRandom};
 use rustls::crypto::ring as provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::server::{ProducesTickets, StoresServerSessions};
 use rustls::{ProtocolVersion, ServerConfig};
+
+use super::logins::{OwnLogin, Resumable, SessionId};
+use super::pem;
+use crate::threads::lock;
 
 /// Tickets sent on a control connection: as many as clients keep.
 const CONTROL_TICKETS: usize = 8;
@@ -24,7 +27,8 @@ const UPLOAD_TICKETS: usize = 1;
 /// A certificate with its key, and whether TLS and resumed sessions are required (RFC 4217).
 #[derive(Clone, Debug)]
 pub struct Tls {
-    config: Arc<ServerConfig>,
+    /// Shared by all clones, so that [`replace`](Self::replace) reaches them.
+    config: Arc<Mutex<Arc<ServerConfig>>>,
     /// Whether logins and transfers without TLS are refused.
     pub is_required: bool,
     /// Whether a data connection must resume its control connection's TLS session: nobody else can.
@@ -56,77 +60,103 @@ impl Tls {
         let chain = CertificateDer::pem_file_iter(certificates)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|err| error(certificates, err.to_string()))?;
-        let secret =
-            PrivateKeyDer::from_pem_file(key).map_err(|err| error(key, err.to_string()))?;
+        let secret = fs::read(key).map_err(|err| error(key, err.to_string()))?;
+        let secret = pem::private_key(&secret).map_err(|cause| error(key, cause.to_owned()))?;
+        if chain.first().is_some_and(|leaf| pem::is_version_1(leaf)) {
+            return Err(error(certificates, pem::VERSION_1.to_owned()));
+        }
         let config = config(chain, secret).map_err(|err| error(certificates, err.to_string()))?;
-        Ok(Tls { config: Arc::new(config), is_required: false, must_resume: true })
+        Ok(Tls {
+            config: Arc::new(Mutex::new(Arc::new(config))),
+            is_required: false,
+            must_resume: true,
+        })
+    }
+
+    /// Takes the certificate and key of `other` for all later connections, here and in all clones.
+    /// Sessions that have begun go on, and their data connections resume them.
+    pub fn replace(&self, other: &Tls) {
+        let mut config = other.config();
+        let mut current = lock(&self.config);
+        config.ticketer = Arc::clone(&current.ticketer); // it decrypts the tickets of these sessions
+        *current = Arc::new(config);
+    }
+
+    fn config(&self) -> ServerConfig {
+        let config = Arc::clone(&lock(&self.config));
+        (*config).clone()
     }
 
     /// The configuration for the control connection of `session`.
     pub(super) fn for_control(&self, session: &Resumable) -> ServerConfig {
-        let mut config = (*self.config).clone();
+        let mut config = self.config();
         config.session_storage = Arc::clone(&session.by_id);
         config
     }
 
-    /// The configuration for a data connection of `session`. Without the requirement to resume it,
-    /// the tickets of any session are accepted.
-    pub(super) fn for_data(&self, session: Resumable, is_upload: bool) -> ServerConfig {
-        let mut config = (*self.config).clone();
+    /// The configuration for a data connection of `session`, and the tickets that it accepts. Without
+    /// the requirement to resume a session, those are the tickets of any.
+    pub(super) fn for_data(
+        &self,
+        session: Resumable,
+        login: Option<OwnLogin>,
+        is_upload: bool,
+    ) -> (ServerConfig, Arc<SessionTickets>) {
+        let mut config = self.config();
         let tickets = Arc::new(SessionTickets {
             tickets: config.ticketer,
             session,
+            login,
             is_own_only: self.must_resume,
             is_resumed: AtomicBool::new(false),
         });
         config.ticketer = Arc::clone(&tickets) as _;
         if self.must_resume {
-            config.session_storage = tickets;
+            config.session_storage = Arc::clone(&tickets) as _;
         }
         config.send_tls13_tickets = if is_upload { UPLOAD_TICKETS } else { DOWNLOAD_TICKETS };
-        config
-    }
-}
-
-/// A random number that identifies a session in its tickets.
-pub(super) type SessionId = [u8; 16];
-
-/// A control connection's TLS session, as its data connections may resume it.
-#[derive(Clone, Debug)]
-pub(super) struct Resumable {
-    pub(super) id: SessionId,
-    /// The version of TLS, once the handshake of the control connection has agreed on it.
-    pub(super) version: Option<ProtocolVersion>,
-    /// The session by its id, for clients that use no tickets (curl with TLS 1.2).
-    by_id: Arc<dyn StoresServerSessions>,
-}
-
-impl Resumable {
-    /// A new session with a random id.
-    pub(super) fn new() -> Result<Self, rustls::Error> {
-        let mut id = SessionId::default();
-        let filled = SystemRandom::new().fill(&mut id);
-        filled.map_err(|_| rustls::Error::FailedToGetRandomBytes)?;
-        Ok(Resumable { id, version: None, by_id: ServerSessionMemoryCache::new(1) })
+        (config, tickets)
     }
 }
 
 /// The tickets of one data connection. Stores no sessions.
 #[derive(Debug)]
-struct SessionTickets {
+pub(super) struct SessionTickets {
     tickets: Arc<dyn ProducesTickets>,
     session: Resumable,
-    /// Accepts and issues tickets of `session` alone. Otherwise a stranger whose handshake on the
-    /// data port succeeded before the refusal could resume that session the next time.
+    /// The login, whose user's other sessions are accepted too.
+    login: Option<OwnLogin>,
+    /// Accepts and issues tickets of these sessions alone. Otherwise a stranger whose handshake on
+    /// the data port succeeded before the refusal could resume the session the next time.
     is_own_only: bool,
     /// Whether the client has presented a ticket, or the id of its session, that was accepted.
     is_resumed: AtomicBool,
 }
 
 impl SessionTickets {
-    fn is_accepted(&self, plain: &[u8]) -> bool {
-        !self.is_own_only || memchr::memmem::find(plain, &self.session.id).is_some()
+    /// The id of the control connection's session.
+    pub(super) fn own_id(&self) -> &SessionId {
+        &self.session.id
     }
+
+    /// Whether `plain`, the contents of a ticket or the id alone, is that of a session that the data
+    /// connection may resume.
+    pub(super) fn is_own(&self, plain: &[u8]) -> bool {
+        contains_id(plain, &self.session).is_some()
+            || self.find_other(|other| contains_id(plain, other)).is_some()
+    }
+
+    fn is_accepted(&self, plain: &[u8]) -> bool {
+        !self.is_own_only || self.is_own(plain)
+    }
+
+    fn find_other<T>(&self, pick: impl Fn(&Resumable) -> Option<T>) -> Option<T> {
+        self.login.as_ref().and_then(|login| login.find_other(pick))
+    }
+}
+
+fn contains_id(plain: &[u8], session: &Resumable) -> Option<()> {
+    memchr::memmem::find(plain, &session.id).map(|_| ())
 }
 
 impl StoresServerSessions for SessionTickets {
@@ -135,7 +165,11 @@ impl StoresServerSessions for SessionTickets {
     }
 
     fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
-        let session = self.session.by_id.get(id)?;
+        let mut stored = self.session.by_id.get(id);
+        if stored.is_none() {
+            stored = self.find_other(|other| other.by_id.get(id));
+        }
+        let session = stored?;
         self.is_resumed.store(true, Ordering::Relaxed);
         Some(session)
     }
@@ -190,12 +224,16 @@ fn config(
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
+    use crate::engines::ftp::logins::Logins;
 
     fn tickets(session: &Resumable, is_own_only: bool) -> SessionTickets {
         SessionTickets {
             tickets: provider::Ticketer::new().unwrap(),
             session: session.clone(),
+            login: None,
             is_own_only,
             is_resumed: AtomicBool::new(false),
         }
@@ -216,6 +254,29 @@ mod tests {
         assert_eq!(bound.decrypt(&bound.encrypt(&plain(&own)).unwrap()), Some(plain(&own)));
         let any = tickets(&own, false);
         assert_eq!(any.decrypt(&any.encrypt(&plain(&other)).unwrap()), Some(plain(&other)));
+    }
+
+    #[test]
+    fn sessions_of_the_same_user_and_address_are_shared_while_they_live() {
+        let [own, other] = [(); 2].map(|()| Resumable::new().unwrap());
+        let check = |user: &str, ip: [u8; 4], expected: bool| {
+            let logins = Arc::new(Logins::default());
+            let mut bound = tickets(&own, true);
+            let login = logins.add([127, 0, 0, 1].into(), own.clone());
+            login.set_user(Some("ann"));
+            bound.login = Some(login);
+            let login = logins.add(ip.into(), other.clone());
+            thread::scope(|scope| {
+                let is_own = scope.spawn(|| bound.is_own(&plain(&other)));
+                login.set_user(Some(user)); // it waits for that
+                assert_eq!(is_own.join().unwrap(), expected, "{user} {ip:?}");
+            });
+            drop(login);
+            assert!(!bound.is_own(&plain(&other)) && bound.is_own(&plain(&own)));
+        };
+        check("ann", [127, 0, 0, 1], true);
+        check("bob", [127, 0, 0, 1], false);
+        check("ann", [127, 0, 0, 2], false);
     }
 
     #[test]

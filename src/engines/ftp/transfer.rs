@@ -1,13 +1,15 @@
 //! A transfer as its session sees it: progress, stopping it, waiting for its end.
 
-use std::io::{self, PipeReader, PipeWriter};
+use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
+use crossbeam::channel::{Receiver, Sender, bounded};
 use socket2::Socket;
 
-use crate::threads::{lock, wait_while};
+use crate::threads::lock;
 
 /// A running transfer, shared by the session and the job that does it.
 #[derive(Debug)]
@@ -18,28 +20,34 @@ pub(super) struct Transfer {
     /// The size of a download.
     n_bytes_all: Option<u64>,
     state: Mutex<State>,
-    ended: Condvar,
+    /// Disconnected at the end of the transfer.
+    pub(super) end: Receiver<()>,
+    /// Disconnected when the transfer was stopped.
+    stopped: Receiver<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// The socket that the transfer may be blocked on.
     socket: Option<Arc<Socket>>,
-    is_stopped: bool,
-    has_ended: bool,
-    /// Dropped at the end, which wakes whoever polls the other end of the pipe.
-    end_tx: Option<PipeWriter>,
+    /// Dropped at the end.
+    end_tx: Option<Sender<()>>,
+    /// Dropped when the transfer is stopped.
+    stopped_tx: Option<Sender<()>>,
 }
 
 impl Transfer {
     /// A transfer that has not begun. `n_bytes_all` is the size in bytes, if known.
     pub(super) fn new(title: String, n_bytes_all: Option<u64>) -> Self {
+        let ((end_tx, end), (stopped_tx, stopped)) = (bounded(0), bounded(0));
+        let state = State { socket: None, end_tx: Some(end_tx), stopped_tx: Some(stopped_tx) };
         Transfer {
             title,
             n_bytes: AtomicU64::new(0),
             n_bytes_all,
-            state: Mutex::default(),
-            ended: Condvar::new(),
+            state: Mutex::new(state),
+            end,
+            stopped,
         }
     }
 
@@ -49,7 +57,7 @@ impl Transfer {
     /// When the transfer was stopped already.
     pub(super) fn set_socket(&self, socket: &Arc<Socket>) -> io::Result<()> {
         let mut state = self.state();
-        if state.is_stopped {
+        if state.stopped_tx.is_none() {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         state.socket = Some(Arc::clone(socket));
@@ -59,7 +67,7 @@ impl Transfer {
     /// Stops the transfer: blocked calls on its socket return.
     pub(super) fn stop(&self) {
         let mut state = self.state();
-        state.is_stopped = true;
+        state.stopped_tx = None;
         if let Some(socket) = &state.socket {
             _ = socket.shutdown(Shutdown::Both); // the peer may have closed it already
         }
@@ -67,35 +75,24 @@ impl Transfer {
 
     /// Whether [`stop`](Self::stop) was called.
     pub(super) fn is_stopped(&self) -> bool {
-        self.state().is_stopped
+        self.state().stopped_tx.is_none()
+    }
+
+    /// Blocks until the transfer is stopped, at most for `timeout`. Returns whether it is.
+    pub(super) fn wait_stopped(&self, timeout: Duration) -> bool {
+        self.stopped.recv_timeout(timeout).is_err_and(|err| !err.is_timeout())
     }
 
     /// Records the end of the transfer, and wakes whoever waits for it.
     pub(super) fn end(&self) {
         let mut state = self.state();
-        state.has_ended = true;
         state.socket = None;
         state.end_tx = None;
-        self.ended.notify_all();
     }
 
     /// Blocks until the transfer has ended.
     pub(super) fn wait_end(&self) {
-        drop(wait_while(&self.ended, self.state(), |state| !state.has_ended));
-    }
-
-    /// A pipe that becomes readable at the end of the transfer; `None` if it has ended.
-    ///
-    /// # Errors
-    /// When no pipe can be created.
-    pub(super) fn end_pipe(&self) -> io::Result<Option<PipeReader>> {
-        let mut state = self.state();
-        if state.has_ended {
-            return Ok(None);
-        }
-        let (end_rx, end_tx) = io::pipe()?;
-        state.end_tx = Some(end_tx);
-        Ok(Some(end_rx))
+        _ = self.end.recv(); // disconnected
     }
 
     /// Counts bytes that were sent or received.
@@ -125,21 +122,18 @@ impl Transfer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
     use std::thread;
 
     #[test]
     fn the_end_wakes_waiting_threads() {
         let transfer = Transfer::new("RETR /a".to_owned(), Some(9));
-        let mut end_rx = transfer.end_pipe().unwrap().expect("the transfer is running");
         thread::scope(|scope| {
             scope.spawn(|| transfer.wait_end());
             transfer.add(4);
             assert_eq!(transfer.progress(), "RETR /a: 4 of 9 bytes");
             transfer.end();
-            assert_eq!(end_rx.read(&mut [0]).unwrap(), 0);
         });
-        assert!(transfer.end_pipe().unwrap().is_none());
+        transfer.wait_end();
     }
 
     #[test]
@@ -148,7 +142,9 @@ mod tests {
         let socket =
             Arc::new(Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap());
         transfer.set_socket(&socket).unwrap();
+        assert!(!transfer.wait_stopped(Duration::ZERO));
         transfer.stop();
         assert!(transfer.set_socket(&socket).is_err() && transfer.is_stopped());
+        assert!(transfer.wait_stopped(Duration::ZERO));
     }
 }

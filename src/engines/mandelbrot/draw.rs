@@ -20,7 +20,7 @@ use super::view::View;
 /// ```
 ///
 /// # Errors
-/// If `view` or `n_threads` is invalid, or the system cannot start the threads.
+/// If `view` or `n_threads` is invalid.
 pub fn draw(view: &View, strategy: Strategy, n_threads: usize) -> Result<Vec<u8>, Error> {
     view.check()?;
     let scene = Scene::new(view);

@@ -15,7 +15,7 @@ pub enum Error {
     Iterations(u32),
     /// The number of threads is 0.
     NoThreads,
-    /// The system cannot start the threads.
+    /// The system does not grant the threads of a sweep.
     Threads(io::Error),
     /// The plot cannot be drawn.
     Plot(String),

@@ -1,10 +1,9 @@
 //! Strategies for distributing the rows of a picture among threads.
 
 use std::str::FromStr;
-use std::{fmt, io, thread};
+use std::{fmt, thread};
 
 use crossbeam::channel;
-use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -58,7 +57,7 @@ impl FromStr for Strategy {
     }
 }
 
-/// Draws all rows of `scene` into `pixels`.
+/// Draws all rows of `scene` into `pixels`, on fewer threads if the system refuses some.
 pub(super) fn run(
     strategy: Strategy,
     scene: &Scene,
@@ -68,13 +67,13 @@ pub(super) fn run(
     if n_threads == 0 {
         return Err(Error::NoThreads);
     }
-    let n_threads = n_threads.min(scene.height); // no thread can have less than a row
-    threads::check_room(n_threads).map_err(Error::Threads)?;
+    // No thread can have less than a row.
+    let n_threads = n_threads.min(scene.height).min(threads::room());
     match strategy {
         Strategy::Sequential => draw_rows(scene, 0, pixels),
         Strategy::Rows => thread_per_row(scene, n_threads, pixels),
         Strategy::Chunks => thread_per_chunk(scene, n_threads, pixels),
-        Strategy::Rayon => task_per_row(scene, n_threads, pixels)?,
+        Strategy::Rayon => task_per_row(scene, n_threads, pixels),
     }
     Ok(())
 }
@@ -93,7 +92,7 @@ fn thread_per_row(scene: &Scene, n_threads: usize, pixels: &mut [u8]) {
         for row in 0..scene.height {
             let permit = permits.acquire();
             let rows_tx = rows_tx.clone();
-            threads::spawn(scope, move || {
+            threads::spawn_or_run(scope, move || {
                 let mut pixels = vec![0; scene.width];
                 scene.draw_row(row, &mut pixels);
                 drop(permit);
@@ -111,17 +110,17 @@ fn thread_per_chunk(scene: &Scene, n_threads: usize, pixels: &mut [u8]) {
     let n_rows = scene.height.div_ceil(n_threads);
     thread::scope(|scope| {
         for (i, pixels) in pixels.chunks_mut(n_rows * scene.width).enumerate() {
-            threads::spawn(scope, move || draw_rows(scene, i * n_rows, pixels));
+            threads::spawn_or_run(scope, move || draw_rows(scene, i * n_rows, pixels));
         }
     });
 }
 
-fn task_per_row(scene: &Scene, n_threads: usize, pixels: &mut [u8]) -> Result<(), Error> {
-    let pool = ThreadPoolBuilder::new().num_threads(n_threads).build();
-    let pool = pool.map_err(|err| Error::Threads(io::Error::other(err)))?;
+fn task_per_row(scene: &Scene, n_threads: usize, pixels: &mut [u8]) {
+    let Some(pool) = threads::rayon_pool(n_threads, None) else {
+        return draw_rows(scene, 0, pixels);
+    };
     pool.install(|| {
         let rows = pixels.par_chunks_mut(scene.width).enumerate();
         rows.for_each(|(row, pixels)| scene.draw_row(row, pixels));
     });
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Measures the speed-up of every strategy with several thread counts.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use super::error::Error;
 use super::strategy::Strategy;
 use super::view::View;
 use crate::machine::cpu;
+use crate::threads::rayon_pool;
 
 /// The measured speed of one strategy with one number of threads.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -34,12 +36,14 @@ pub struct Measurement {
 /// measurement is the sequential strategy's.
 ///
 /// # Errors
-/// The errors of [`draw`].
+/// The errors of [`draw`], and [`Error::Threads`] if the system does not grant the most threads asked
+/// for: with fewer, the picture is the same, but its time would be another number's.
 pub fn sweep(
     view: &View,
     threads: &[usize],
     repetitions: usize,
 ) -> Result<Vec<Measurement>, Error> {
+    threads.iter().max().map_or(Ok(()), |most| check_granted(*most))?;
     let parallel = Strategy::ALL.into_iter().filter(|&strategy| strategy != Strategy::Sequential);
     let parallel = parallel.flat_map(|strategy| threads.iter().map(move |&n| (strategy, n)));
     let cases: Vec<_> = [(Strategy::Sequential, 1)].into_iter().chain(parallel).collect();
@@ -63,6 +67,15 @@ pub fn sweep(
         }
     });
     Ok(measurements.collect())
+}
+
+fn check_granted(n_threads: usize) -> Result<(), Error> {
+    let n_granted = rayon_pool(n_threads, None).map_or(0, |pool| pool.current_num_threads());
+    if n_granted >= n_threads {
+        return Ok(());
+    }
+    let cause = format!("{n_threads} asked for, the system grants {n_granted}");
+    Err(Error::Threads(io::Error::other(cause)))
 }
 
 /// Wall and CPU time of one drawing.

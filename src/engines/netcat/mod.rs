@@ -8,22 +8,31 @@
 //! shows the other an end of stream. So the end is decided only while no write is under way.
 //!
 //! Success means that the peer's kernel has acknowledged all that was sent. Whether the peer's
-//! program has read it, TCP cannot tell.
+//! program has read it, TCP cannot tell. With TLS, `close_notify` precedes the end of the write half.
 
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
-use crate::net::{SEND_SIZE, Stream};
-use crate::threads::{self, lock};
+use crate::net::SEND_SIZE;
+use crate::threads::{self, Condvar, lock};
 
 mod options;
+mod peer_stream;
+mod probe;
 mod state;
+mod tls;
+mod tls_session;
+mod udp;
+mod verifiers;
 
 pub use options::{Error, Options};
+pub use peer_stream::PeerStream;
+pub use probe::{Probe, probe};
+pub use tls::{TlsClient, TlsError, TlsServer, Trust};
+pub use udp::{UdpOptions, UdpSockets, relay_datagrams};
 
 use state::{Decision, Receiving, Sending, State};
 
@@ -71,7 +80,7 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
     /// use std::net::TcpListener;
     ///
     /// use threadbare::engines::netcat::{Netcat, Options};
-    /// use threadbare::net::{Endpoint, Family};
+    /// use threadbare::net::{DialOptions, Endpoint, Family};
     ///
     /// let server = TcpListener::bind("127.0.0.1:0")?;
     /// let port = server.local_addr()?.port();
@@ -85,12 +94,14 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
     ///     send: true,
     ///     receive: true,
     ///     peer_ends: false,
+    ///     is_listening: false,
     ///     half_close_empty: true,
     ///     idle: None,
+    ///     quit_after: None,
     /// };
     /// let (mut received, output) = std::io::pipe()?;
     /// let mut netcat = Netcat::new(options, &b"a line\n"[..], output);
-    /// netcat.relay(endpoint.dial(None, |_| {})?).expect("the server closes in order");
+    /// netcat.relay(endpoint.dial(&DialOptions::default(), |_| {})?).expect("the server closes in order");
     /// drop(netcat); // and with it the pipe's write end
     ///
     /// let mut text = String::new();
@@ -99,14 +110,14 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
     /// # assert_eq!(echo.join().expect("it does not panic")?, 7);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn relay(&mut self, stream: Stream) -> Result<(), Error> {
-        let stream = Arc::new(stream);
-        self.start_sending().map_err(Error::Input)?;
+    pub fn relay(&mut self, stream: impl Into<PeerStream>) -> Result<(), Error> {
+        let stream = Arc::new(stream.into());
+        self.start_sending().map_err(Error::Thread)?;
         self.shared.attach(&stream);
         thread::scope(|scope| {
             let (shared, options, output) = (&self.shared, self.options, &mut self.output);
             let receiving = Arc::clone(&stream);
-            threads::spawn(scope, move || {
+            let receive = move || {
                 let result = match (options.receive, options.idle) {
                     (false, _) => shared.receive(&receiving, &mut io::sink()),
                     // With splice(2) the idle timeout could not tell a slow peer from a slow output.
@@ -114,11 +125,21 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
                     (true, Some(_)) => shared.receive(&receiving, output),
                 };
                 shared.receiving_ended(result);
-            });
+            };
+            threads::spawn_now(scope, receive).map_err(Error::Thread)?;
             let result = self.shared.wait_for_end(&self.options);
-            stream.shutdown(Shutdown::Both); // wakes a blocked read
+            if result.is_ok() {
+                stream.announce_end();
+            }
+            stream.close(); // wakes a blocked read
             result
         })
+    }
+
+    /// Returns the number of bytes sent to the last peer, and received from it.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        self.shared.state().counts()
     }
 
     /// Starts the thread that sends the input. It is not joined: a read of an input that never ends
@@ -126,7 +147,8 @@ impl<R: Read + Send + 'static, W: Write + AsFd + Send> Netcat<R, W> {
     fn start_sending(&mut self) -> io::Result<()> {
         let Some(input) = self.input.take().filter(|_| self.options.send) else { return Ok(()) };
         let shared = Arc::clone(&self.shared);
-        Builder::new().spawn(move || shared.send(input)).map(drop)
+        let started = Builder::new().spawn(move || shared.send(input));
+        started.map(drop).map_err(|err| threads::cannot_start(&err))
     }
 }
 
@@ -136,11 +158,31 @@ impl Shared {
     }
 
     /// Makes `stream` the connection to send to.
-    fn attach(&self, stream: &Arc<Stream>) {
+    fn attach(&self, stream: &Arc<PeerStream>) {
         let mut state = self.state();
         state.connect(stream, Instant::now());
-        state.half_close();
         self.changed.notify_all();
+        if let Sending::Ended(_) = state.sending {
+            let peer = state.to_half_close();
+            drop(state);
+            self.half_close(peer.as_ref());
+        }
+    }
+
+    /// Closes the write half of `peer`. This may block, because TLS sends a record.
+    fn half_close(&self, peer: Option<&Arc<PeerStream>>) {
+        let Some(peer) = peer else { return };
+        if let Err(err) = peer.close_write() {
+            self.send_failed(&mut self.state(), peer, err);
+        }
+    }
+
+    /// Records that a write to `peer` has failed, if it still is the peer.
+    fn send_failed(&self, state: &mut State, peer: &Arc<PeerStream>, err: io::Error) {
+        if state.peer.as_ref().is_some_and(|current| Arc::ptr_eq(current, peer)) {
+            (state.peer, state.send_error) = (None, Some(err));
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until the connection ends. Returns its result.
@@ -159,14 +201,16 @@ impl Shared {
     }
 
     /// Receives through splice(2), which copies nothing, as long as the output allows it.
-    fn splice(&self, stream: &Stream, output: &mut (impl Write + AsFd)) -> Result<(), Error> {
-        let Some(left) = stream.splice_to(&*output).map_err(Error::Peer)? else { return Ok(()) };
+    fn splice(&self, stream: &PeerStream, output: &mut (impl Write + AsFd)) -> Result<(), Error> {
+        let received = |n| self.state().count_received(n);
+        let left = stream.splice_to(&*output, received).map_err(Error::Peer)?;
+        let Some(left) = left else { return Ok(()) };
         output.write_all(&left).map_err(Error::Output)?;
         self.receive(stream, output)
     }
 
     /// Copies from the peer to the output until the peer ends.
-    fn receive(&self, mut stream: &Stream, output: &mut impl Write) -> Result<(), Error> {
+    fn receive(&self, mut stream: &PeerStream, output: &mut impl Write) -> Result<(), Error> {
         let mut buf = vec![0; SEND_SIZE];
         loop {
             self.state().receiving = Receiving::Reading(Instant::now());
@@ -176,7 +220,10 @@ impl Shared {
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
                 Err(err) => return Err(Error::Peer(err)),
             };
-            self.state().receiving = Receiving::Writing;
+            let mut state = self.state();
+            state.receiving = Receiving::Writing;
+            state.count_received(n);
+            drop(state);
             output.write_all(&buf[..n]).and_then(|()| output.flush()).map_err(Error::Output)?;
         }
     }
@@ -200,11 +247,16 @@ impl Shared {
                 Err(err) => break Some(err),
             }
         };
+        let last = self.state().to_half_close();
+        self.half_close(last.as_ref());
         let mut state = self.state();
         state.sending = Sending::Ended(Instant::now());
         state.input_error = error;
-        state.half_close();
         self.changed.notify_all();
+        let next = state.to_half_close(); // one that connected meanwhile
+        drop(state);
+        let is_same = |next: &Arc<PeerStream>| last.as_ref().is_some_and(|p| Arc::ptr_eq(p, next));
+        self.half_close(next.as_ref().filter(|next| !is_same(next)));
     }
 
     /// Sends `bytes` to the connected peer, or if there is none to the next one.
@@ -218,11 +270,8 @@ impl Shared {
         let result = (&*peer).write_all(bytes);
         let mut state = self.state();
         state.sending = Sending::Reading(Instant::now());
-        let is_connected = state.peer.as_ref().is_some_and(|current| Arc::ptr_eq(current, &peer));
-        if let Err(err) = result
-            && is_connected
-        {
-            (state.peer, state.send_error) = (None, Some(err));
+        if let Err(err) = result {
+            self.send_failed(&mut state, &peer, err);
         }
         if state.peer.is_none() || state.receiving == Receiving::Ended {
             self.changed.notify_all(); // no other change decides anything, and a wake-up costs time

@@ -1,7 +1,7 @@
 //! One client: its outstanding echoes, and the outbox of what is still to be sent to it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use memchr::memchr_iter;
@@ -10,7 +10,7 @@ use super::echo::{N_ECHOES, echo};
 use super::options::Options;
 use super::task::{Schedule, TimerTask};
 use crate::net::{Conn, Outbox};
-use crate::threads::{lock, wait_while};
+use crate::threads::{Condvar, lock, wait_while};
 
 /// Most shouts that a client may have outstanding: their last echo is still to come.
 const SHOUTS_MAX: usize = 5_000;

@@ -11,8 +11,8 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use crate::net::{Conn, ConnRegistry, IdleTimer, Listener, is_timeout};
 use crate::threads::{self, ThreadPool};
@@ -60,10 +60,13 @@ const RAW_BUF_SIZE: usize = 16 << 10;
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn serve(listener: &Listener, options: &Options) {
+///
+/// # Errors
+/// When the machine has no room for the timer's thread.
+pub fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
     let (timer, conns) = (Timer::default(), ConnRegistry::default());
     thread::scope(|scope| {
-        threads::spawn(scope, || timer.run());
+        threads::spawn_now(scope, || timer.run())?;
         let pool = ThreadPool::new(scope);
         for conn in listener.incoming() {
             let conn = Arc::new(conn);
@@ -72,7 +75,8 @@ pub fn serve(listener: &Listener, options: &Options) {
         }
         timer.finish(Instant::now() + DRAIN_TIMEOUT);
         conns.close_gracefully();
-    });
+        Ok(())
+    })
 }
 
 /// Starts reading a client on a pooled thread, or refuses it.

@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::task::{Schedule, TimerTask};
-use crate::threads::{lock, wait, wait_timeout_while};
+use crate::threads::{Condvar, lock, wait, wait_timeout_while};
 
 /// Shortest time between two rounds; tasks that become due in between run together.
 const ROUND_MIN: Duration = Duration::from_millis(1);

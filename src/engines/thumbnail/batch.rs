@@ -1,9 +1,8 @@
 //! Many thumbnails on many threads, by the strategies of the book and by work stealing.
 
 use std::str::FromStr;
-use std::thread;
 use std::time::SystemTime;
-use std::{fs, io};
+use std::{fs, io, thread};
 
 use crossbeam::channel::{self, Sender};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
@@ -70,27 +69,23 @@ pub enum Outcome {
     Failed(Error),
 }
 
-/// Runs the jobs and sends the index and outcome of each when it ends. Dropping the receiver of
+/// Runs the jobs, on fewer threads if the system refuses some, and sends the index and outcome of each when it ends. Dropping the receiver of
 /// `outcomes` stops the batch after the jobs that are running.
-///
-/// # Errors
-/// When the threads cannot be started.
-pub fn run(jobs: &[Job], batch: &Batch<'_>, outcomes: &Sender<(usize, Outcome)>) -> io::Result<()> {
+pub fn run(jobs: &[Job], batch: &Batch<'_>, outcomes: &Sender<(usize, Outcome)>) {
     // Fails when the receiver is gone, which ends the iteration over the jobs.
     let work = |i: usize| outcomes.send((i, outcome(&jobs[i], batch))).map_err(drop);
     match batch.strategy {
         Strategy::Sequential => _ = (0..jobs.len()).try_for_each(work),
         Strategy::Threads => one_thread_per_job(jobs.len(), &work),
         Strategy::Channel => by_channel(jobs.len(), batch.n_threads, &work),
-        Strategy::Rayon => return by_rayon(jobs, batch.n_threads, &work),
+        Strategy::Rayon => by_rayon(jobs, batch.n_threads, &work),
     }
-    Ok(())
 }
 
 fn one_thread_per_job(n_jobs: usize, work: &(impl Fn(usize) -> Result<(), ()> + Sync)) {
     thread::scope(|scope| {
         for i in 0..n_jobs {
-            threads::spawn(scope, move || work(i));
+            threads::spawn_or_run(scope, move || _ = work(i));
         }
     });
 }
@@ -98,25 +93,26 @@ fn one_thread_per_job(n_jobs: usize, work: &(impl Fn(usize) -> Result<(), ()> + 
 fn by_channel(n_jobs: usize, n_threads: usize, work: &(impl Fn(usize) -> Result<(), ()> + Sync)) {
     thread::scope(|scope| {
         let (indexes_tx, indexes_rx) = channel::bounded(n_threads);
-        for _ in 0..n_threads {
+        let has_worker = |_: &usize| {
             let indexes = indexes_rx.clone();
-            threads::spawn(scope, move || indexes.into_iter().try_for_each(work));
-        }
+            threads::spawn_now(scope, move || indexes.into_iter().try_for_each(work)).is_ok()
+        };
+        let n_workers = (0..n_threads.min(threads::room())).take_while(has_worker).count();
         drop(indexes_rx); // when the last worker has stopped, the sends below fail
-        _ = (0..n_jobs).try_for_each(|i| indexes_tx.send(i));
+        _ = match n_workers {
+            0 => (0..n_jobs).try_for_each(work),
+            _ => (0..n_jobs).try_for_each(|i| indexes_tx.send(i).map_err(drop)),
+        };
     });
 }
 
-fn by_rayon(
-    jobs: &[Job],
-    n_threads: usize,
-    work: &(impl Fn(usize) -> Result<(), ()> + Sync),
-) -> io::Result<()> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build();
-    let pool = pool.map_err(io::Error::other)?;
+fn by_rayon(jobs: &[Job], n_threads: usize, work: &(impl Fn(usize) -> Result<(), ()> + Sync)) {
+    let Some(pool) = threads::rayon_pool(n_threads, None) else {
+        _ = (0..jobs.len()).try_for_each(work);
+        return;
+    };
     // One image per task: they differ too much in size to be split into equal halves.
     _ = pool.install(|| jobs.par_iter().with_max_len(1).enumerate().try_for_each(|(i, _)| work(i)));
-    Ok(())
 }
 
 fn outcome(job: &Job, batch: &Batch<'_>) -> Outcome {

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jwalk::{Parallelism, WalkDir};
 
 use super::error::{Cause, Error};
+use crate::threads::rayon_pool;
 
 /// Extensions by which files in a folder are taken for images. HEIC and AVIF are listed so that an
 /// error reports them as not supported, instead of skipping them silently.
@@ -49,7 +51,9 @@ fn directly_in(dir: &Path) -> std::io::Result<Vec<Result<PathBuf, Error>>> {
 fn in_tree(dir: &Path) -> Vec<Result<PathBuf, Error>> {
     let walk = WalkDir::new(dir).sort(true).skip_hidden(true);
     // A pool of its own, because a walk can deadlock in a shared one.
-    let walk = walk.parallelism(Parallelism::RayonNewPool(WALK_THREADS));
+    let pool = rayon_pool(WALK_THREADS, None).map(Arc::new);
+    let on_pool = |pool| Parallelism::RayonExistingPool { pool, busy_timeout: None };
+    let walk = walk.parallelism(pool.map_or(Parallelism::Serial, on_pool));
     let images = walk.into_iter().filter_map(|entry| match entry {
         Ok(entry) => {
             let path = entry.path();

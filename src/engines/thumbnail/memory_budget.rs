@@ -1,8 +1,8 @@
 //! A limit on the memory that decoded pictures take at once, for any number of threads.
 
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 
-use crate::threads::{lock, wait_while};
+use crate::threads::{Condvar, lock, wait_while};
 
 /// The memory for all decoded pictures of this process: 512 MiB, so that a folder of huge images
 /// makes threads wait instead of making the machine swap.

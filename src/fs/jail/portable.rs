@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, Timestamps, fchmod, futimens};
 
 /// Flags for reading metadata only. Without `O_PATH`, opening a device may have side effects.
 pub(super) const PATH_ONLY: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK);
@@ -22,4 +22,12 @@ pub(super) fn open(root: &OwnedFd, path: &Path, flags: OFlags, mode: Mode) -> io
     let custom = OFlags::NONBLOCK | OFlags::NOCTTY | flags & OFlags::DIRECTORY;
     options.custom_flags(custom.bits().cast_signed());
     Ok(root.open_with(path, &options)?.into_std().into())
+}
+
+pub(super) fn set_mode(fd: &OwnedFd, mode: Mode) -> io::Result<()> {
+    Ok(fchmod(fd, mode)?)
+}
+
+pub(super) fn set_times(fd: &OwnedFd, times: &Timestamps) -> io::Result<()> {
+    Ok(futimens(fd, times)?)
 }

@@ -6,10 +6,10 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags, fchmod, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, OFlags, linkat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
-use super::info::{FILE_MODE, Info, Kind, not_regular};
+use super::info::FILE_MODE;
 
 /// How many random names to try for the temporary file.
 const TRIES: usize = 100;
@@ -25,30 +25,33 @@ pub struct Upload {
     file: File,
     temporary: Option<OsString>,
     name: OsString,
+    /// Whether it must not replace a file.
+    is_new: bool,
 }
 
 impl Upload {
-    pub(super) fn new(dir: OwnedFd, name: &OsStr) -> io::Result<Self> {
-        let unnamed = unnamed::open(&dir);
-        Self::over(dir, name, unnamed)
+    /// Begins a file that will be `name` in `dir`, whatever is there now.
+    pub(super) fn new(dir: &OwnedFd, name: &OsStr) -> io::Result<Self> {
+        Self::begin(dir, name, unnamed::open(dir))
     }
 
-    fn over(dir: OwnedFd, name: &OsStr, unnamed: Option<File>) -> io::Result<Self> {
-        let old = statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).ok().map(|stat| Info::of(&stat));
-        match old.map(|old| old.kind) {
-            Some(Kind::Dir) => return Err(io::ErrorKind::IsADirectory.into()),
-            Some(Kind::Other) => return Err(not_regular()),
-            Some(Kind::File | Kind::Link) | None => {}
+    /// As [`new`](Self::new) where no file must be replaced.
+    pub(super) fn new_name(dir: &OwnedFd, name: &OsStr) -> io::Result<Self> {
+        if statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+            return Err(Errno::EXIST.into());
         }
+        let mut upload = Upload::new(dir, name)?;
+        upload.is_new = true;
+        Ok(upload)
+    }
+
+    fn begin(dir: &OwnedFd, name: &OsStr, unnamed: Option<File>) -> io::Result<Self> {
         let (file, temporary) = match unnamed {
             Some(file) => (file, None),
-            None => create_named(&dir).map(|(file, name)| (file, Some(name)))?,
+            None => create_named(dir).map(|(file, name)| (file, Some(name)))?,
         };
-        let upload = Upload { dir, file, temporary, name: name.to_owned() };
-        if let Some(old) = old.filter(|old| old.kind == Kind::File) {
-            fchmod(&upload.file, Mode::from_bits_truncate((old.mode & 0o777) as _))?;
-        }
-        Ok(upload)
+        let dir = dir.try_clone()?;
+        Ok(Upload { dir, file, temporary, name: name.to_owned(), is_new: false })
     }
 
     /// The file to write to.
@@ -59,8 +62,12 @@ impl Upload {
     /// Gives the file its name, replacing the old file in one step.
     ///
     /// # Errors
-    /// Those of linkat(2) and renameat(2); then the old file is unchanged.
+    /// Those of linkat(2) and renameat(2); then the old file is unchanged. EEXIST if a file must not
+    /// be replaced and is there.
     pub fn commit(mut self) -> io::Result<()> {
+        if self.is_new {
+            return self.commit_new();
+        }
         if self.temporary.is_none() {
             let link = |name: &OsStr| unnamed::link(&self.file, &self.dir, name);
             self.temporary = Some(with_random_name(link)?.1); // linkat(2) cannot replace a file, renameat(2) can
@@ -70,6 +77,14 @@ impl Upload {
         }
         self.temporary = None;
         Ok(())
+    }
+
+    /// linkat(2) never replaces a file. Dropping removes the temporary name.
+    fn commit_new(self) -> io::Result<()> {
+        Ok(match &self.temporary {
+            None => unnamed::link(&self.file, &self.dir, &self.name)?,
+            Some(name) => linkat(&self.dir, name, &self.dir, &self.name, AtFlags::empty())?,
+        })
     }
 }
 
@@ -163,7 +178,7 @@ mod tests {
         for open_unnamed in openers {
             let begin = |text: &str| {
                 let upload =
-                    Upload::over(here(), OsStr::new("file"), open_unnamed(&here())).unwrap();
+                    Upload::begin(&here(), OsStr::new("file"), open_unnamed(&here())).unwrap();
                 upload.file().write_all(text.as_bytes()).unwrap();
                 upload
             };
@@ -175,6 +190,31 @@ mod tests {
             assert_eq!(state(dir.path()), (1, "old".to_owned()));
             begin("whole").commit().unwrap();
             assert_eq!(state(dir.path()), (1, "whole".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_new_name_never_replaces_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = || OwnedFd::from(File::open(dir.path()).unwrap());
+        let openers: [fn(&OwnedFd) -> Option<File>; 2] = [unnamed::open, |_| None];
+        for (nth, open_unnamed) in openers.into_iter().enumerate() {
+            let name = format!("file{nth}");
+            let begin = || {
+                let upload = Upload::begin(&here(), OsStr::new(&name), open_unnamed(&here()));
+                let mut upload = upload.unwrap();
+                upload.is_new = true;
+                upload
+            };
+            let (first, second) = (begin(), begin());
+            first.file().write_all(b"first").unwrap();
+            first.commit().unwrap();
+            let err = second.commit().unwrap_err();
+            assert_eq!(err.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read(dir.path().join(&name)).unwrap(), b"first");
+            let refused = Upload::new_name(&here(), OsStr::new(&name)).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), nth + 1, "temporary names");
         }
     }
 }

@@ -8,12 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jwalk::{Parallelism, WalkDirGeneric};
+use rayon::ThreadPool;
 
 use super::entry::{Dir, Entry, path_in};
-use super::error::Error;
 use super::meta::Meta;
 use super::root::Root;
-use super::visitor::{Visitor, visit};
+use super::visitor::{Visitor, report, visit};
 
 /// The metadata that jwalk's threads read, stored in its entry.
 #[derive(Debug, Default)]
@@ -21,15 +21,15 @@ struct Stat(Option<io::Result<Meta>>);
 
 type JwalkEntry = jwalk::DirEntry<((), Stat)>;
 
-pub(super) fn run(root: &Root, n_threads: usize, visitor: &mut impl Visitor) {
+pub(super) fn run(root: &Root, pool: Option<&Arc<ThreadPool>>, visitor: &mut impl Visitor) {
     let mut dirs = vec![Arc::clone(&root.dir)];
-    for entry in walk_dir(&root.path, n_threads) {
+    for entry in walk_dir(&root.path, pool) {
         match entry {
             Ok(entry) => visit_next(&entry, &mut dirs, visitor),
             Err(err) if err.depth() > dirs.len() => {} // below a directory that is not entered
             Err(err) => {
                 let path = err.path().unwrap_or(&root.path).to_owned();
-                visitor.visit_error(Error { path, cause: err.into() });
+                report(path, err, visitor);
             }
         }
         if visitor.after_batch().is_break() {
@@ -38,12 +38,17 @@ pub(super) fn run(root: &Root, n_threads: usize, visitor: &mut impl Visitor) {
     }
 }
 
-/// Uses a pool of its own: on a shared one whose threads all wait for jwalk, it waits forever.
-fn walk_dir(root: &Path, n_threads: usize) -> WalkDirGeneric<((), Stat)> {
+/// On a pool whose threads all wait for jwalk, it would wait forever; on this one there are no other
+/// tasks.
+fn walk_dir(root: &Path, pool: Option<&Arc<ThreadPool>>) -> WalkDirGeneric<((), Stat)> {
+    let parallelism = pool.map_or(Parallelism::Serial, |pool| Parallelism::RayonExistingPool {
+        pool: Arc::clone(pool),
+        busy_timeout: None,
+    });
     WalkDirGeneric::new(root)
         .sort(true)
         .skip_hidden(false)
-        .parallelism(Parallelism::RayonNewPool(n_threads))
+        .parallelism(parallelism)
         .process_read_dir(|_, _, (), entries| {
             for entry in entries.iter_mut().flatten() {
                 entry.client_state = Stat(Some(Meta::read(&entry.path(), false)));
@@ -70,7 +75,7 @@ fn visit_next(jwalk_entry: &JwalkEntry, dirs: &mut Vec<Arc<Dir>>, visitor: &mut 
         let code = err.io_error().and_then(io::Error::raw_os_error);
         let cause =
             code.map_or_else(|| io::Error::other(err.to_string()), io::Error::from_raw_os_error);
-        visitor.visit_error(Error { path: jwalk_entry.path(), cause });
+        report(jwalk_entry.path(), cause, visitor);
     }
 }
 
@@ -86,7 +91,7 @@ fn visit_stat(
         &Ok(meta) => visit(&Entry { dir, name, meta }, visitor),
         Err(err) => {
             let cause = io::Error::from_raw_os_error(err.raw_os_error().unwrap_or(0));
-            visitor.visit_error(Error { path: path_in(dir, name), cause });
+            report(path_in(dir, name), cause, visitor);
             None
         }
     }

@@ -8,7 +8,12 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 #[cfg(target_os = "linux")]
-use rustix::fs::{AtFlags, CWD, FileType, Statx, StatxAttributes, StatxFlags, makedev, statx};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Statx, StatxAttributes, StatxFlags, StatxTimestamp, makedev, statx,
+};
+
+use super::file_kind::FileKind;
+use super::times::{Time, Times};
 
 /// Device and inode number: equal for two names of one file.
 pub type FileId = (u64, u64);
@@ -27,12 +32,12 @@ pub struct Meta {
     pub n_bytes: u64,
     /// Allocated disk space in blocks of 512 bytes.
     pub n_blocks: u64,
-    /// When the contents were last changed, in seconds since 1970.
-    pub mtime: i64,
+    /// All times, with nanoseconds.
+    pub times: Times,
+    /// What it is.
+    pub kind: FileKind,
     /// Whether it is a directory.
     pub is_dir: bool,
-    /// Whether it is a regular file.
-    pub is_regular: bool,
     /// Whether something is mounted there; `None` if the system does not say, or if a symbolic link
     /// was followed.
     pub is_mount_root: Option<bool>,
@@ -44,6 +49,8 @@ const FIELDS: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::INO)
     .union(StatxFlags::SIZE)
     .union(StatxFlags::MTIME)
+    .union(StatxFlags::ATIME)
+    .union(StatxFlags::CTIME)
     .union(StatxFlags::BLOCKS);
 
 impl Meta {
@@ -71,9 +78,9 @@ impl Meta {
             n_links: meta.nlink(),
             n_bytes: if meta.is_file() || meta.is_symlink() { meta.size() } else { 0 },
             n_blocks: meta.blocks(),
-            mtime: meta.mtime(),
+            times: times(&meta),
+            kind: kind(meta.file_type()),
             is_dir: meta.is_dir(),
-            is_regular: meta.is_file(),
             is_mount_root: None,
         })
     }
@@ -109,9 +116,13 @@ impl Meta {
             n_links: stat.stx_nlink.into(),
             n_bytes: if has_length { stat.stx_size } else { 0 },
             n_blocks: stat.stx_blocks,
-            mtime: stat.stx_mtime.tv_sec,
+            times: Times {
+                modified: time(stat.stx_mtime),
+                accessed: time(stat.stx_atime),
+                changed: time(stat.stx_ctime),
+            },
+            kind: kind(file_type),
             is_dir: file_type.is_dir(),
-            is_regular: file_type.is_file(),
             is_mount_root: is_known.then(|| stat.stx_attributes.contains(mount_root)),
         }
     }
@@ -119,5 +130,50 @@ impl Meta {
     /// The identity of the file, whatever its name.
     pub fn file_id(&self) -> FileId {
         (self.dev, self.ino)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn time(time: StatxTimestamp) -> Time {
+    Time { secs: time.tv_sec, nanos: time.tv_nsec }
+}
+
+#[cfg(target_os = "linux")]
+fn kind(file_type: FileType) -> FileKind {
+    match file_type {
+        FileType::Directory => FileKind::Dir,
+        FileType::RegularFile => FileKind::Regular,
+        FileType::Symlink => FileKind::Symlink,
+        FileType::Fifo => FileKind::Fifo,
+        FileType::Socket => FileKind::Socket,
+        FileType::BlockDevice => FileKind::BlockDevice,
+        FileType::CharacterDevice | FileType::Unknown => FileKind::CharDevice,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn times(meta: &std::fs::Metadata) -> Times {
+    use std::os::unix::fs::MetadataExt;
+
+    let time = |secs, nanos: i64| Time { secs, nanos: u32::try_from(nanos).unwrap_or(0) };
+    Times {
+        modified: time(meta.mtime(), meta.mtime_nsec()),
+        accessed: time(meta.atime(), meta.atime_nsec()),
+        changed: time(meta.ctime(), meta.ctime_nsec()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn kind(file_type: std::fs::FileType) -> FileKind {
+    use std::os::unix::fs::FileTypeExt;
+
+    match () {
+        () if file_type.is_dir() => FileKind::Dir,
+        () if file_type.is_file() => FileKind::Regular,
+        () if file_type.is_symlink() => FileKind::Symlink,
+        () if file_type.is_fifo() => FileKind::Fifo,
+        () if file_type.is_socket() => FileKind::Socket,
+        () if file_type.is_block_device() => FileKind::BlockDevice,
+        () => FileKind::CharDevice,
     }
 }

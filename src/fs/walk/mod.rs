@@ -32,20 +32,21 @@
 //! fs::write(dir.path().join("one"), "1")?;
 //! fs::write(dir.path().join("sub/three"), "333")?;
 //!
-//! let walker = Walker::new(Backend::OpenAt, Follow::Never, 4, 64)?;
+//! let walker = Walker::new(Backend::OpenAt, Follow::Never, 4, 64);
 //! let mut visitors = vec![Lengths::default(); walker.n_threads()];
 //! walker.run(dir.path(), &mut visitors);
 //! assert_eq!(visitors.iter().map(|visitor| visitor.0).sum::<u64>(), 4);
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::ThreadPool;
 
 mod entry;
 mod error;
+mod file_kind;
 mod jwalk;
 mod meta;
 mod mounts;
@@ -54,58 +55,59 @@ mod openat;
 mod options;
 mod ordered;
 mod root;
+#[cfg(target_os = "linux")]
+mod tasks;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
+mod times;
 mod visitor;
 
 pub use entry::{Dir, Entry, path_in};
 pub use error::Error;
+pub use file_kind::FileKind;
 pub use meta::{FileId, Meta};
 pub use mounts::mounted_files;
 pub use options::{Backend, Follow};
+pub use times::{Time, Times};
 pub use visitor::Visitor;
 
+use crate::threads::rayon_pool;
 use root::Root;
 
 /// Descriptors that a thread may hold for a moment, besides the parents kept open for queued
 /// directories: its own directory, a step on a long path, and one more because several threads may
 /// decide at the same time.
 const FDS_PER_THREAD: usize = 3;
-/// Stack of a pool thread: walking does not recurse.
+/// Stack of a thread of our own walk, which does not recurse.
 const STACK_BYTES: usize = 256 << 10;
 
-/// A thread pool that walks one root after another.
+/// Walks one root after another, on a thread pool if there is one.
 #[derive(Debug)]
 pub struct Walker {
     backend: Backend,
     follow: Follow,
-    pool: ThreadPool,
+    /// `None` if the calling thread walks.
+    pool: Option<Arc<ThreadPool>>,
     n_threads: usize,
     /// While no more descriptors than this are open, queued directories keep their parent open.
     max_kept_fds: usize,
 }
 
 impl Walker {
-    /// Starts at most `n_threads` threads, and fewer if `max_open_fds` descriptors are not enough
-    /// for so many.
-    ///
-    /// # Errors
-    /// The system's, if it refuses to start the threads.
-    pub fn new(
-        backend: Backend,
-        follow: Follow,
-        n_threads: usize,
-        max_open_fds: usize,
-    ) -> io::Result<Self> {
+    /// Starts at most `n_threads` threads: fewer if `max_open_fds` descriptors are not enough for so
+    /// many, or if the system refuses some. In place of a single thread, the calling one walks.
+    pub fn new(backend: Backend, follow: Follow, n_threads: usize, max_open_fds: usize) -> Self {
         let backend = if follow == Follow::Always { Backend::Ordered } else { backend };
         let n_threads = match backend {
             Backend::Ordered => 1,
             _ => n_threads.clamp(1, (max_open_fds / (FDS_PER_THREAD + 1)).max(1)),
         };
+        let stack_bytes = (backend != Backend::Jwalk).then_some(STACK_BYTES);
+        let n_pooled = if n_threads == 1 { 0 } else { n_threads };
+        let pool = rayon_pool(n_pooled, stack_bytes).map(Arc::new);
+        let n_threads = pool.as_ref().map_or(1, |pool| pool.current_num_threads());
         let max_kept_fds = max_open_fds.saturating_sub(n_threads * FDS_PER_THREAD);
-        let pool = ThreadPoolBuilder::new().num_threads(n_threads).stack_size(STACK_BYTES);
-        let pool = pool.build().map_err(io::Error::other)?;
-        Ok(Walker { backend, follow, pool, n_threads, max_kept_fds })
+        Walker { backend, follow, pool, n_threads, max_kept_fds }
     }
 
     /// Number of threads, and so of visitors that [`Walker::run`] needs.
@@ -140,12 +142,12 @@ impl Walker {
         match self.backend {
             #[cfg(target_os = "linux")]
             Backend::OpenAt => {
-                openat::run(root, self.follow, &self.pool, self.max_kept_fds, visitors);
+                openat::run(root, self.follow, self.pool.as_deref(), self.max_kept_fds, visitors);
             }
             #[cfg(not(target_os = "linux"))]
             Backend::OpenAt => ordered::run(root, self.follow, first),
             Backend::Ordered => ordered::run(root, self.follow, first),
-            Backend::Jwalk => jwalk::run(&root, self.n_threads, first),
+            Backend::Jwalk => jwalk::run(&root, self.pool.as_ref(), first),
         }
     }
 }

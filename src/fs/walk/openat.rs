@@ -7,16 +7,16 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rayon::{Scope, ThreadPool, current_thread_index};
+use rayon::ThreadPool;
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
 use rustix::io::fcntl_dupfd_cloexec;
 
 use super::entry::{Dir, Entry, path_in};
-use super::error::Error;
 use super::meta::Meta;
 use super::options::Follow;
 use super::root::Root;
-use super::visitor::{Visitor, visit};
+use super::tasks::{self, Tasks};
+use super::visitor::{Visitor, report, visit};
 use crate::threads::lock;
 
 /// Size of the buffer that one `getdents64` fills with names.
@@ -73,10 +73,7 @@ impl OpenDir<'_> {
         }
         match Meta::read_at(&self.fd, name) {
             Ok(meta) => subdirs.extend(visit(&Entry { dir, name: name.to_bytes(), meta }, visitor)),
-            Err(err) => {
-                let path = path_in(dir, name.to_bytes());
-                visitor.visit_error(Error { path, cause: err.into() });
-            }
+            Err(err) => report(path_in(dir, name.to_bytes()), err, visitor),
         }
     }
 }
@@ -87,11 +84,12 @@ impl Drop for OpenDir<'_> {
     }
 }
 
-/// Walks below `root`; thread number `i` of the pool calls `visitors[i]`.
+/// Walks below `root`; thread number `i` of the pool calls `visitors[i]`. Without a pool the calling
+/// thread does everything.
 pub(super) fn run<V: Visitor>(
     root: Root,
     follow: Follow,
-    pool: &ThreadPool,
+    pool: Option<&ThreadPool>,
     max_kept_fds: usize,
     visitors: &mut [V],
 ) {
@@ -99,10 +97,7 @@ pub(super) fn run<V: Visitor>(
     let nofollow = if is_followed { OFlags::empty() } else { OFlags::NOFOLLOW };
     let fd = match openat(CWD, &root.path, DIR | nofollow, Mode::empty()) {
         Ok(fd) => fd,
-        Err(err) => {
-            let path = root.path;
-            return visitors[0].visit_error(Error { path, cause: err.into() });
-        }
+        Err(err) => return report(root.path, err, &mut visitors[0]),
     };
     let shared = Shared {
         workers: visitors.iter_mut().map(|visitor| Mutex::new(Worker::new(visitor))).collect(),
@@ -112,7 +107,7 @@ pub(super) fn run<V: Visitor>(
         max_kept_fds,
         is_stopped: AtomicBool::new(false),
     };
-    pool.scope(|scope| shared.enter(scope, root.dir, None));
+    tasks::run(pool, |tasks| shared.enter(tasks, root.dir, None));
 }
 
 impl<'v, V> Worker<'v, V> {
@@ -123,25 +118,24 @@ impl<'v, V> Worker<'v, V> {
 
 impl<'v, V: Visitor> Shared<'v, V> {
     /// Opens and reads `dir`, relative to `parent` if that is still open.
-    fn enter<'s>(&'s self, scope: &Scope<'s>, dir: Arc<Dir>, parent: Option<Arc<OpenDir<'s>>>) {
+    fn enter<'s>(&'s self, tasks: &Tasks<'_, 's>, dir: Arc<Dir>, parent: Option<Arc<OpenDir<'s>>>) {
         if self.is_stopped.load(Ordering::Relaxed) {
             return;
         }
-        let mut worker = self.worker();
+        let mut worker = self.worker(tasks);
         let opened = match parent {
             Some(parent) => openat(&parent.fd, &*dir.name, DIR | OFlags::NOFOLLOW, Mode::empty()),
             None => self.open_by_path(&dir),
         };
         match opened {
-            Ok(fd) => self.read(scope, &mut worker, &OpenDir::new(dir, fd, &self.n_open_fds)),
-            Err(err) => worker.visitor.visit_error(Error { path: dir.path(), cause: err.into() }),
+            Ok(fd) => self.read(tasks, &mut worker, &OpenDir::new(dir, fd, &self.n_open_fds)),
+            Err(err) => report(dir.path(), err, worker.visitor),
         }
     }
 
     /// The state of the current thread. Only its own tasks lock it, and they do not nest.
-    fn worker(&self) -> MutexGuard<'_, Worker<'v, V>> {
-        let index = current_thread_index().expect("tasks run on the pool");
-        lock(&self.workers[index])
+    fn worker(&self, tasks: &Tasks<'_, '_>) -> MutexGuard<'_, Worker<'v, V>> {
+        lock(&self.workers[tasks.thread_index()])
     }
 
     /// Opens `dir` by its path from the root, in steps of at most [`PATH_MAX`] bytes.
@@ -168,7 +162,12 @@ impl<'v, V: Visitor> Shared<'v, V> {
 
     /// Visits the entries of a directory while it is read. Of a large directory, batches of names
     /// are queued for other threads.
-    fn read<'s>(&'s self, scope: &Scope<'s>, worker: &mut Worker<'v, V>, open: &Arc<OpenDir<'s>>) {
+    fn read<'s>(
+        &'s self,
+        tasks: &Tasks<'_, 's>,
+        worker: &mut Worker<'v, V>,
+        open: &Arc<OpenDir<'s>>,
+    ) {
         let Worker { visitor, buffer, subdirs } = worker;
         let (mut batch, mut n_names, mut is_shared) = (Vec::new(), 0, false);
         buffer.reserve_exact(BUFFER_BYTES);
@@ -177,7 +176,7 @@ impl<'v, V: Visitor> Shared<'v, V> {
             let name = match &entry {
                 Ok(entry) => entry.file_name(),
                 Err(err) => {
-                    visitor.visit_error(Error { path: open.dir.path(), cause: (*err).into() });
+                    report(open.dir.path(), *err, *visitor);
                     break;
                 }
             };
@@ -192,7 +191,7 @@ impl<'v, V: Visitor> Shared<'v, V> {
             n_names += 1;
             if n_names % NAMES_PER_BATCH == 0 {
                 if is_shared {
-                    self.queue_batch(scope, mem::take(&mut batch), Arc::clone(open));
+                    self.queue_batch(tasks, mem::take(&mut batch), Arc::clone(open));
                 }
                 if visitor.after_batch().is_break() {
                     break;
@@ -201,15 +200,15 @@ impl<'v, V: Visitor> Shared<'v, V> {
                 is_shared = n_queued < self.workers.len() * QUEUED_BATCHES_PER_THREAD;
             }
         }
-        self.visit_batch(scope, worker, &batch, open);
+        self.visit_batch(tasks, worker, &batch, open);
     }
 
-    fn queue_batch<'s>(&'s self, scope: &Scope<'s>, batch: Vec<u8>, open: Arc<OpenDir<'s>>) {
+    fn queue_batch<'s>(&'s self, tasks: &Tasks<'_, 's>, batch: Vec<u8>, open: Arc<OpenDir<'s>>) {
         open.n_queued_batches.fetch_add(1, Ordering::Relaxed);
-        scope.spawn(move |scope| {
+        tasks.spawn(move |tasks| {
             open.n_queued_batches.fetch_sub(1, Ordering::Relaxed);
             if !self.is_stopped.load(Ordering::Relaxed) {
-                self.visit_batch(scope, &mut self.worker(), &batch, &open);
+                self.visit_batch(tasks, &mut self.worker(tasks), &batch, &open);
             }
         });
     }
@@ -218,7 +217,7 @@ impl<'v, V: Visitor> Shared<'v, V> {
     /// entries that this thread has visited since the last batch.
     fn visit_batch<'s>(
         &'s self,
-        scope: &Scope<'s>,
+        tasks: &Tasks<'_, 's>,
         worker: &mut Worker<'v, V>,
         mut batch: &[u8],
         open: &Arc<OpenDir<'s>>,
@@ -233,7 +232,7 @@ impl<'v, V: Visitor> Shared<'v, V> {
         let is_kept = self.n_open_fds.load(Ordering::Relaxed) <= self.max_kept_fds;
         for subdir in worker.subdirs.drain(..) {
             let parent = is_kept.then(|| Arc::clone(open));
-            scope.spawn(move |scope| self.enter(scope, subdir, parent));
+            tasks.spawn(move |tasks| self.enter(tasks, subdir, parent));
         }
     }
 }

@@ -6,11 +6,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 
 use super::entry::{Dir, Entry, path_in};
-use super::error::Error;
 use super::meta::Meta;
 use super::options::Follow;
 use super::root::Root;
-use super::visitor::{Visitor, visit};
+use super::visitor::{Visitor, report, visit};
 
 /// A directory whose entries have not all been visited yet.
 struct Level {
@@ -40,7 +39,7 @@ pub(super) fn run(root: Root, follow: Follow, visitor: &mut impl Visitor) {
                 let dir = visit(&entry, visitor);
                 levels.extend(dir.map(|dir| Level::read(dir, visitor)));
             }
-            Err(cause) => visitor.visit_error(Error { path, cause }),
+            Err(cause) => report(path, cause, visitor),
         }
     }
 }
@@ -54,11 +53,11 @@ impl Level {
                 for entry in entries {
                     match entry {
                         Ok(entry) => names.push(entry.file_name().into_vec()),
-                        Err(cause) => visitor.visit_error(Error { path: path.clone(), cause }),
+                        Err(cause) => report(path.clone(), cause, visitor),
                     }
                 }
             }
-            Err(cause) => visitor.visit_error(Error { path, cause }),
+            Err(cause) => report(path, cause, visitor),
         }
         names.sort_unstable_by(|a, b| b.cmp(a));
         Level { dir, names }

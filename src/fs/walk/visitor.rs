@@ -1,6 +1,9 @@
 //! The callbacks of a walk.
 
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::entry::{Dir, Entry};
@@ -33,4 +36,20 @@ pub(super) fn visit(entry: &Entry<'_>, visitor: &mut impl Visitor) -> Option<Arc
         return None;
     }
     visitor.visit_entry(entry).map(|id| Dir::new(entry, id))
+}
+
+/// Reports a path that could not be read, unless it was a descriptor or thread of this process: a walk
+/// of `/proc` finds those that it opens itself, and closes them before it looks at them.
+pub(super) fn report(path: PathBuf, cause: impl Into<io::Error>, visitor: &mut impl Visitor) {
+    let cause = cause.into();
+    if cause.kind() != ErrorKind::NotFound || !is_own(&path) {
+        visitor.visit_error(Error { path, cause });
+    }
+}
+
+/// Whether the path, which need not exist, is below this process's directory in `/proc`.
+fn is_own(path: &Path) -> bool {
+    let mut dirs = path.ancestors().skip(1).filter_map(|dir| fs::canonicalize(dir).ok());
+    let own = fs::canonicalize("/proc/self");
+    own.is_ok_and(|own| dirs.next().is_some_and(|dir| dir.starts_with(own)))
 }

@@ -53,6 +53,8 @@ impl Screen {
                     cells.truncate(self.column);
                 }
             }
+            ("[", "H") => (self.row, self.column) = (0, 0),
+            ("[2", "J") => self.rows.clear(),
             ("[", "J") => self.rows.truncate(self.row + usize::from(self.column > 0)),
             (up, "A") => self.row -= up.trim_start_matches('[').parse::<usize>().unwrap(),
             other => panic!("{other:?}"),

@@ -2,13 +2,14 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command as StdCommand, Stdio};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
@@ -64,10 +65,64 @@ fn a_terminal_gets_a_tree_of_its_size() {
 #[test]
 fn a_terminal_gets_lines_with_flags_of_gnu_du() {
     let dir = tree();
-    for args in [&["-s"][..], &["--flat", "-d0"], &["-hs"], &["-d", "0", "-k"]] {
+    for args in [&["-s"][..], &["--flat", "-d0"], &["-hs"], &["-S", "-d0"], &["-d0", "--time"]] {
         let text = on_terminal(dir.path(), args, (80, 24), "");
         assert!(text.ends_with("\t.\n") && text.lines().count() == 1, "{args:?}: {text}");
     }
+}
+
+#[test]
+fn flags_about_what_is_counted_and_how_keep_the_tree() {
+    let dir = tree();
+    let all = "-d1|-x|-L|-l|-a|-h|-k|-b|-m|--si|-B1|--inodes|-A|-D|-P|--exclude=x|-t1|-d 2 -x";
+    for args in all.split('|') {
+        let args: Vec<&str> = args.split(' ').collect();
+        let text = on_terminal(dir.path(), &args, (80, 24), "1");
+        assert!(
+            text.lines().next().is_some_and(|line| line.contains(" 100% █")),
+            "{args:?}: {text}"
+        );
+    }
+    let text = on_terminal(dir.path(), &["-d1", "-b"], (80, 24), "1");
+    let names: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next_back()).collect();
+    assert_eq!(names, [".", "big/", "small/", "many/"], "{text}");
+    let text = on_terminal(dir.path(), &["-b", "-t", "50K"], (80, 24), "1");
+    let names: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next_back()).collect();
+    assert_eq!(names, [".", "big/", "one", "two"], "{text}");
+}
+
+#[test]
+fn filters_choose_the_files_that_count() {
+    let dir = tree();
+    let at = |name: &str| dir.path().join(name);
+    std::os::unix::fs::symlink("one", at("big/link")).unwrap();
+    let long_ago = fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
+    fs::File::options().write(true).open(at("small/three")).unwrap().set_times(long_ago).unwrap();
+    let check = |args: &str, expected: &str| {
+        for walker in ["openat", "ordered", "jwalk"] {
+            let mut command = command("du", &["-ab", "--walker", walker]);
+            command.args(args.split(' ')).current_dir(&dir);
+            outcome(command).is(0, expected, "");
+        }
+    };
+    check(
+        "--only t[hw] .",
+        "90000\t./big/two\n90000\t./big\n10000\t./small/three\n10000\t./small\n100000\t.\n",
+    );
+    check("--only ^big/one$ --only e/l big", "400000\tbig/one\n400000\tbig\n");
+    check("--type l .", "3\t./big/link\n3\t./big\n3\t.\n");
+    check("--type fl --min 10K big", "400000\tbig/one\n90000\tbig/two\n490000\tbig\n");
+    check(
+        "--newer 2000-01-01 big small",
+        "3\tbig/link\n400000\tbig/one\n90000\tbig/two\n490003\tbig\n0\tsmall\n",
+    );
+    check("--newer 1h --min 400000 .", "400000\t./big/one\n400000\t./big\n400000\t.\n");
+    check("--only nothing .", "0\t.\n");
+    let mut command = command("du", &["--inodes", "--type", "d", "-s", "big", "many"]);
+    command.current_dir(&dir);
+    outcome(command).is(0, "1\tbig\n41\tmany\n", "");
+    let tree = on_terminal(dir.path(), &["--only", "two"], (80, 24), "1");
+    assert_eq!(tree.lines().count(), 3, "{tree}");
 }
 
 #[test]
@@ -154,6 +209,39 @@ fn signals_leave_partial_sums() {
     check(&["-sc"], |stdout| stdout.ends_with("\ttotal (partial)\n"), Signal::INT);
     check(&["--tree", "-n", "1"], |stdout| stdout.ends_with(" / (partial)\n"), Signal::TERM);
     check(&["--json", "-d0"], |stdout| stdout.ends_with(",\"partial\":true}\n"), Signal::INT);
+}
+
+/// The terminal writes `^C` behind the progress line, which must not scroll away with it.
+#[test]
+fn an_interrupt_leaves_nothing_of_the_progress_line() {
+    let (mut master, terminal) = pseudo_terminal();
+    tcsetwinsize(&master, Winsize { ws_row: 9, ws_col: 60, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let mut command = command("du", &["-ls"]);
+    command.args(vec!["/usr"; 200]).env("TERM", "xterm").stdout(Stdio::null()).stderr(terminal);
+    let mut child = command.spawn().unwrap();
+    drop(command); // closes our copy of the terminal
+    let size = |n| NonZero::new(n).unwrap();
+    let mut screen = vt100::Parser::new(size(9), size(60), 0);
+    let (mut bytes, mut is_interrupted) = ([0; 4096], false);
+    while let Ok(n @ 1..) = master.read(&mut bytes) {
+        screen.process(&bytes[..n]);
+        if screen.screen().contents().contains(" files, ") && !is_interrupted {
+            master.write_all(b"\x03").unwrap(); // echoed; a signal needs a controlling terminal
+            kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+            is_interrupted = true;
+        }
+    }
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::INT.as_raw()));
+    let contents = screen.screen().contents();
+    assert!(is_interrupted && !contents.contains("files"), "{contents}");
+}
+
+#[test]
+fn what_du_itself_opens_below_proc_is_no_error() {
+    for walker in ["openat", "ordered", "jwalk"] {
+        let outcome = run("du", &["-s", "--walker", walker, "/proc/self/task", "/proc/self/"]);
+        assert!(!outcome.stderr.contains("(os error 2)"), "{walker}: {}", outcome.stderr);
+    }
 }
 
 /// A folder for LOCPATH with a locale `xx_XX.utf8` that writes 1.234.567,8; or what the C library

@@ -1,10 +1,12 @@
 //! Shutting down, and the log.
 
+use std::fs;
 use std::io::{Read, Write};
 
 use rustix::process::Signal;
 
 use super::Site;
+use crate::support::{eventually, run_with};
 
 #[test]
 fn shutdown_closes_idle_sessions_and_lets_transfers_end() {
@@ -23,7 +25,9 @@ fn shutdown_closes_idle_sessions_and_lets_transfers_end() {
         busy.expect_reply(421, "a signal");
         let ended = site.server.process.wait();
         assert_eq!(ended.code(), 0);
-        assert!(ended.stderr.lines().all(|line| line.starts_with("listening on ")), "{ended:?}");
+        let is_expected =
+            |line: &str| line.starts_with("listening on ") || line.contains("running as root");
+        assert!(ended.stderr.lines().all(is_expected), "{ended:?}");
         assert_eq!(site.read("new"), b"half and half");
     }
 }
@@ -59,4 +63,38 @@ fn the_log_has_a_line_per_session_and_transfer() {
     assert!(has("session 1 begins") && has("anonymous logged in"), "{log}");
     assert!(has("RETR /sub/inner: 5 bytes in ") && has("session 1 ends"), "{log}");
     assert!(!log.contains('\x1b'));
+}
+
+#[test]
+fn sighup_reads_the_users_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("users");
+    let made = run_with("ftpd", &["-hash-password"], b"secret\n");
+    let hash = made.stdout.trim();
+    let users = |text: String| fs::write(&file, text).unwrap();
+    users(format!("ann:{hash}\n"));
+    let mut site = Site::new(&["-users", file.to_str().unwrap(), "-login-delay", "0s"]);
+    let can_log_in = |site: &Site, name: &str| {
+        let mut ftp = site.connect();
+        ftp.command(&format!("USER {name}"), 331);
+        ftp.send("PASS secret\r\n");
+        ftp.reply().0 == 230
+    };
+    let mut ann = site.connect();
+    ann.login("ann", "secret");
+    users(format!("bob:{hash}\n"));
+    site.server.process.signal(Signal::HUP);
+    eventually("bob can log in", || can_log_in(&site, "bob"));
+    assert!(!can_log_in(&site, "ann"));
+    ann.command("MKD made", 257); // a session that has begun goes on
+    users("nonsense\n".to_owned());
+    site.server.process.signal(Signal::HUP);
+    let refusal = "users: line 1: ";
+    let mut lines = std::iter::from_fn(|| site.server.process.stderr_line());
+    let line = lines.find(|line| line.contains(refusal)).unwrap();
+    assert!(line.ends_with("; the users stay as they were"), "{line}");
+    assert!(can_log_in(&site, "bob"));
+    site.server.process.signal(Signal::TERM);
+    ann.expect_reply(421, "SIGTERM");
+    assert_eq!(site.server.process.wait().code(), 0);
 }

@@ -3,7 +3,7 @@
 use std::{fs, thread};
 
 use super::{Ftp, Site};
-use crate::support::{Server, command, outcome, run, run_with};
+use crate::support::{Server, command, eventually, outcome, run, run_with};
 
 #[test]
 fn anonymous_users_can_only_read_by_default() {
@@ -117,6 +117,21 @@ fn concurrent_password_verifications_are_limited() {
     // Hashing the password of the file took 19 MiB; each verification takes 19 MiB too.
     let (one, all) = (peak("1"), peak("32"));
     assert!(one < 60 << 20 && all > 2 * one, "{one} for one at a time, {all} for all");
+}
+
+#[test]
+fn the_memory_of_password_verifications_is_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let password = dir.path().join("password");
+    fs::write(&password, "secret").unwrap();
+    let site = Site::new(&["-user", "ann", "-password-file", password.to_str().unwrap()]);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..5).for_each(|_| site.connect().login("ann", "secret")));
+        }
+    });
+    // Each took 19 MiB, four at a time.
+    eventually("the memory is given back", || site.server.process.memory() < 30 << 20);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -12,9 +13,11 @@ use rustls::pki_types::ServerName;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
 };
+use tempfile::TempDir;
 
 use super::client::{ControlStream, stranger};
-use super::{Ftp, Site};
+use super::{Ftp, Site, next_log_line};
+use crate::support::eventually;
 
 /// A version of TLS, and how a client of version 1.2 resumes sessions.
 type Kind = (&'static SupportedProtocolVersion, Tls12Resumption);
@@ -32,20 +35,28 @@ type Tls = StreamOwned<ClientConnection, TcpStream>;
 pub(super) struct Secure {
     pub(super) site: Site,
     roots: Arc<RootCertStore>,
+    /// Certificate and key.
+    files: TempDir,
+}
+
+/// Makes a new certificate and its key in `dir`. Returns the store that trusts it.
+fn make_certificate(dir: &Path) -> Arc<RootCertStore> {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(dir.join("cert.pem"), cert.pem()).unwrap();
+    fs::write(dir.join("key.pem"), signing_key.serialize_pem()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(cert.der().clone()).unwrap();
+    Arc::new(roots)
 }
 
 impl Secure {
     pub(super) fn new(args: &[&str]) -> Self {
-        let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        let (chain, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
-        fs::write(&chain, cert.pem()).unwrap();
-        fs::write(&key, signing_key.serialize_pem()).unwrap();
+        let files = tempfile::tempdir().unwrap();
+        let roots = make_certificate(files.path());
+        let (chain, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
         let tls = ["-tls", chain.to_str().unwrap(), key.to_str().unwrap()];
-        let mut roots = RootCertStore::empty();
-        roots.add(cert.der().clone()).unwrap();
-        Secure { site: Site::new(&[&tls, args].concat()), roots: Arc::new(roots) }
+        Secure { site: Site::new(&[&tls, args].concat()), roots, files }
     }
 
     /// The configuration of a client that stores tickets and uses each once.
@@ -61,10 +72,14 @@ impl Secure {
 
     /// A client that has logged in with TLS and set PROT P.
     fn login(&self, config: &Arc<ClientConfig>) -> Ftp {
+        self.login_as("anonymous", config)
+    }
+
+    fn login_as(&self, user: &str, config: &Arc<ClientConfig>) -> Ftp {
         let mut ftp = self.site.connect();
         ftp.command("AUTH TLS", 234);
         ftp = secure_control(ftp, config);
-        ftp.login("anonymous", "x");
+        ftp.login(user, "x");
         for (line, code) in [("TYPE I", 200), ("PBSZ 0", 200), ("PROT P", 200)] {
             ftp.command(line, code);
         }
@@ -196,7 +211,7 @@ fn a_data_connection_must_resume_the_session_of_its_control_connection() {
     for kind in KINDS {
         refuses_strangers(&with, kind);
     }
-    let without = Secure::new(&["-no-tls-resume"]);
+    let without = Secure::new(&["--tls-resume=off"]);
     let own = without.config(TLS13);
     let mut ftp = without.login(&own);
     let fresh = without.config(TLS13);
@@ -206,15 +221,18 @@ fn a_data_connection_must_resume_the_session_of_its_control_connection() {
 fn refuses_strangers(with: &Secure, kind: Kind) {
     let (own, other) = (with.config(kind), with.config(kind));
     let mut ftp = with.login(&own);
-    // Without a ticket; with a ticket of another session; and again with the tickets that the first
+    // Without a ticket; with a ticket of another user; and again with the tickets that the first
     // handshake on the data port may have issued.
     let fresh = with.config(kind);
-    let _other = with.login(&other);
+    let _other = with.login_as("ftp", &other);
     for config in [&fresh, &other, &fresh, &other] {
         let mut data = secure(ftp.data(), config);
         ftp.command("RETR file", 150);
         assert_eq!(data.read_to_end(&mut Vec::new()).unwrap_or(0), 0);
-        assert!(ftp.expect_reply(522, "RETR").contains("session reuse required"));
+        assert!(ftp.expect_reply(522, "RETR").ends_with(
+            "TLS session reuse required: this client does not resume TLS sessions; \
+            the administrator can allow that with --tls-resume=off."
+        ));
         let mut data = secure(ftp.data(), config);
         ftp.command("STOR file", 150);
         _ = data.write_all(b"forged");
@@ -223,6 +241,33 @@ fn refuses_strangers(with: &Secure, kind: Kind) {
     }
     assert_eq!(with.site.read("file"), b"one\ntwo\n");
     assert_eq!(get(&mut ftp, "RETR sub/inner", &own), b"inner");
+}
+
+/// A client that shares its tickets between its logins (rclone 1.60) resumes any of them, as long as
+/// that one lives.
+#[test]
+fn logins_of_one_user_share_their_sessions() {
+    let mut with = Secure::new(&[]);
+    for kind in KINDS {
+        let (own, other) = (with.config(kind), with.config(kind));
+        let mut ftp = with.login(&own);
+        let mut second = with.login(&other);
+        put(&mut ftp, "STOR new", b"contents", &other);
+        assert_eq!(get(&mut ftp, "RETR new", &other), b"contents");
+        assert_eq!(get(&mut second, "RETR new", &own), b"contents");
+        let dead = with.config(kind);
+        let mut third = with.login(&dead);
+        third.command("QUIT", 221);
+        assert_eq!(third.try_reply(), None);
+        let mut data = secure(ftp.data(), &dead);
+        ftp.command("RETR file", 150);
+        assert_eq!(data.read_to_end(&mut Vec::new()).unwrap_or(0), 0);
+        ftp.expect_reply(522, "RETR");
+    }
+    with.site.server.process.signal(rustix::process::Signal::TERM);
+    let log = with.site.server.process.wait().stderr;
+    let line = "127.0.0.1: RETR /file: this client does not resume TLS sessions (--tls-resume=off allows that)";
+    assert_eq!(log.matches(line).count(), KINDS.len(), "{log}");
 }
 
 #[test]
@@ -323,4 +368,52 @@ fn a_client_without_handshake_is_closed_after_the_idle_timeout() {
     let mut last = Vec::new();
     ftp.into_stream().read_to_end(&mut last).unwrap();
     assert!(last.is_empty() || last[0] == 21, "{last:?}"); // an alert of TLS
+}
+
+#[test]
+fn sighup_reads_the_certificate_again() {
+    let mut secure_site = Secure::new(&[]);
+    let old = secure_site.config(TLS13);
+    let mut ftp = secure_site.login(&old);
+    secure_site.roots = make_certificate(secure_site.files.path());
+    secure_site.site.server.process.signal(rustix::process::Signal::HUP);
+    let new = secure_site.config(TLS13);
+    eventually("the new certificate is used", || {
+        let mut ftp = secure_site.site.connect();
+        ftp.command("AUTH TLS", 234);
+        secure(ftp.into_stream(), &new).flush().is_ok()
+    });
+    put(&mut ftp, "STOR new", b"contents", &old); // a session that has begun goes on
+    assert_eq!(get(&mut ftp, "RETR new", &old), b"contents");
+    let mut second = secure_site.login(&new);
+    assert_eq!(get(&mut second, "RETR new", &new), b"contents");
+    fs::write(secure_site.files.path().join("key.pem"), "nonsense").unwrap();
+    secure_site.site.server.process.signal(rustix::process::Signal::HUP);
+    let line = next_log_line(&secure_site.site.server.process);
+    let expected = "key.pem: no private key in PEM; the certificate stays as it was";
+    assert!(line.ends_with(expected), "{line}");
+    let mut third = secure_site.login(&new);
+    assert_eq!(get(&mut third, "RETR new", &new), b"contents");
+}
+
+#[test]
+fn implicit_tls_begins_with_the_first_byte() {
+    let secure_site = Secure::new(&["-implicit-port", "0"]);
+    let line = next_log_line(&secure_site.site.server.process);
+    let addr = line.strip_prefix("listening on ").expect(&line);
+    for kind in KINDS {
+        let config = secure_site.config(kind);
+        let stream = TcpStream::connect(addr).unwrap();
+        let mut ftp = Ftp::new(ControlStream::Tls(Box::new(secure(stream, &config))));
+        ftp.expect_reply(220, "a connection");
+        ftp.login("anonymous", "x");
+        ftp.command("TYPE I", 200);
+        put(&mut ftp, "STOR new", b"contents", &config); // protected without PROT P
+        assert_eq!(get(&mut ftp, "RETR new", &config), b"contents");
+        ftp.command("AUTH TLS", 503);
+        ftp.command("PROT C", 200);
+        assert_eq!(ftp.get("RETR new"), b"contents");
+        ftp.command("QUIT", 221);
+        assert_eq!(ftp.try_reply(), None);
+    }
 }

@@ -2,14 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use crossbeam::channel::never;
 use socket2::SockRef;
 
-use super::{connecting, listening, report_skipped, reset, rest};
-use crate::support::{Outcome, Process, command, eventually, run_with};
+use super::{connecting, listening, reset, rest};
+use crate::support::{Outcome, Process, eventually};
 
 /// Longer than netcat waits for input after its peer has ended; the pauses of a slow producer.
 const LINE_INTERVAL: Duration = Duration::from_millis(700);
@@ -111,115 +111,66 @@ fn it_ends_only_when_the_peer_has_acknowledged_everything() {
     assert_undelivered(&netcat.wait(), &addr);
 }
 
-/// The other programs: name, arguments to listen on a port, arguments to connect to it.
-type Peer = (&'static str, fn(&str) -> Vec<String>, fn(&str) -> Vec<String>);
-
-fn words(line: &str) -> Vec<String> {
-    line.split(' ').map(str::to_owned).collect()
-}
-
-const PEERS: [Peer; 3] = [
-    (
-        "nc.openbsd",
-        |port| words(&format!("-l -N 127.0.0.1 {port}")),
-        |port| words(&format!("-N 127.0.0.1 {port}")),
-    ),
-    (
-        "ncat",
-        |port| words(&format!("-l 127.0.0.1 {port}")),
-        |port| words(&format!("127.0.0.1 {port}")),
-    ),
-    (
-        "socat",
-        |port| words(&format!("- TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr")),
-        |port| words(&format!("- TCP:127.0.0.1:{port}")),
-    ),
-];
-
-fn installed() -> Vec<Peer> {
-    let is_installed = |name: &str| {
-        let found =
-            Command::new(name).arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if found.is_err() {
-            report_skipped(&format!("{name} is not installed"));
-        }
-        found.is_ok()
-    };
-    PEERS.into_iter().filter(|(name, ..)| is_installed(name)).collect()
-}
-
 #[test]
-fn uploads_of_other_programs_arrive() {
-    let block = "0123456789abcde\n".repeat(60_000);
-    for (name, _, connect) in installed() {
-        for is_slow in [false, true] {
-            let mut listen = command("netcat", &["-l", "127.0.0.1", "0"]); // with an empty stdin
-            let mut ours = Process::start(&mut listen);
-            let line = ours.stderr_line().unwrap();
-            let mut client = Command::new(name);
-            client.args(connect(line.rsplit_once(':').unwrap().1)).stdin(Stdio::piped());
-            let mut client = Process::start(&mut client);
-            if is_slow {
-                send_slowly(&mut client);
-            } else {
-                client.send(block.as_bytes());
-                client.close_stdin();
-            }
-            let outcome = ours.wait();
-            let expected = if is_slow { "1\n2\n3\n" } else { &block };
-            assert!(outcome.code() == 0 && outcome.stdout == expected, "{name} slow: {is_slow}");
-        }
+fn a_late_producer_is_sent_though_the_peer_has_half_closed() {
+    for args in [&[][..], &["-l", "127.0.0.1", "0"]] {
+        let (mut netcat, mut peer) = if args.is_empty() {
+            connecting(args)
+        } else {
+            let (netcat, addr) = listening(args);
+            (netcat, TcpStream::connect(addr).unwrap())
+        };
+        peer.shutdown(Shutdown::Write).unwrap();
+        pause();
+        netcat.send(b"late\n");
+        netcat.close_stdin();
+        let mut late = String::new();
+        peer.read_to_string(&mut late).unwrap();
+        assert_eq!(late, "late\n");
+        assert_eq!(netcat.wait().code(), 0);
     }
 }
 
 #[test]
-fn uploads_to_other_programs_arrive_or_fail() {
-    let block = "0123456789abcde\n".repeat(60_000);
-    for (name, listen, _) in installed() {
-        for is_slow in [false, true] {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let mut server = Command::new(name);
-            server.args(listen(&free.to_string())).stdin(Stdio::null());
-            let mut server = Process::start(&mut server);
-            let addr = format!("127.0.0.1:{free}");
-            let mut ours = None;
-            eventually("the server listens", || {
-                let client = Process::with_open_stdin("netcat", &["-v", &addr]);
-                let is_connected = client.stderr_line().unwrap().contains("connected to");
-                ours = is_connected.then_some(client);
-                ours.is_some()
-            });
-            let mut ours = ours.unwrap();
-            if is_slow {
-                send_slowly(&mut ours);
-            } else {
-                ours.send(block.as_bytes());
-                ours.close_stdin();
-            }
-            let (sent, ours) = (if is_slow { "1\n2\n3\n" } else { &block }, ours.wait());
-            let received = server.wait().stdout;
-            assert!(ours.code() != 0 || received == sent, "{name} slow: {is_slow}: {ours:?}");
-            if name == "socat" {
-                continue; // it ends half a second after its stdin, whoever still sends
-            }
-            assert!(ours.code() == 0 && received == sent, "{name} slow: {is_slow}: {ours:?}");
-        }
-    }
+fn a_client_that_has_uploaded_ends_a_listener_and_a_greeting_no_late_producer() {
+    let (mut netcat, addr) = listening(&["-l", "127.0.0.1", "0"]);
+    let mut peer = TcpStream::connect(addr).unwrap();
+    peer.write_all(b"upload").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rest(&peer), b"", "its stdin is open, and it ends as nc and ncat do");
+    assert_eq!((netcat.wait().code(), &*netcat.wait().stdout), (0, "upload"));
+    let (mut netcat, mut peer) = connecting(&[]);
+    let addr = peer.local_addr().unwrap();
+    peer.write_all(b"greeting").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    let error = "the peer ended before stdin, of which nothing was sent";
+    netcat.wait().is(1, "greeting", &format!("netcat: {addr}: {error}\n"));
 }
 
 #[test]
-fn two_of_ours_lose_nothing() {
-    let mut listen = command("netcat", &["-l", "127.0.0.1", "0"]); // with an empty stdin
-    let mut there = Process::start(&mut listen);
-    let addr = there.stderr_line().unwrap().replace("listening on ", "");
-    let mut here = Process::with_open_stdin("netcat", &[&addr]);
-    send_slowly(&mut here);
-    here.wait().is(0, "", "");
-    assert_eq!((there.wait().code(), &*there.wait().stdout), (0, "1\n2\n3\n"));
-    let (mut there, addr) = listening(&["-l", "127.0.0.1", "0"]);
-    there.send(b"greeting\n");
-    there.close_stdin();
-    run_with("netcat", &[&addr], &vec![b'x'; 1_000_000]).is(0, "greeting\n", "");
-    let there = there.wait();
-    assert_eq!((there.code(), there.stdout.len()), (0, 1_000_000));
+fn a_peer_that_closes_without_a_word_is_no_success_for_an_open_pipe() {
+    let (mut netcat, peer) = connecting(&[]);
+    let addr = peer.local_addr().unwrap();
+    drop(peer);
+    let error = format!("netcat: {addr}: the peer closed before anything was sent\n");
+    netcat.wait().is(1, "", &error);
+    let (mut netcat, peer) = connecting(&[]);
+    netcat.close_stdin(); // nothing was to be sent
+    drop(peer);
+    netcat.wait().is(0, "", "");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut netcat = Process::with_open_stdin("netcat", &["-U", path.to_str().unwrap()]);
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    pause();
+    netcat.send(b"late\n");
+    netcat.close_stdin();
+    let mut late = String::new();
+    peer.read_to_string(&mut late).unwrap();
+    netcat.wait().is(0, "", "");
+    let mut netcat = Process::with_open_stdin("netcat", &["-U", path.to_str().unwrap()]);
+    drop(listener.accept().unwrap());
+    assert_eq!(netcat.wait().code(), 1);
 }

@@ -13,6 +13,7 @@ use super::node::REMOVED;
 use super::plan::DeletePlan;
 use super::scan::{ScanEvent, ScanTarget};
 use super::store::{ROOT, Store};
+use crate::engines::du::time_style::TimeStyle;
 use crate::fs::walk::Error;
 use crate::machine::locale::NumberFormat;
 
@@ -28,6 +29,8 @@ pub struct BrowserOptions {
     pub is_read_only: bool,
     /// How numbers are written.
     pub numbers: NumberFormat,
+    /// How times are written; without it, as ages.
+    pub time_style: Option<TimeStyle>,
     /// Whether to emit colour escape sequences.
     pub is_colored: bool,
 }

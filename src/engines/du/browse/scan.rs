@@ -1,6 +1,5 @@
 //! Scans a directory: the threads of a walk send what they find in batches.
 
-use std::io;
 use std::mem;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use super::node::NONE;
 use super::record::{Batch, NodeKind, Record};
 use super::store::ROOT;
 use crate::engines::du::options::Options;
-use crate::fs::walk::{Dir, Entry, Error, Follow, Visitor, Walker, path_in};
+use crate::fs::walk::{Dir, Entry, Error, FileKind, Follow, Visitor, Walker, path_in};
 
 /// A thread sends its batch when it has so many records, or after this time.
 const BATCH_RECORDS: usize = 1_024;
@@ -52,17 +51,14 @@ impl ScanTarget {
 /// skipped and how to walk apply.
 ///
 /// The scan ends early when the sender of `done` or the receiver of `events` is dropped.
-///
-/// # Errors
-/// The system's, if it refuses to start the threads.
 pub fn scan(
     target: &ScanTarget,
     options: &Options,
     events: &Sender<ScanEvent>,
     done: &Receiver<()>,
-) -> io::Result<()> {
-    let walker =
-        Walker::new(options.backend, Follow::Roots, options.n_threads, options.max_open_fds)?;
+) {
+    let Options { backend, n_threads, max_open_fds, .. } = *options;
+    let walker = Walker::new(backend, Follow::Roots, n_threads, max_open_fds);
     let shared = Shared {
         options,
         root: target.dir,
@@ -76,7 +72,6 @@ pub fn scan(
     collectors.iter_mut().for_each(Collector::send);
     let is_cancelled = collectors.iter().any(|collector| collector.is_cancelled);
     _ = events.send(ScanEvent::Done(!is_cancelled)); // without a receiver nobody waits for it
-    Ok(())
 }
 
 /// What all threads of a scan share.
@@ -134,7 +129,7 @@ impl<'a> Collector<'a> {
             }
             (Some(_), true) => (NodeKind::Dir, next_dir.fetch_add(1, Ordering::Relaxed)),
             (None, true) => (NodeKind::Dir, *root),
-            _ if entry.meta.is_regular => (NodeKind::File, NONE),
+            _ if entry.meta.kind == FileKind::Regular => (NodeKind::File, NONE),
             _ => (NodeKind::Special, NONE),
         }
     }
@@ -165,7 +160,7 @@ impl Visitor for Collector<'_> {
             id: meta.file_id(),
             n_bytes: if is_counted { meta.n_bytes } else { 0 },
             n_blocks: if is_counted { meta.n_blocks } else { 0 },
-            mtime: Some(meta.mtime),
+            mtime: Some(meta.times.modified.secs),
         };
         self.batch.push(record, entry.name);
         (dir != NONE).then_some(dir)

@@ -7,6 +7,7 @@ use super::plan::DeletePlan;
 use super::record::NodeKind;
 use super::store::Sums;
 use crate::engines::du::size::Unit;
+use crate::fs::walk::Time;
 use crate::text::printable::Escaped;
 
 /// Names that the question before deleting lists.
@@ -105,7 +106,11 @@ pub(super) fn info_text(browser: &Browser, now: i64) -> Vec<String> {
     if let Some((_, n_links)) = store.link_group(node) {
         lines.push(format!("links     {n_links}"));
     }
-    lines.push(format!("modified  {} ago", age(attributes.mtime, now)));
+    if let Some(secs) = attributes.mtime {
+        let style = browser.options.time_style.as_ref();
+        let date = style.map_or(String::new(), |style| style.format(Time { secs, nanos: 0 }));
+        lines.push(format!("modified  {date} ({} ago)", age(Some(secs), now)));
+    }
     if attributes.id != (0, 0) {
         lines.push(format!("device    {}", attributes.id.0));
         lines.push(format!("inode     {}", attributes.id.1));

@@ -1,6 +1,7 @@
 //! Parsing a line as a command, and executing it.
 
 use super::arg::Arg;
+use super::attempt::Attempt;
 use super::verbs::{Interrupt, Verb, find};
 use crate::engines::ftp::input::Line;
 use crate::engines::ftp::outcome::Outcome;
@@ -72,7 +73,12 @@ pub(crate) fn run(command: Result<Command, ParseError>, session: &mut Session<'_
     if verb.needs_login {
         session.rights()?;
     }
-    (verb.handler)(session, &arg)
+    let attempt = Attempt::new(session, verb, &arg);
+    let outcome = (verb.handler)(session, &arg);
+    if let Some(attempt) = attempt {
+        attempt.record(session, &outcome);
+    }
+    outcome
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Commands about files and directories that need no data connection.
 
 use super::arg::{Arg, split_word};
+use crate::engines::ftp::charset::Charset;
 use crate::engines::ftp::facts;
 use crate::engines::ftp::listing::{Format, Listing, Options, parse_options};
 use crate::engines::ftp::names;
@@ -22,7 +23,7 @@ pub(super) fn cdup(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
 
 fn change_dir(session: &mut Session<'_, '_>, dir: &[u8]) -> Outcome {
     let path = session.path(dir)?;
-    session.server.jail.open_dir(relative(&path))?;
+    session.jail().check_dir(relative(&path))?;
     session.state.cwd = path;
     done(250, "Directory changed.")
 }
@@ -34,7 +35,7 @@ pub(super) fn pwd(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
 pub(super) fn rnfr(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     session.check_may_write()?;
     let path = session.path(arg.bytes())?;
-    let (dir, name) = session.server.jail.open_parent(relative(&path))?;
+    let (dir, name) = session.jail().open_parent(relative(&path))?;
     dir.info(name)?;
     session.state.rename_from = Some(path);
     done(350, "Ready for RNTO.")
@@ -46,28 +47,28 @@ pub(super) fn rnto(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
         return Err(ReplyError::new(503, "RNFR required first."));
     };
     let to = session.new_path(arg.bytes())?;
-    session.server.jail.rename(relative(&from), relative(&to))?;
+    session.jail().rename(relative(&from), relative(&to))?;
     done(250, "Rename successful.")
 }
 
 pub(super) fn dele(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     session.check_may_write()?;
     let path = session.path(arg.bytes())?;
-    session.server.jail.remove_file(relative(&path))?;
+    session.jail().remove_file(relative(&path))?;
     done(250, "File deleted.")
 }
 
 pub(super) fn rmd(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     session.check_may_write()?;
     let path = session.path(arg.bytes())?;
-    session.server.jail.remove_dir(relative(&path))?;
+    session.jail().remove_dir(relative(&path))?;
     done(250, "Directory removed.")
 }
 
 pub(super) fn mkd(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
-    session.check_may_write()?;
+    session.check_may_create()?;
     let path = session.new_path(arg.bytes())?;
-    session.server.jail.create_dir(relative(&path))?;
+    session.jail().create_dir(relative(&path))?;
     done(257, [&*quoted(&path), b" created."].concat())
 }
 
@@ -84,8 +85,9 @@ pub(super) fn mdtm(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
 }
 
 fn regular_file(session: &Session<'_, '_>, arg: &Arg) -> Result<Info, ReplyError> {
+    session.check_may_read()?;
     let path = session.path(arg.bytes())?;
-    let info = session.server.jail.info(relative(&path))?;
+    let info = session.jail().info(relative(&path))?;
     if info.kind != Kind::File {
         return Err(ReplyError::new(550, "Not a regular file."));
     }
@@ -101,9 +103,9 @@ pub(super) fn mfmt(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
         return Err(ReplyError::new(501, "Usage: MFMT YYYYMMDDhhmmss name."));
     };
     let path = session.path(name)?;
-    session.server.jail.set_modified(relative(&path), seconds)?;
+    session.jail().set_modified(relative(&path), seconds)?;
     let stamp = facts::stamp(seconds);
-    done(213, [format!("Modify={stamp}; ").as_bytes(), name].concat())
+    done(213, [format!("Modify={stamp}; ").as_bytes(), &*session.decode(name)?].concat())
 }
 
 /// SITE CHMOD; `arg` are an octal mode and a name.
@@ -116,13 +118,14 @@ pub(super) fn chmod(session: &Session<'_, '_>, arg: &[u8]) -> Outcome {
         return Err(ReplyError::new(501, "Usage: SITE CHMOD 644 name."));
     };
     let path = session.path(name)?;
-    session.server.jail.set_mode(relative(&path), mode)?;
+    session.jail().set_mode(relative(&path), mode)?;
     done(200, "SITE CHMOD command ok.")
 }
 
 pub(super) fn mlst(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    session.check_may_read()?;
     let path = session.path_or_cwd(arg.bytes())?;
-    let info = session.server.jail.info(relative(&path))?;
+    let info = session.jail().info(relative(&path))?;
     let line = session.state.facts.line(&info, &path, session.rights()?);
     done_lines(250, "Start of list:", [line], "End of list.")
 }
@@ -132,8 +135,9 @@ pub(super) fn stat(session: &Session<'_, '_>, arg: &Arg) -> Outcome {
     let mut listing = listing(session, arg.bytes(), Format::Long { now: now() })?;
     listing.n_max = listing.n_max.min(STAT_ENTRIES_MAX);
     listing.options.recursive = false;
+    listing.charset = Charset::default(); // the reply converts all of it
     let mut text = Vec::new();
-    let jail = session.server.jail;
+    let jail = session.jail();
     let is_complete = listing.write(jail, listing.open(jail)?, &mut text)?;
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -147,25 +151,29 @@ pub(super) fn listing(
     arg: &[u8],
     format: Format,
 ) -> Result<Listing, ReplyError> {
-    let (options, mut name) = match format {
-        Format::Facts(..) => (Options::default(), arg),
-        Format::Long { .. } | Format::Name => parse_options(arg),
+    session.check_may_read()?;
+    let arg = session.decode(arg)?;
+    let (mut options, mut name) = match format {
+        Format::Facts(..) => (Options::default(), &*arg),
+        Format::Long { .. } | Format::Name => parse_options(&arg),
     };
-    let mut path = session.path_or_cwd(name)?;
+    options.no_dot_files = session.server.options.hides_dot_files;
+    let mut path = session.resolve(name)?;
     let mut pattern = None;
     let last = names::file_name(name);
     if last.iter().any(|byte| matches!(byte, b'*' | b'?')) && !exists(session, &path) {
         pattern = Some(last.to_vec());
         name = &name[..name.len() - last.len()];
-        path = session.path_or_cwd(name)?;
+        path = session.resolve(name)?;
     }
     let prefix = name.to_vec();
     let n_max = session.server.options.list_entries_max;
-    Ok(Listing { path, prefix, pattern, format, options, n_max })
+    let charset = session.control.charset();
+    Ok(Listing { path, prefix, pattern, format, options, n_max, charset })
 }
 
 fn exists(session: &Session<'_, '_>, path: &[u8]) -> bool {
-    let parent = session.server.jail.open_parent(relative(path));
+    let parent = session.jail().open_parent(relative(path));
     parent.is_ok_and(|(dir, name)| dir.info(name).is_ok())
 }
 

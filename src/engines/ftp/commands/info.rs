@@ -30,6 +30,12 @@ pub(super) fn syst(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
     done(215, "UNIX Type: L8")
 }
 
+/// CLNT names the client's program; the log has it at the level of debug.
+pub(super) fn clnt(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
+    log::debug!("{}: client program {}", session.control.peer(), arg.text());
+    done(200, "Noted.")
+}
+
 pub(super) fn noop(_: &mut Session<'_, '_>, _: &Arg) -> Outcome {
     done(200, "NOOP ok.")
 }

@@ -1,6 +1,7 @@
 //! The commands of the protocol: the table of verbs, and the handlers by subject.
 
 mod arg;
+mod attempt;
 mod command;
 mod files;
 mod info;

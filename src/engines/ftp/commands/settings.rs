@@ -46,6 +46,11 @@ pub(super) fn opts(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
             let list = session.state.facts.list();
             done(200, format!("MLST OPTS {list}").trim_end())
         }
+        ("UTF8" | "UTF-8", value) if session.server.options.names.converts() => {
+            let is_utf8 = !value.eq_ignore_ascii_case("OFF");
+            session.control.set_utf8(is_utf8);
+            done(200, format!("Names are in {} now.", session.control.charset().name()))
+        }
         ("UTF8" | "UTF-8", value) if value.eq_ignore_ascii_case("OFF") => {
             Err(ReplyError::new(504, "Always in UTF8 mode."))
         }

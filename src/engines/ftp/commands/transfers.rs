@@ -1,19 +1,21 @@
-//! Commands that transfer data: each opens its file and starts a job on another thread.
+//! Commands that transfer data: each opens its file and prepares a job.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::mem;
 use std::sync::Arc;
 
 use super::arg::Arg;
 use super::files::{listing, now};
 use crate::engines::ftp::data::{Endpoint, Opener, Protection};
-use crate::engines::ftp::job::{Job, Sink, Work};
+use crate::engines::ftp::job::Job;
 use crate::engines::ftp::listing::Format;
 use crate::engines::ftp::outcome::{Next, Outcome, done};
+use crate::engines::ftp::rate::Throttle;
 use crate::engines::ftp::reply::{Reply, ReplyError};
 use crate::engines::ftp::session::Session;
 use crate::engines::ftp::transfer::Transfer;
+use crate::engines::ftp::work::{Sink, Subject, Work};
 use crate::fs::jail::relative;
 use crate::text::printable::replace_controls;
 
@@ -25,7 +27,9 @@ struct Setup {
 
 /// A transfer that can begin.
 struct Plan {
-    title: String,
+    verb: &'static str,
+    /// The absolute path.
+    path: Vec<u8>,
     /// The size of a download.
     n_bytes: Option<u64>,
     /// The reply that announces the transfer.
@@ -35,8 +39,9 @@ struct Plan {
 
 pub(super) fn retr(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let setup = take_setup(session)?;
+    session.check_may_read()?;
     let path = session.path(arg.bytes())?;
-    let mut file = session.server.jail.read(relative(&path))?;
+    let mut file = session.jail().read(relative(&path))?;
     let len = file.metadata()?.len();
     let Some(n_bytes) = len.checked_sub(setup.restart) else {
         return Err(ReplyError::new(554, "Restart position is beyond the end of the file."));
@@ -46,7 +51,8 @@ pub(super) fn retr(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let mode = if is_ascii { "ASCII" } else { "BINARY" };
     let text = format!("Opening {mode} mode data connection ({n_bytes} bytes).");
     let plan = Plan {
-        title: title("RETR", &path),
+        verb: "RETR",
+        path,
         n_bytes: Some(n_bytes),
         announcement: Reply::new(150, text),
         work: Work::Send { file, is_ascii },
@@ -57,48 +63,59 @@ pub(super) fn retr(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
 /// STOR replaces the file; after REST, it overwrites the file from that offset on.
 pub(super) fn stor(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let setup = take_setup(session)?;
-    session.check_may_write()?;
+    session.check_may_create()?;
     let path = session.new_path(arg.bytes())?;
-    let jail = session.server.jail;
-    let sink = if setup.restart == 0 {
-        jail.upload(relative(&path)).map(Sink::Whole)
+    let jail = session.jail();
+    let sink = if session.check_may_write().is_err() {
+        new_file(session, &setup, &path)
+    } else if setup.restart == 0 {
+        jail.upload(relative(&path)).map(Sink::from)
     } else {
-        jail.write_from(relative(&path), setup.restart).map(Sink::InPlace)
+        let file = jail.write_from(relative(&path), setup.restart);
+        file.map(|file| Sink::InPlace(file, setup.restart))
     };
     let sink = sink.map_err(|err| ReplyError::not_stored(&err))?;
-    receive(session, setup, title("STOR", &path), "Ok to send data.", sink)
+    receive(session, setup, ("STOR", path), "Ok to send data.", sink)
+}
+
+/// The sink of a user who may not replace or extend files.
+fn new_file(session: &Session<'_, '_>, setup: &Setup, path: &[u8]) -> io::Result<Sink> {
+    if setup.restart > 0 {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    session.jail().upload_new(relative(path)).map(Sink::Whole)
 }
 
 pub(super) fn appe(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let setup = take_setup(session)?;
     session.check_may_write()?;
     let path = session.new_path(arg.bytes())?;
-    let file = session.server.jail.append(relative(&path));
-    let sink = Sink::InPlace(file.map_err(|err| ReplyError::not_stored(&err))?);
-    receive(session, setup, title("APPE", &path), "Ok to send data.", sink)
+    let file = session.jail().append(relative(&path));
+    let sink = Sink::Append(file.map_err(|err| ReplyError::not_stored(&err))?);
+    receive(session, setup, ("APPE", path), "Ok to send data.", sink)
 }
 
 /// STOU stores under a new name, which the first reply contains (RFC 1123, 4.1.2.9).
 pub(super) fn stou(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
     let setup = take_setup(session)?;
-    session.check_may_write()?;
+    session.check_may_create()?;
     let name = format!("ftpd-{:016x}", RandomState::new().build_hasher().finish());
     let path = session.path(name.as_bytes())?;
-    let upload = session.server.jail.upload(relative(&path));
+    let upload = session.jail().upload_new(relative(&path));
     let sink = Sink::Whole(upload.map_err(|err| ReplyError::not_stored(&err))?);
-    receive(session, setup, title("STOU", &path), &format!("FILE: {name}"), sink)
+    receive(session, setup, ("STOU", path), &format!("FILE: {name}"), sink)
 }
 
 fn receive(
     session: &mut Session<'_, '_>,
     setup: Setup,
-    title: String,
+    (verb, path): (&'static str, Vec<u8>),
     announcement: &str,
     sink: Sink,
 ) -> Outcome {
     let work = Work::Receive { sink, is_ascii: session.state.is_ascii };
     let announcement = Reply::new(150, announcement);
-    begin(session, setup, Plan { title, n_bytes: None, announcement, work })
+    begin(session, setup, Plan { verb, path, n_bytes: None, announcement, work })
 }
 
 pub(super) fn list(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
@@ -114,17 +131,23 @@ pub(super) fn mlsd(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     send_listing(session, "MLSD", arg, format)
 }
 
-fn send_listing(session: &mut Session<'_, '_>, verb: &str, arg: &Arg, format: Format) -> Outcome {
+fn send_listing(
+    session: &mut Session<'_, '_>,
+    verb: &'static str,
+    arg: &Arg,
+    format: Format,
+) -> Outcome {
     let setup = take_setup(session)?;
     let listing = listing(session, arg.bytes(), format)?;
-    let target = listing.open(session.server.jail)?;
+    let target = listing.open(session.jail())?;
     if matches!(format, Format::Facts(..)) && target.is_file() {
         return Err(ReplyError::new(501, "Not a directory, use MLST."));
     }
-    let title = title(verb, &listing.path);
+    let path = listing.path.clone();
+    let jail = session.jail().clone();
     let announcement = Reply::new(150, "Here comes the directory listing.");
-    let work = Work::List { listing, target };
-    begin(session, setup, Plan { title, n_bytes: None, announcement, work })
+    let work = Work::List { listing, target, jail };
+    begin(session, setup, Plan { verb, path, n_bytes: None, announcement, work })
 }
 
 /// ABOR without a transfer: an agreed data connection is closed.
@@ -149,23 +172,22 @@ fn take_setup(session: &mut Session<'_, '_>) -> Result<Setup, ReplyError> {
     Ok(Setup { endpoint, restart })
 }
 
-/// Starts the job of a transfer on another thread.
+/// Prepares the job of a transfer.
 fn begin(session: &mut Session<'_, '_>, setup: Setup, plan: Plan) -> Outcome {
-    let Plan { title, n_bytes, announcement, work } = plan;
+    let Plan { verb, path, n_bytes, announcement, work } = plan;
     let opener = opener(session, setup.endpoint, work.is_upload())?;
-    let transfer = Arc::new(Transfer::new(title, n_bytes));
+    let transfer = Arc::new(Transfer::new(title(verb, &path), n_bytes));
     let job = Job {
         control: Arc::clone(&session.control),
         transfer: Arc::clone(&transfer),
         server: session.server,
         announcement,
+        throttle: Throttle::new(session.server.options, session.server.total_rate.as_ref()),
+        subject: Subject { verb, path, client: session.client() },
     };
     session.control.begin_transfer(&transfer);
-    if session.pool.run(move || job.run(opener, work)).is_err() {
-        let refusal = Reply::new(425, "Out of threads, please try again later.");
-        session.control.end_transfer(&transfer, &refusal);
-    }
-    Ok(Next::TransferStarted)
+    session.job = Some((job, opener, work));
+    Ok(Next::Transfer)
 }
 
 fn opener(
@@ -176,11 +198,10 @@ fn opener(
     let (peer, local) = session.ips()?;
     let options = session.server.options;
     let resumable = session.control.resumable().filter(|_| session.state.is_private);
-    let tls = options.tls.as_ref().zip(resumable).map(|(tls, resumable)| Protection {
-        session: resumable.id,
-        config: tls.for_data(resumable, is_upload),
-        must_resume: tls.must_resume,
-        is_upload,
+    let tls = options.tls.as_ref().zip(resumable).map(|(tls, resumable)| {
+        let login = session.login.clone();
+        let (config, tickets) = tls.for_data(resumable, login, is_upload);
+        Protection { config, tickets, must_resume: tls.must_resume, is_upload }
     });
     Ok(Opener { endpoint, peer, local, timeout: options.data_timeout, tls })
 }

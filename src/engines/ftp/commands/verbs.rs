@@ -23,10 +23,28 @@ pub(crate) struct Verb {
     pub(super) keeps_rename: bool,
     /// What it does at once during a transfer; `None` if it waits for the end.
     pub(super) interrupt: Option<Interrupt>,
+    /// How it is recorded in the audit log; `None` if it is not.
+    pub(super) audit: Option<Audit>,
     /// Whether it is a spelling from before RFC 959, which HELP does not list.
     is_obsolete: bool,
     feature: Feature,
     pub(super) handler: fn(&mut Session<'_, '_>, &Arg) -> Outcome,
+}
+
+/// What the audit log records of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audit {
+    Login,
+    /// The path in the argument.
+    Path,
+    /// As `Path`, and only if the transfer does not begin.
+    Transfer,
+    /// Both paths.
+    Rename,
+    /// The path behind the first word, and that word.
+    Value,
+    /// As `Value`, for SITE CHMOD only.
+    Chmod,
 }
 
 /// What a command does at once during a transfer.
@@ -57,6 +75,7 @@ const fn verb(name: &'static str, handler: fn(&mut Session<'_, '_>, &Arg) -> Out
         keeps_restart: false,
         keeps_rename: false,
         interrupt: None,
+        audit: None,
         is_obsolete: false,
         feature: Feature::None,
         handler,
@@ -80,6 +99,10 @@ impl Verb {
         Verb { interrupt: Some(interrupt), ..self }
     }
 
+    const fn audited(self, audit: Audit) -> Self {
+        Verb { audit: Some(audit), ..self }
+    }
+
     const fn obsolete(self) -> Self {
         Verb { is_obsolete: true, ..self }
     }
@@ -89,33 +112,35 @@ impl Verb {
     }
 }
 
-/// Every verb of RFC 959 but SMNT, those of RFC 2228, 2389, 2428, 3659 and 4217 that apply, MFMT,
+/// Every verb of RFC 959 but SMNT, those of RFC 2228, 2389, 2428, 3659, 4217 and 7151 that apply, MFMT, CLNT,
 /// and the spellings that RFC 1123 (4.1.3.1) demands.
-static VERBS: [Verb; 50] = [
+static VERBS: [Verb; 52] = [
     verb("ABOR", transfers::abor).interrupting(Interrupt::Abort),
     verb("ACCT", login::acct).without_login(),
     verb("ALLO", settings::allo),
-    verb("APPE", transfers::appe).keeping_restart(),
+    verb("APPE", transfers::appe).audited(Audit::Transfer).keeping_restart(),
     verb("AUTH", login::auth).without_login().feature(Feature::Tls("AUTH TLS")),
     verb("CCC", login::ccc).without_login(),
     verb("CDUP", files::cdup),
+    verb("CLNT", info::clnt).without_login().feature(Feature::Line("CLNT")),
     verb("CWD", files::cwd),
-    verb("DELE", files::dele),
+    verb("DELE", files::dele).audited(Audit::Path),
     verb("EPRT", settings::eprt).keeping_restart().feature(Feature::Line("EPRT")),
     verb("EPSV", settings::epsv).keeping_restart().feature(Feature::Line("EPSV")),
     verb("FEAT", feat).without_login(),
     verb("HELP", help).without_login(),
+    verb("HOST", login::host).without_login().feature(Feature::Line("HOST")),
     verb("LIST", transfers::list),
     verb("MDTM", files::mdtm).feature(Feature::Line("MDTM")),
-    verb("MFMT", files::mfmt).feature(Feature::Line("MFMT")),
-    verb("MKD", files::mkd),
+    verb("MFMT", files::mfmt).audited(Audit::Value).feature(Feature::Line("MFMT")),
+    verb("MKD", files::mkd).audited(Audit::Path),
     verb("MLSD", transfers::mlsd),
     verb("MLST", files::mlst).feature(Feature::Facts),
     verb("MODE", settings::mode),
     verb("NLST", transfers::nlst),
     verb("NOOP", info::noop).without_login().keeping_restart(),
     verb("OPTS", settings::opts).without_login(),
-    verb("PASS", login::pass).without_login(),
+    verb("PASS", login::pass).audited(Audit::Login).without_login(),
     verb("PASV", settings::pasv).keeping_restart(),
     verb("PBSZ", login::pbsz).without_login().feature(Feature::Tls("PBSZ")),
     verb("PORT", settings::port).keeping_restart(),
@@ -124,24 +149,24 @@ static VERBS: [Verb; 50] = [
     verb("QUIT", login::quit).without_login(),
     verb("REIN", login::rein).without_login(),
     verb("REST", settings::rest).keeping_restart().feature(Feature::Line("REST STREAM")),
-    verb("RETR", transfers::retr).keeping_restart(),
-    verb("RMD", files::rmd),
+    verb("RETR", transfers::retr).audited(Audit::Transfer).keeping_restart(),
+    verb("RMD", files::rmd).audited(Audit::Path),
     verb("RNFR", files::rnfr),
-    verb("RNTO", files::rnto).keeping_rename(),
-    verb("SITE", info::site),
+    verb("RNTO", files::rnto).audited(Audit::Rename).keeping_rename(),
+    verb("SITE", info::site).audited(Audit::Chmod),
     verb("SIZE", files::size).feature(Feature::Line("SIZE")),
     verb("STAT", info::stat).without_login().interrupting(Interrupt::Status),
-    verb("STOR", transfers::stor).keeping_restart(),
-    verb("STOU", transfers::stou),
+    verb("STOR", transfers::stor).audited(Audit::Transfer).keeping_restart(),
+    verb("STOU", transfers::stou).audited(Audit::Transfer),
     verb("STRU", settings::stru),
     verb("SYST", info::syst).without_login(),
     verb("TYPE", settings::set_type),
     verb("USER", login::user).without_login(),
     verb("XCUP", files::cdup).obsolete(),
     verb("XCWD", files::cwd).obsolete(),
-    verb("XMKD", files::mkd).obsolete(),
+    verb("XMKD", files::mkd).audited(Audit::Path).obsolete(),
     verb("XPWD", files::pwd).obsolete(),
-    verb("XRMD", files::rmd).obsolete(),
+    verb("XRMD", files::rmd).audited(Audit::Path).obsolete(),
 ];
 
 /// The verb of that name, in upper or lower case.
@@ -186,7 +211,8 @@ mod tests {
 
     #[test]
     fn columns_are_as_the_protocol_wants_them() {
-        let open = "ACCT AUTH CCC FEAT HELP NOOP OPTS PASS PBSZ PROT QUIT REIN STAT SYST USER";
+        let open =
+            "ACCT AUTH CCC CLNT FEAT HELP HOST NOOP OPTS PASS PBSZ PROT QUIT REIN STAT SYST USER";
         assert_eq!(names(|verb| !verb.needs_login), open);
         let restart = "APPE EPRT EPSV NOOP PASV PORT REST RETR STOR";
         assert_eq!(names(|verb| verb.keeps_restart), restart);

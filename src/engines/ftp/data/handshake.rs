@@ -2,14 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use socket2::Socket;
 
-use super::stream::DataStream;
 use crate::engines::ftp::reply::ReplyError;
-use crate::engines::ftp::tls::SessionId;
+use crate::engines::ftp::tls::SessionTickets;
 use crate::net::is_timeout;
 
 /// How long to continue a handshake that the client began before the transfer was announced. A client
@@ -20,9 +19,9 @@ const EARLY_HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Protection {
     pub(crate) config: ServerConfig,
-    /// The TLS session of the control connection.
-    pub(crate) session: SessionId,
-    /// Whether the data connection must resume that session.
+    /// The tickets that it may resume.
+    pub(crate) tickets: Arc<SessionTickets>,
+    /// Whether the data connection must resume one of them.
     pub(crate) must_resume: bool,
     pub(crate) is_upload: bool,
 }
@@ -32,8 +31,10 @@ pub(crate) struct Protection {
 pub(super) struct Handshake {
     socket: Arc<Socket>,
     tls: Box<ServerConnection>,
-    session: SessionId,
+    tickets: Arc<SessionTickets>,
     must_resume: bool,
+    /// When it has taken too long.
+    deadline: Instant,
     /// Whether tickets of TLS 1.3 are sent at the end of the client's data, not now. A client that
     /// only writes does not read them, and closing with unread input resets its connection, which
     /// may lose the end of the file.
@@ -41,14 +42,19 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    pub(super) fn new(socket: Arc<Socket>, protection: Protection) -> io::Result<Self> {
-        let Protection { config, session, must_resume, is_upload } = protection;
+    pub(super) fn new(
+        socket: Arc<Socket>,
+        protection: Protection,
+        deadline: Instant,
+    ) -> io::Result<Self> {
+        let Protection { config, tickets, must_resume, is_upload } = protection;
         let tls = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
         Ok(Handshake {
             socket,
             tls: Box::new(tls),
-            session,
+            tickets,
             must_resume,
+            deadline,
             delays_tickets: is_upload,
         })
     }
@@ -59,32 +65,37 @@ impl Handshake {
     /// curl uses a ticket once, keeps only the last one, and looks for a new one when it has sent a
     /// file, without waiting. So where sessions must be resumed, such clients get their ticket before
     /// they send a file, which may be small. Others (Perl's `Net::FTP`) need none.
-    pub(super) fn begin_early(socket: Arc<Socket>, protection: Protection) -> io::Result<Self> {
-        let mut handshake = Handshake::new(socket, protection)?;
+    pub(super) fn begin_early(
+        socket: Arc<Socket>,
+        protection: Protection,
+        deadline: Instant,
+    ) -> io::Result<Self> {
+        let early = Instant::now() + EARLY_HANDSHAKE_TIMEOUT;
+        let mut handshake = Handshake::new(socket, protection, early.min(deadline))?;
         handshake.delays_tickets &= !handshake.must_resume;
-        let timeout = handshake.socket.read_timeout()?;
-        handshake.socket.set_read_timeout(Some(EARLY_HANDSHAKE_TIMEOUT))?;
         let result = handshake.run();
-        handshake.socket.set_read_timeout(timeout)?;
+        handshake.deadline = deadline;
         match result {
             Err(err) if !is_timeout(&err) => Err(err),
             _ => Ok(handshake),
         }
     }
 
-    /// Completes the handshake.
+    /// Completes the handshake. Returns `None` if it did not resume a session and must.
     ///
     /// # Errors
-    /// 522 when the handshake fails, or does not resume the session that it must resume.
-    pub(super) fn complete(mut self) -> Result<DataStream, ReplyError> {
+    /// 522 when the handshake fails.
+    pub(super) fn complete(
+        mut self,
+    ) -> Result<Option<(Arc<Socket>, Box<ServerConnection>)>, ReplyError> {
         self.run().map_err(|err| ReplyError::handshake(&err))?;
         acknowledge(&self.socket);
-        if self.must_resume && !resumes(&self.tls, &self.session) {
+        if self.must_resume && !resumes(&self.tls, &self.tickets) {
             self.tls.send_close_notify();
             _ = self.tls.complete_io(&mut &*self.socket); // the connection is refused in any case
-            return Err(ReplyError::not_resumed());
+            return Ok(None);
         }
-        Ok(DataStream::new(self.socket, Some(self.tls)))
+        Ok(Some((self.socket, self.tls)))
     }
 
     fn run(&mut self) -> io::Result<()> {
@@ -100,6 +111,11 @@ impl Handshake {
 
     /// New tickets carry the session's id only if the client has presented one that did.
     fn read_tls(&mut self) -> io::Result<()> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.socket.set_read_timeout(Some(left))?;
         if self.tls.read_tls(&mut &*self.socket)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -107,8 +123,8 @@ impl Handshake {
             _ = self.tls.write_tls(&mut &*self.socket); // the alert that tells the client why
             return Err(io::Error::other(err));
         }
-        if self.tls.received_resumption_data() == Some(&self.session) {
-            self.tls.set_resumption_data(&self.session);
+        if self.tls.received_resumption_data().is_some_and(|data| self.tickets.is_own(data)) {
+            self.tls.set_resumption_data(self.tickets.own_id());
         }
         Ok(())
     }
@@ -132,7 +148,7 @@ fn acknowledge(socket: &Socket) {
 
 /// With TLS 1.2, rustls does not give the resumption data; there the configuration accepts no other
 /// session.
-fn resumes(tls: &ServerConnection, session: &SessionId) -> bool {
+fn resumes(tls: &ServerConnection, tickets: &SessionTickets) -> bool {
     tls.handshake_kind() == Some(HandshakeKind::Resumed)
-        && tls.received_resumption_data().is_none_or(|data| data == session)
+        && tls.received_resumption_data().is_none_or(|data| tickets.is_own(data))
 }

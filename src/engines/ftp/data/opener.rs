@@ -6,13 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::RecvFlags;
+use rustls::ServerConnection;
 use socket2::{Domain, Socket, Type};
 
 use super::handshake::{Handshake, Protection};
 use super::ports::{BACKLOG, Endpoint};
 use super::stream::DataStream;
+use super::waiting::{HandOver, WaitingSocket};
 use crate::engines::ftp::reply::ReplyError;
 use crate::engines::ftp::transfer::Transfer;
+
+/// Why a data connection is refused.
+const NOT_RESUMED: &str = "this client does not resume TLS sessions";
 
 /// What is needed to open a data connection.
 #[derive(Debug)]
@@ -32,6 +37,7 @@ pub(crate) struct Opener {
 pub(crate) struct Opening {
     opener: Opener,
     progress: Progress,
+    deadline: Instant,
 }
 
 #[derive(Debug)]
@@ -43,38 +49,44 @@ enum Progress {
 }
 
 impl Opener {
-    /// Continues the TLS handshake of a client that has begun it before the transfer is announced
-    /// (150), so that the client gets its session ticket first. All else waits for the announcement.
+    /// Accepts the connection of a client that has connected before the transfer is announced (150),
+    /// and continues the TLS handshake if it has begun that too, so that it gets its session ticket
+    /// first. All else waits for the announcement, and `hand_over` is called first.
     ///
     /// Errors are reported by [`Opening::finish`].
-    pub(crate) fn begin(mut self, transfer: &Transfer) -> Opening {
-        let connected = self.tls.as_ref().and_then(|_| self.accept_pending(transfer));
+    pub(crate) fn begin(mut self, transfer: &Transfer, hand_over: &mut HandOver<'_>) -> Opening {
+        let deadline = Instant::now() + self.timeout;
+        let connected = self.accept_pending(transfer);
+        if connected.is_none() || self.tls.is_some() {
+            hand_over.now(); // it will take longer
+        }
         let progress = match connected {
             None => Progress::NotConnected,
-            Some(socket) if has_input(&socket) => match self.tls.take() {
-                Some(tls) => Progress::Handshake(Handshake::begin_early(socket, tls)),
+            Some(socket) if self.tls.is_some() && has_input(&socket) => match self.tls.take() {
+                Some(tls) => Progress::Handshake(Handshake::begin_early(socket, tls, deadline)),
                 None => Progress::Connected(socket),
             },
             Some(socket) => Progress::Connected(socket),
         };
-        Opening { opener: self, progress }
+        Opening { opener: self, progress, deadline }
     }
 
     /// The client's connection, if it is in the listener's queue already.
     fn accept_pending(&self, transfer: &Transfer) -> Option<Arc<Socket>> {
         let Endpoint::Passive(listener) = &self.endpoint else { return None };
-        listener.set_nonblocking(true).ok()?;
         let accepted = (0..BACKLOG).find_map(|_| self.accept_one(listener, transfer).transpose());
-        listener.set_nonblocking(false).ok()?;
-        let socket = accepted?.ok()?;
-        socket.set_nonblocking(false).ok()?; // some systems inherit it from the listener
-        Some(socket)
+        accepted?.ok()
     }
 
     /// Blocks until the client has connected.
-    fn accept(&self, listener: &Arc<Socket>, transfer: &Transfer) -> io::Result<Arc<Socket>> {
+    fn accept(
+        &self,
+        listener: &Arc<Socket>,
+        transfer: &Transfer,
+        deadline: Instant,
+    ) -> io::Result<Arc<Socket>> {
         transfer.set_socket(listener)?;
-        let deadline = Instant::now() + self.timeout;
+        listener.set_nonblocking(false)?;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -101,6 +113,8 @@ impl Opener {
             log::warn!("{}: data connection from another address refused", transfer.title);
             return Ok(None);
         }
+        #[cfg(not(target_os = "linux"))]
+        socket.set_nonblocking(false)?; // inherited from the listener
         let socket = Arc::new(socket);
         transfer.set_socket(&socket)?;
         self.tune(&socket)?;
@@ -116,10 +130,39 @@ impl Opener {
         Ok(socket)
     }
 
+    /// The administrator, not the client, can do something about a client that resumes no session.
+    fn complete<'h>(
+        &self,
+        handshake: io::Result<Handshake>,
+        transfer: &Transfer,
+        hand_over: HandOver<'h>,
+    ) -> Result<DataStream<'h>, ReplyError> {
+        let handshake = handshake.map_err(|err| ReplyError::handshake(&err))?;
+        let Some((socket, tls)) = handshake.complete()? else {
+            let (peer, title) = (self.peer, &transfer.title);
+            log::warn!("{peer}: {title}: {NOT_RESUMED} (--tls-resume=off allows that)");
+            return Err(ReplyError::not_resumed(NOT_RESUMED));
+        };
+        self.stream(socket, Some(tls), hand_over)
+    }
+
+    fn stream<'h>(
+        &self,
+        socket: Arc<Socket>,
+        tls: Option<Box<ServerConnection>>,
+        hand_over: HandOver<'h>,
+    ) -> Result<DataStream<'h>, ReplyError> {
+        let socket = WaitingSocket::new(socket, self.timeout, hand_over);
+        Ok(DataStream::new(socket.map_err(|err| ReplyError::connection(&err))?, tls))
+    }
+
+    /// Without TLS, Nagle's algorithm delays nothing: the end of the stream follows the data.
     fn tune(&self, socket: &Socket) -> io::Result<()> {
-        _ = socket.set_tcp_nodelay(true); // transfers work without it
-        socket.set_read_timeout(Some(self.timeout))?;
-        socket.set_write_timeout(Some(self.timeout))
+        if self.tls.is_some() {
+            _ = socket.set_tcp_nodelay(true); // transfers work without it
+            socket.set_write_timeout(Some(self.timeout))?;
+        }
+        Ok(())
     }
 }
 
@@ -128,26 +171,30 @@ impl Opening {
     ///
     /// # Errors
     /// 425 when there is no connection within the timeout, 522 when the TLS handshake fails.
-    pub(crate) fn finish(self, transfer: &Transfer) -> Result<DataStream, ReplyError> {
-        let Opening { mut opener, progress } = self;
+    pub(crate) fn finish<'h>(
+        self,
+        transfer: &Transfer,
+        hand_over: HandOver<'h>,
+    ) -> Result<DataStream<'h>, ReplyError> {
+        let Opening { mut opener, progress, deadline } = self;
         let connected = match progress {
-            Progress::Handshake(handshake) => return complete(handshake),
+            Progress::Handshake(handshake) => {
+                return opener.complete(handshake, transfer, hand_over);
+            }
             Progress::Connected(socket) => Ok(socket),
             Progress::NotConnected => match &opener.endpoint {
-                Endpoint::Passive(listener) => opener.accept(listener, transfer),
+                Endpoint::Passive(listener) => opener.accept(listener, transfer, deadline),
                 Endpoint::Active(addr) => opener.connect(*addr, transfer),
             },
         };
         let socket = connected.map_err(|err| ReplyError::no_connection(&err))?;
         match opener.tls.take() {
-            None => Ok(DataStream::new(socket, None)),
-            Some(tls) => complete(Handshake::new(socket, tls)),
+            None => opener.stream(socket, None, hand_over),
+            Some(tls) => {
+                opener.complete(Handshake::new(socket, tls, deadline), transfer, hand_over)
+            }
         }
     }
-}
-
-fn complete(handshake: io::Result<Handshake>) -> Result<DataStream, ReplyError> {
-    handshake.map_err(|err| ReplyError::handshake(&err))?.complete()
 }
 
 /// Whether there is unread input.

@@ -10,10 +10,16 @@ use socket2::{Domain, Socket, Type};
 /// Connections that the kernel queues for a passive port: strangers may connect before the client.
 pub(super) const BACKLOG: i32 = 16;
 
+/// Where the system can, without a system call of its own.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const NONBLOCKING: Type = Type::STREAM.nonblocking();
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+const NONBLOCKING: Type = Type::STREAM;
+
 /// Where a data connection is opened.
 #[derive(Debug)]
 pub(crate) enum Endpoint {
-    /// The client connects to this listening socket (PASV, EPSV).
+    /// The client connects to this listening socket (PASV, EPSV), which does not block.
     Passive(Arc<Socket>),
     /// The server connects to this address (PORT, EPRT).
     Active(SocketAddr),
@@ -64,8 +70,12 @@ pub(crate) fn listen(ip: IpAddr, ports: Option<&PassivePorts>) -> io::Result<(En
 }
 
 fn listen_on(addr: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
-    socket.set_reuse_address(addr.port() != 0)?; // for ports with connections in TIME-WAIT
+    let socket = Socket::new(Domain::for_address(addr), NONBLOCKING, None)?;
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    socket.set_nonblocking(true)?;
+    if addr.port() != 0 {
+        socket.set_reuse_address(true)?; // for ports with connections in TIME-WAIT
+    }
     socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket)

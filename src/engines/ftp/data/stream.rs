@@ -3,27 +3,29 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConnection;
 use socket2::Socket;
 
+use super::waiting::WaitingSocket;
 use crate::net;
 
 /// An open data connection.
 #[derive(Debug)]
-pub(crate) struct DataStream {
-    socket: Arc<Socket>,
+pub(crate) struct DataStream<'h> {
+    socket: WaitingSocket<'h>,
     tls: Option<Box<ServerConnection>>,
 }
 
-impl DataStream {
-    pub(super) fn new(socket: Arc<Socket>, tls: Option<Box<ServerConnection>>) -> Self {
+impl<'h> DataStream<'h> {
+    pub(super) fn new(socket: WaitingSocket<'h>, tls: Option<Box<ServerConnection>>) -> Self {
         DataStream { socket, tls }
     }
 
     /// The socket, where nothing needs to be encrypted.
-    pub(crate) fn plain_socket(&self) -> Option<&Socket> {
-        self.tls.is_none().then_some(&*self.socket)
+    pub(crate) fn plain_socket(&mut self) -> Option<&mut WaitingSocket<'h>> {
+        self.tls.is_none().then_some(&mut self.socket)
     }
 
     /// Ends the write half: everything was sent. With TLS, that includes a ticket held back during an
@@ -35,10 +37,20 @@ impl DataStream {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
             while tls.wants_write() {
-                tls.write_tls(&mut &*self.socket)?;
+                tls.write_tls(&mut self.socket)?;
             }
         }
         self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Begins to count the time without progress anew: the server itself has waited.
+    pub(crate) fn restart_timeout(&mut self) {
+        self.socket.restart_timeout();
+    }
+
+    /// Blocks until the client has closed the connection, or `timeout` has passed since it was opened.
+    pub(crate) fn wait_closed(&mut self, timeout: Duration) {
+        self.socket.wait_closed(timeout);
     }
 
     /// Checks that the connection did not break after its last byte was read. With TLS, the end was
@@ -53,51 +65,69 @@ impl DataStream {
         self.socket.take_error()?.map_or(Ok(()), Err)
     }
 
+    /// Ends the use of the connection. Returns what is to be closed after the last reply.
+    pub(crate) fn into_closing(self) -> ClosingStream {
+        ClosingStream { is_secure: self.tls.is_some(), socket: self.socket.into_inner() }
+    }
+}
+
+/// A data connection after its transfer.
+#[derive(Debug)]
+pub(crate) struct ClosingStream {
+    socket: Arc<Socket>,
+    is_secure: bool,
+}
+
+impl ClosingStream {
     /// Closes the connection. With TLS the client's `close_notify` is awaited for a bounded time:
     /// unread, it would reset the connection and destroy data on its way.
     pub(crate) fn close(self) {
-        if self.tls.is_some() {
+        if self.is_secure {
             net::close_gracefully(&*self.socket);
         }
     }
 }
 
-impl Read for DataStream {
+impl Read for DataStream<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match &mut self.tls {
-            None => (&*self.socket).read(buf),
-            Some(tls) => read_tls(tls, &self.socket, buf),
+            None => self.socket.read(buf),
+            Some(tls) => read_tls(tls, &mut self.socket, buf),
         }
     }
 }
 
 /// Reads decrypted data, and sends nothing meanwhile but an alert: tickets wait for the end.
-fn read_tls(tls: &mut ServerConnection, mut socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
+fn read_tls(
+    tls: &mut ServerConnection,
+    socket: &mut WaitingSocket<'_>,
+    buf: &mut [u8],
+) -> io::Result<usize> {
     loop {
         match tls.reader().read(buf) {
             Err(err) if err.kind() == io::ErrorKind::WouldBlock => {}
             result => return result,
         }
-        tls.read_tls(&mut socket)?;
+        tls.read_tls(socket)?;
         if let Err(err) = tls.process_new_packets() {
-            _ = tls.write_tls(&mut socket); // the alert that tells the client why
+            _ = tls.write_tls(socket); // the alert that tells the client why
             return Err(io::Error::other(err));
         }
     }
 }
 
-impl Write for DataStream {
+impl Write for DataStream<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match &mut self.tls {
-            None => (&*self.socket).write(buf),
-            Some(tls) => rustls::Stream::new(&mut **tls, &mut &*self.socket).write(buf),
+            None => self.socket.write(buf),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).write(buf),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.tls {
             None => Ok(()),
-            Some(tls) => rustls::Stream::new(&mut **tls, &mut &*self.socket).flush(),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).flush(),
         }
     }
 }
