@@ -1,5 +1,6 @@
 //! `du browse`: keys, files that are found, deletions, a ticker and signals in one loop.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write, stdout};
 use std::panic::resume_unwind;
@@ -41,6 +42,10 @@ pub(crate) fn run(args: &Browse) -> anyhow::Result<ExitCode> {
     }
     if !stdout().is_terminal() {
         cli::warn("browse: stdout is not a terminal (--json and --ncdu print the scan)");
+        return Ok(ExitCode::from(2));
+    }
+    if env::var_os("TERM").is_some_and(|term| term == "dumb") {
+        cli::warn("browse: this terminal cannot move its cursor (TERM=dumb)");
         return Ok(ExitCode::from(2));
     }
     let (browser, scan) = start(args)?;

@@ -264,7 +264,7 @@ fn a_directory_is_scanned_again() {
 #[test]
 fn signals_put_the_terminal_back() {
     let dir = tree();
-    for (keys, signal) in [("\x03", Signal::INT), ("\x1c", Signal::QUIT), ("", Signal::TERM)] {
+    for (keys, signal) in [("\x03", Signal::INT), ("", Signal::TERM)] {
         let mut session = browse(&dir);
         assert!(session.has_own_screen());
         assert_ne!(session.current_modes().local_modes, session.modes.local_modes);

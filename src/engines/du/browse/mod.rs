@@ -24,6 +24,8 @@ mod record;
 mod scan;
 mod screen;
 mod store;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use browser::{Browser, BrowserOptions};

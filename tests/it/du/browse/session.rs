@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 use vt100::{Parser, Screen};
 
-use crate::support::{DEADLINE, program, pseudo_terminal};
+use crate::support::{DEADLINE, eventually, program, pseudo_terminal};
 
 /// What has been written to a terminal, and an event whenever that is more.
 type Display = Arc<(Mutex<Parser>, Condvar)>;
@@ -119,7 +119,12 @@ impl Session {
     }
 
     pub(super) fn wait(&mut self) -> ExitStatus {
-        self.child.wait().unwrap()
+        let mut status = None;
+        eventually("it has ended", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.expect("it has ended")
     }
 }
 
