@@ -8,8 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use super::import::{ImportError, SavedScan};
-use super::node::NONE;
-use super::record::{NodeKind, Record};
+use super::record::{NONE, NodeKind, Record};
 use super::store::ROOT;
 
 /// A line: an entry, or a path that could not be read.

@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::path::Path;
 
-use super::node::NONE;
+use super::record::NONE;
 use super::store::Store;
 use crate::engines::du::exclude::Pattern;
 

@@ -10,8 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::Number;
 
 use super::import::{ImportError, SavedScan};
-use super::node::NONE;
-use super::record::{NodeKind, Record};
+use super::record::{NONE, NodeKind, Record};
 
 /// The version of the format; a greater minor one adds nothing that has to be understood.
 const MAJOR_VERSION: u64 = 1;

@@ -1,10 +1,7 @@
 //! Files as a scan keeps them: forty bytes each, and their names elsewhere.
 
-use super::record::{NodeKind, Record};
+use super::record::{NONE, NodeKind, Record};
 use crate::fs::walk::FileId;
-
-/// No node, or no directory.
-pub(super) const NONE: u32 = u32::MAX;
 
 /// The stored form of a file whose numbers are small; those of others are in [`Wide`].
 #[derive(Clone, Copy, Debug)]

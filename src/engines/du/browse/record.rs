@@ -1,7 +1,9 @@
 //! What a scan sends to the browser: records of files, in batches.
 
-use super::node::NONE;
 use crate::fs::walk::FileId;
+
+/// No node, or no directory.
+pub(super) const NONE: u32 = u32::MAX;
 
 /// The kind of a file in a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

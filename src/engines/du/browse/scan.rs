@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, TryRecvError};
 
-use super::node::NONE;
-use super::record::{Batch, NodeKind, Record};
+use super::record::{Batch, NONE, NodeKind, Record};
 use super::store::ROOT;
 use crate::engines::du::options::Options;
 use crate::fs::walk::{Dir, Entry, Error, FileKind, Follow, Visitor, Walker, path_in};

@@ -8,8 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::links::Links;
-use super::node::{Attributes, FAILED, LINKED, MOUNT, NONE, Node, REMOVED, Wide};
-use super::record::{Batch, NodeKind, Record};
+use super::node::{Attributes, FAILED, LINKED, MOUNT, Node, REMOVED, Wide};
+use super::record::{Batch, NONE, NodeKind, Record};
 
 /// The id of the root directory.
 pub(super) const ROOT: u32 = 0;

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::node::NONE;
-use super::record::{Batch, NodeKind, Record};
+use super::record::{Batch, NONE, NodeKind, Record};
 use super::store::{ROOT, Store, Sums};
 
 /// A tree in which entry 0 is the root, and every other one is in a directory before it.
