@@ -314,33 +314,26 @@ impl Session {
 
     /// Handles what a scan has sent; `None` is its end.
     fn handle_scan(&mut self, event: Option<ScanEvent>) {
-        match event {
-            Some(event) => {
-                if self.browser.handle_scan(event) {
-                    self.browser.refresh();
-                    self.is_stale = true;
-                }
+        if let Some(event) = event {
+            if self.browser.handle_scan(event) {
+                self.browser.refresh();
+                self.is_stale = true;
             }
-            None => {
-                if let Some(scan) = self.scan.take() {
-                    scan.join();
-                }
-            }
+        } else if let Some(scan) = self.scan.take() {
+            scan.join();
         }
     }
 
     /// Handles what a deletion has sent; `None` is its end.
     fn handle_delete(&mut self, event: Option<DeleteEvent>) {
-        match event {
-            Some(event) => self.browser.handle_delete(event),
-            None => {
-                if let Some(deletion) = self.deletion.take() {
-                    deletion.thread.join().unwrap_or_else(|panic| resume_unwind(panic));
-                }
-                self.browser.end_delete();
-                self.is_stale = true;
-            }
+        if let Some(event) = event {
+            return self.browser.handle_delete(event);
         }
+        if let Some(deletion) = self.deletion.take() {
+            deletion.thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+        }
+        self.browser.end_delete();
+        self.is_stale = true;
     }
 
     /// Handles a signal. Returns it if it ends the browser.

@@ -14,6 +14,7 @@ use crate::environment::{has_colors, number_format};
 /// The command line of `du browse`.
 #[derive(Args)]
 #[command(args_override_self = true)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Browse {
     /// Directory to scan
     #[arg(value_name = "DIR", default_value = ".", conflicts_with = "from", value_parser = cli::path())]

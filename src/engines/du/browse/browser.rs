@@ -59,6 +59,7 @@ pub(super) enum Mode {
 
 /// A scan being browsed.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub struct Browser {
     pub(super) options: BrowserOptions,
     pub(super) store: Store,

@@ -20,9 +20,12 @@ use crate::fs::walk::{Error, FileId, Meta};
 const SEND_INTERVAL: Duration = Duration::from_millis(50);
 /// Directories that are kept open; the parent of the outermost one is opened again by `..`.
 const OPEN_DIRS_MAX: usize = 64;
-/// A directory is opened to look up names in it, which needs no permission to read it.
-const DIR: OFlags =
-    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// A directory is opened to look up names in it; on Linux that needs no permission to read it.
+const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(LOOKUP);
+#[cfg(target_os = "linux")]
+const LOOKUP: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const LOOKUP: OFlags = OFlags::empty();
 
 /// What a deletion sends.
 #[derive(Debug)]

@@ -50,8 +50,17 @@ const NEW_DIR: DirNode = DirNode {
     total: Sums::ZERO,
 };
 
+/// A batch is dropped if there are more nodes than this.
+const NODES_MAX: usize = NONE as usize / 2;
+
+/// An index that fits, because the number of nodes is bounded.
+fn index(n: usize) -> u32 {
+    u32::try_from(n).expect("there are fewer nodes and directories")
+}
+
 /// Sums over the files below a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_field_names, reason = "numbers of different things")]
 pub(super) struct Sums {
     pub(super) n_bytes: u64,
     /// Disk space in blocks of 512 bytes.
@@ -84,7 +93,7 @@ impl Store {
     /// Adds what a scan has found. A directory may follow its entries.
     pub(super) fn apply(&mut self, batch: &Batch) {
         let mut at = self.names.len();
-        if at + batch.names.len() > NONE as usize || self.nodes.len() >= NONE as usize / 2 {
+        if at + batch.names.len() > NONE as usize || self.nodes.len() > NODES_MAX {
             self.n_dropped += batch.records.len() as u64;
             return;
         }
@@ -103,7 +112,7 @@ impl Store {
         if record.dir != NONE && self.dir_mut(record.dir).node != NONE {
             return self.update_dir(record, node, wide);
         }
-        let index = self.nodes.len() as u32;
+        let index = index(self.nodes.len());
         self.wide.extend(wide.map(|wide| (index, wide)));
         if record.parent != NONE {
             let dir = self.dir_mut(record.parent);
@@ -201,7 +210,7 @@ impl Store {
 
     /// The id for the next directory.
     pub(super) fn next_dir(&self) -> u32 {
-        self.dirs.len() as u32
+        index(self.dirs.len())
     }
 
     /// Number of nodes, those that were removed included.
@@ -335,7 +344,7 @@ impl Store {
                 let node = self.nodes.len();
                 self.apply(&batch);
                 if node < self.nodes.len() {
-                    self.fail_node(node as u32);
+                    self.fail_node(index(node));
                 }
             }
             None => {}

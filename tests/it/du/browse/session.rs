@@ -164,7 +164,10 @@ pub(super) fn lines(screen: &Screen) -> Vec<String> {
 
 /// The line in reverse.
 fn selected(screen: &Screen) -> Option<String> {
-    let is_reversed = |row: &usize| screen.cell(*row as u16, 0).is_some_and(vt100::Cell::inverse);
+    let is_reversed = |row: &usize| {
+        let row = u16::try_from(*row).expect("a terminal has few rows");
+        screen.cell(row, 0).is_some_and(vt100::Cell::inverse)
+    };
     let lines = lines(screen);
     (0..lines.len()).find(is_reversed).map(|row| lines[row].clone())
 }
