@@ -109,7 +109,7 @@ impl Meta {
             n_links: stat.st_nlink as u64,
             n_bytes: stat.st_size as u64,
             n_blocks: stat.st_blocks as u64,
-            times: Times::default(),
+            times: Times { modified: Time::EPOCH, accessed: Time::EPOCH, changed: Time::EPOCH },
             kind: if is_dir { FileKind::Dir } else { FileKind::Regular },
             is_dir,
             is_mount_root: None,
