@@ -27,7 +27,7 @@ use threadbare::threads;
 use crate::browse_args::Browse;
 
 /// Batches of files in flight between the scan and the browser.
-const EVENTS: usize = 16;
+const EVENTS: usize = 8;
 /// Signals in flight.
 const SIGNALS: usize = 8;
 /// How often the screen is drawn while a scan or a deletion is running.

@@ -15,7 +15,7 @@ use crate::engines::du::options::Options;
 use crate::fs::walk::{Dir, Entry, Error, FileKind, Follow, Visitor, Walker, path_in};
 
 /// A thread sends its batch when it has so many records, or after this time.
-const BATCH_RECORDS: usize = 1_024;
+const BATCH_RECORDS: usize = 512;
 const BATCH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a scan sends.
