@@ -20,12 +20,18 @@ use threadbare::threads;
 
 #[path = "du/args.rs"]
 mod args;
+#[path = "du/browse.rs"]
+mod browse;
+#[path = "du/browse_args.rs"]
+mod browse_args;
+#[path = "du/environment.rs"]
+mod environment;
 #[path = "du/files.rs"]
 mod files;
 #[path = "du/values.rs"]
 mod values;
 
-use args::{Cli, OutputMode};
+use args::{Cli, OutputMode, Subcommands};
 use values::UsageError;
 
 /// Events in flight between counting and printing.
@@ -39,6 +45,9 @@ const PROGRESS_DELAY: u32 = 5;
 
 fn main() -> ExitCode {
     cli::run_tool(|args: Cli| {
+        if let Some(Subcommands::Browse(args)) = &args.command {
+            return browse::run(args);
+        }
         if let Some(contradiction) = args.contradiction() {
             cli::warn(&format!("{contradiction} (try --help)"));
             return Ok(ExitCode::from(2));
@@ -237,7 +246,7 @@ impl Progress {
             ProgressStyle::with_template("{spinner} {wide_msg}").expect("a constant that parses");
         let is_bytes = measure != Measure::Inodes;
         let unit = if is_bytes { Unit::HUMAN } else { Unit::bytes(1, " inodes") };
-        let numbers = args::number_format();
+        let numbers = environment::number_format();
         Progress { bar: ProgressBar::hidden().with_style(style), unit, numbers, n_ticks: 0 }
     }
 

@@ -22,6 +22,8 @@ mod serve;
 mod service;
 mod signals;
 mod stdio;
+#[cfg(feature = "du")]
+pub mod terminal;
 #[cfg(feature = "time")]
 mod time_zone;
 #[cfg(feature = "urls")]

@@ -10,6 +10,7 @@ use std::process::Command;
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use tempfile::{TempDir, tempdir};
 
+mod browse;
 mod exclude;
 mod lists;
 mod mounts;

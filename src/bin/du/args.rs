@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::builder::TypedValueParser;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use jiff::tz::TimeZone;
 use regex::bytes::Regex;
 use rustix::termios::tcgetwinsize;
@@ -19,8 +19,9 @@ use threadbare::engines::du::{
 };
 use threadbare::fs::walk::{Backend, Follow};
 use threadbare::machine::limits::Limits;
-use threadbare::machine::locale::NumberFormat;
 
+use crate::browse_args::Browse;
+use crate::environment::{has_colors, number_format};
 use crate::files;
 use crate::values::{UsageError, date_or_age, kinds, size_min, time_kind, without_extra_slashes};
 
@@ -30,7 +31,10 @@ use crate::values::{UsageError, date_or_age, kinds, size_min, time_kind, without
 /// (-s, -c, -S, -0, --time); otherwise prints the lines of GNU du, sorted by name.
 #[derive(Parser)]
 #[command(disable_help_flag = true, args_override_self = true, infer_long_args = true)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Subcommands>,
     /// Files and directories to measure [default: .]
     #[arg(value_name = "PATH", value_parser = cli::path().map(without_extra_slashes))]
     paths: Vec<PathBuf>,
@@ -50,6 +54,14 @@ pub(crate) struct Cli {
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Subcommands {
+    /// Browse the disk usage of a directory on the terminal, and delete what is not needed
+    ///
+    /// ? shows the keys. A directory of this name is ./browse.
+    Browse(Browse),
 }
 
 /// Flags that choose the output.
@@ -314,8 +326,6 @@ impl Cli {
 
     fn draw_options(&self, top: Option<u32>) -> DrawOptions {
         let (width, height) = terminal_size();
-        let no_color = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         DrawOptions {
             unit: self.gnu.unit(Unit::HUMAN),
             numbers: number_format(),
@@ -324,7 +334,7 @@ impl Cli {
             hides_empty: self.hides_empty(),
             n_entries: top.map_or(height, |top| top as usize),
             width,
-            is_colored: stdout().is_terminal() && !no_color("NO_COLOR") && !is_dumb,
+            is_colored: has_colors(),
         }
     }
 
@@ -419,11 +429,6 @@ fn unit_from_environment() -> Unit {
     let default = if env::var_os("POSIXLY_CORRECT").is_some() { 512 } else { 1024 };
     let unit = value.and_then(|text| Unit::parse(&text).ok());
     unit.unwrap_or(Unit::bytes(default, ""))
-}
-
-/// How the user's locale writes numbers.
-pub(crate) fn number_format() -> NumberFormat {
-    NumberFormat::from_environment(|name| env::var(name).ok())
 }
 
 /// Columns of the terminal, and its lines without two for the prompts before and after.

@@ -162,7 +162,7 @@ fn in_tree_order(rows: &[Row]) -> Vec<usize> {
     order
 }
 
-fn percent(size: u64, total: u64) -> String {
+pub(super) fn percent(size: u64, total: u64) -> String {
     let total = u128::from(total.max(1));
     match (u128::from(size) * 100 + total / 2) / total {
         0 if size > 0 => "<1%".to_owned(),
@@ -179,13 +179,18 @@ fn bar([size, parent, total]: [u64; 3], width: usize, options: &DrawOptions) -> 
         let eighths = u128::from(size) * width as u128 * 8 / u128::from(total.max(1));
         usize::try_from(eighths).unwrap_or(0).max(usize::from(size > 0))
     };
-    let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    let own = "█".repeat(eighths(size) / 8) + parts[eighths(size) % 8];
+    let own = blocks(eighths(size));
     let n_own = eighths(size).div_ceil(8);
     let n_shaded = eighths(parent).div_ceil(8) - n_own;
     let shade = "░".repeat(n_shaded);
     let space = " ".repeat(width + 1 - n_own - n_shaded);
     paint(&own, GREEN, options) + &paint(&shade, FAINT, options) + &space
+}
+
+/// A bar of so many eighths of a column.
+pub(super) fn blocks(n_eighths: usize) -> String {
+    let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    "█".repeat(n_eighths / 8) + parts[n_eighths % 8]
 }
 
 /// The branches of the tree to the left of a row's name; if there are more than `n_levels_max`, the
@@ -213,7 +218,7 @@ fn branch(rows: &[Row], index: usize, n_levels_max: usize) -> String {
 }
 
 /// The name, cut off with an ellipsis if it is wider than `width` columns.
-fn shortened(name: &str, width: usize) -> String {
+pub(super) fn shortened(name: &str, width: usize) -> String {
     if name.width() <= width {
         return name.to_owned();
     }

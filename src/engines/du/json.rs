@@ -14,7 +14,7 @@ use crate::fs::walk::Error;
 /// A path in JSON. If it is not UTF-8, `path` has replacement characters and `path_bytes` has its
 /// bytes.
 #[derive(Serialize)]
-struct PathRecord<'a> {
+pub(super) struct PathRecord<'a> {
     path: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_bytes: Option<&'a [u8]>,
@@ -42,7 +42,7 @@ struct ErrorRecord<'a> {
 }
 
 impl<'a> PathRecord<'a> {
-    fn new(path: &'a [u8]) -> Self {
+    pub(super) fn new(path: &'a [u8]) -> Self {
         let text = String::from_utf8_lossy(path);
         let path_bytes = matches!(text, Cow::Owned(_)).then_some(path);
         PathRecord { path: text, path_bytes }
@@ -66,7 +66,7 @@ pub fn write_json(
 ) -> io::Result<()> {
     for error in errors {
         let path = PathRecord::new(error.path.as_os_str().as_bytes());
-        write(out, &ErrorRecord { path, error: error.cause.to_string() })?;
+        write_record(out, &ErrorRecord { path, error: error.cause.to_string() })?;
     }
     let Some(tree) = tree else { return Ok(()) };
     let n_errors = count_by_dir(errors, tree.root());
@@ -76,7 +76,7 @@ pub fn write_json(
         }
         let &TreeEntry { path, depth, kind, usage } = entry;
         let errors = n_errors.get(path).copied().unwrap_or(0);
-        write(
+        write_record(
             out,
             &EntryRecord {
                 path: PathRecord::new(path),
@@ -92,7 +92,7 @@ pub fn write_json(
     })
 }
 
-fn write(out: &mut impl Write, record: &impl Serialize) -> io::Result<()> {
+pub(super) fn write_record(out: &mut impl Write, record: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, record)?;
     out.write_all(b"\n")
 }

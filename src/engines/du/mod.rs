@@ -14,6 +14,7 @@ use crossbeam::channel::{Receiver, Sender};
 use crate::fs::walk::Walker;
 
 mod bracket;
+pub mod browse;
 mod counted;
 mod counter;
 mod draw;

@@ -1,9 +1,7 @@
 //! The metadata of a file, as far as a walk needs it.
 
-#[cfg(target_os = "linux")]
 use std::ffi::CStr;
 use std::io;
-#[cfg(target_os = "linux")]
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -32,16 +30,12 @@ pub struct Meta {
     pub n_bytes: u64,
     /// Allocated disk space in blocks of 512 bytes.
     pub n_blocks: u64,
-    /// When the contents were last changed, in seconds since 1970.
-    pub mtime: i64,
     /// All times, with nanoseconds.
     pub times: Times,
     /// What it is.
     pub kind: FileKind,
     /// Whether it is a directory.
     pub is_dir: bool,
-    /// Whether it is a regular file.
-    pub is_regular: bool,
     /// Whether something is mounted there; `None` if the system does not say, or if a symbolic link
     /// was followed.
     pub is_mount_root: Option<bool>,
@@ -73,29 +67,70 @@ impl Meta {
     #[cfg(not(target_os = "linux"))]
     pub fn read(path: &Path, follow: bool) -> io::Result<Self> {
         use std::fs;
-        use std::os::unix::fs::MetadataExt;
 
         let meta = if follow { fs::metadata(path) } else { fs::symlink_metadata(path) }?;
+        Ok(Meta::from_std(&meta))
+    }
+
+    /// Reads the metadata of an open file or directory.
+    ///
+    /// # Errors
+    /// The error of `statx`.
+    #[cfg(target_os = "linux")]
+    pub fn read_open(file: impl AsFd) -> io::Result<Self> {
+        Ok(Meta::from_statx(&statx(file, "", AtFlags::EMPTY_PATH, FIELDS)?))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn read_open(file: impl AsFd) -> io::Result<Self> {
+        let file = std::fs::File::from(file.as_fd().try_clone_to_owned()?);
+        Ok(Meta::from_std(&file.metadata()?))
+    }
+
+    /// Reads the metadata of `name` in an open directory; of a symbolic link its own.
+    ///
+    /// # Errors
+    /// The error of `statx`.
+    #[cfg(target_os = "linux")]
+    pub fn read_at(dir: impl AsFd, name: &CStr) -> rustix::io::Result<Self> {
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+        statx(dir, name, flags, FIELDS).map(|stat| Meta::from_statx(&stat))
+    }
+
+    /// Without all times and the kind of a special file, which no caller reads there.
+    #[cfg(not(target_os = "linux"))]
+    #[allow(clippy::cast_sign_loss, clippy::cast_lossless, reason = "types differ between systems")]
+    pub fn read_at(dir: impl AsFd, name: &CStr) -> rustix::io::Result<Self> {
+        let stat = rustix::fs::statat(dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+        let is_dir = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir();
         Ok(Meta {
+            dev: stat.st_dev as u64,
+            ino: stat.st_ino as u64,
+            n_links: stat.st_nlink as u64,
+            n_bytes: stat.st_size as u64,
+            n_blocks: stat.st_blocks as u64,
+            times: Times { modified: Time::EPOCH, accessed: Time::EPOCH, changed: Time::EPOCH },
+            kind: if is_dir { FileKind::Dir } else { FileKind::Regular },
+            is_dir,
+            is_mount_root: None,
+        })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn from_std(meta: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+
+        Meta {
             dev: meta.dev(),
             ino: meta.ino(),
             n_links: meta.nlink(),
             n_bytes: if meta.is_file() || meta.is_symlink() { meta.size() } else { 0 },
             n_blocks: meta.blocks(),
-            mtime: meta.mtime(),
-            times: times(&meta),
+            times: times(meta),
             kind: kind(meta.file_type()),
             is_dir: meta.is_dir(),
-            is_regular: meta.is_file(),
             is_mount_root: None,
-        })
-    }
-
-    /// Reads the metadata of `name` in an open directory; of a symbolic link its own.
-    #[cfg(target_os = "linux")]
-    pub(super) fn read_at(dir: impl AsFd, name: &CStr) -> rustix::io::Result<Self> {
-        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-        statx(dir, name, flags, FIELDS).map(|stat| Meta::from_statx(&stat))
+        }
     }
 
     #[cfg(target_os = "linux")]
@@ -110,7 +145,6 @@ impl Meta {
             n_links: stat.stx_nlink.into(),
             n_bytes: if has_length { stat.stx_size } else { 0 },
             n_blocks: stat.stx_blocks,
-            mtime: stat.stx_mtime.tv_sec,
             times: Times {
                 modified: time(stat.stx_mtime),
                 accessed: time(stat.stx_atime),
@@ -118,7 +152,6 @@ impl Meta {
             },
             kind: kind(file_type),
             is_dir: file_type.is_dir(),
-            is_regular: file_type.is_file(),
             is_mount_root: is_known.then(|| stat.stx_attributes.contains(mount_root)),
         }
     }
