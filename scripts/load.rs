@@ -33,6 +33,7 @@ use server::Server;
 /// Either starts the command after `--` and stops it at the end, or measures a server that is
 /// already running at --addr, and its process --pid.
 #[derive(Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Cli {
     /// Select what the clients do
     mode: Mode,

@@ -216,15 +216,17 @@ impl Client {
     }
 }
 
+/// Says in a frame's second byte that its length is in the next two (RFC 6455, 5.2).
+const LEN_OF_TWO_BYTES: u8 = 0x7e;
+
 /// Appends a frame of text with a mask of zeros, which leaves the payload as it is.
 fn append_frame(out: &mut Vec<u8>, payload: &[u8]) {
-    match u8::try_from(payload.len()) {
-        Ok(len @ ..126) => out.extend([0x81, 0x80 | len]),
-        _ => {
-            let len = u16::try_from(payload.len()).expect("lines are short");
-            out.extend([0x81, 0x80 | 126]);
-            out.extend(len.to_be_bytes());
-        }
+    if let Ok(len @ ..126) = u8::try_from(payload.len()) {
+        out.extend([0x81, 0x80 | len]);
+    } else {
+        let len = u16::try_from(payload.len()).expect("lines are short");
+        out.extend([0x81, 0x80 | LEN_OF_TWO_BYTES]);
+        out.extend(len.to_be_bytes());
     }
     out.extend([0; 4]);
     out.extend_from_slice(payload);

@@ -78,7 +78,9 @@ fn table(page: &mut String, all: &[Series]) {
     for series in all {
         write!(page, "<tr><td>{}<td>{}", series.name, series.unit).expect(FITS);
         let medians = series.medians();
-        medians.iter().for_each(|(_, rate)| write!(page, "<td>{}", figure(*rate)).expect(FITS));
+        for (_, rate) in &medians {
+            write!(page, "<td>{}", figure(*rate)).expect(FITS);
+        }
         let last = medians.last().map_or(0.0, |(_, rate)| rate / medians[0].1);
         writeln!(page, "<td>{last:.2}").expect(FITS);
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -166,7 +166,8 @@ impl Site {
         BufReader::new(child.stderr.take().expect("stderr is piped")).read_line(&mut line)?;
         let addr = line.trim().strip_prefix("listening on ").unwrap_or_default().to_owned();
         let site = Site { child, addr };
-        if site.addr.is_empty() { bail!("the site does not listen: {line}") } else { Ok(site) }
+        ensure!(!site.addr.is_empty(), "the site does not listen: {line}");
+        Ok(site)
     }
 }
 

@@ -66,7 +66,7 @@ struct Cli {
     /// --hash-password makes a HASH
     #[arg(long, value_name = "FILE")]
     operators: Option<PathBuf>,
-    /// Have one conversation with the other servers of this stream, redis://HOST/STREAM
+    /// Have one conversation with the other servers of this stream: `redis://HOST/STREAM`
     #[arg(long, value_name = "URL")]
     relay: Option<RelayUrl>,
     /// Keep the place in the stream of --relay in this file over a restart
@@ -78,7 +78,7 @@ struct Cli {
     /// Serve a page for browsers on this port too (0 = chosen by the system)
     #[arg(long, value_name = "PORT")]
     web: Option<u16>,
-    /// Accept the web socket also from pages of this origin, https://HOST[:PORT], as behind a proxy
+    /// Accept the web socket also from pages of this origin, as behind a proxy: `https://HOST[:PORT]`
     #[arg(long, value_name = "ORIGIN", requires = "web", value_parser = origin)]
     web_origin: Vec<String>,
     /// Append arrivals, departures and changes of name to this file
@@ -112,9 +112,9 @@ fn main() -> ExitCode {
             let served = chat::serve(&ports, &options, &counters, events_tx.as_ref());
             handle.close();
             drop(events_tx); // ends the logger once it has written all events
-            let logged = logger.map(|logger| logger.join().expect("the logger panicked"));
+            let written = logger.map(|logger| logger.join().expect("the logger panicked"));
             served?;
-            logged.unwrap_or(Ok(()))
+            written.unwrap_or(Ok(()))
         })
     })
 }

@@ -1,4 +1,4 @@
-//! The system refuses threads (RLIMIT_NPROC): programs do with those they get or say so in one line.
+//! The system refuses threads (`RLIMIT_NPROC`): programs do with those they get or say so in one line.
 //!
 //! The limit counts a user's threads, so every program here runs as a user of its own. Root alone can
 //! arrange that; for others a limit of one thread has the same effect, since they run more.

@@ -194,7 +194,7 @@ struct Gnu {
     #[arg(long, value_name = "WORD", num_args = 0..=1, require_equals = true)]
     #[arg(value_parser = time_kind, default_missing_value = "mtime")]
     time: Option<TimeKind>,
-    /// Print times in STYLE: full-iso, long-iso, iso or +FORMAT, as for date(1) [default: TIME_STYLE, else long-iso]
+    /// Print times in STYLE: full-iso, long-iso, iso or +FORMAT, as for date(1) [default: `$TIME_STYLE`, else long-iso]
     #[arg(long, value_name = "STYLE")]
     time_style: Option<String>,
     /// Skip directories on other file systems than their argument

@@ -57,7 +57,7 @@ pub(crate) struct Cli {
     /// Maximum bytes per second of all transfers together
     #[arg(long, value_name = "BYTES", value_parser = size)]
     pub(crate) total_rate: Option<u64>,
-    /// Encoding of names for clients that do not ask for UTF-8: latin1, windows-1251, shift_jis, ...
+    /// Encoding of names for clients that do not ask for UTF-8: latin1, windows-1251, shift-jis, ...
     #[arg(long, value_name = "ENCODING", default_value = "utf-8", value_parser = Charset::new)]
     pub(crate) names: Charset,
     /// Become USER after binding, with the groups of USER; needs root

@@ -136,9 +136,7 @@ impl Cli {
 
     fn host_and_ports(&self) -> Result<(&str, Vec<u16>), String> {
         let (host, ports) = match &*self.address {
-            [] if self.listen && self.source_port.is_some() => {
-                ("", &self.source_port.as_slice()[..])
-            }
+            [] if self.listen && self.source_port.is_some() => ("", self.source_port.as_slice()),
             [host] if self.listen && self.source_port.is_some() => {
                 (host.as_str(), self.source_port.as_slice())
             }

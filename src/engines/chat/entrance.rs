@@ -105,7 +105,7 @@ impl<'scope> Newcomer<'scope> {
         let conn = Arc::clone(&self.conn);
         let Ok(session) = self.accept_tls(protocol) else { return };
         if protocol == Protocol::LinesOverTls {
-            let started = pool.run(move || self.read_lines(session));
+            let started = pool.run(move || self.read_lines(session.as_ref()));
             return refuse_if_full(started.is_ok(), conn);
         }
         let mut transport = Transport::new(&conn, session.as_ref());
@@ -134,9 +134,9 @@ impl<'scope> Newcomer<'scope> {
         }
     }
 
-    fn read_lines(self, session: Option<Arc<TlsSession>>) {
+    fn read_lines(self, session: Option<&Arc<TlsSession>>) {
         let Newcomer { id, conn, permit, reader } = self;
-        reader.run(id, Transport::new(&conn, session.as_ref()));
+        reader.run(id, Transport::new(&conn, session));
         drop(permit);
     }
 }

@@ -87,7 +87,7 @@ mod tests {
         };
         assert_eq!(frame(b"Hello"), b"\x81\x05Hello");
         assert_eq!(frame(&[b'x'; 256])[..4], [0x81, 126, 1, 0]);
-        assert_eq!(frame(&[b'x'; 65_536])[..10], [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+        assert_eq!(frame(&vec![b'x'; 65_536])[..10], [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
         assert_eq!(close(CloseCode::Away), [0x88, 2, 0x03, 0xe9]);
     }
 }

@@ -1,4 +1,4 @@
-//! The page in Chromium, driven over its DevTools protocol; skipped where there is no Chromium.
+//! The page in Chromium, driven over its debugging protocol; skipped where there is no Chromium.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -57,7 +57,8 @@ impl Browser {
     }
 
     /// Calls a method and returns its result.
-    fn call(&mut self, session: Option<&Page>, method: &str, params: Value) -> Value {
+    fn call(&mut self, session: Option<&Page>, method: &str, params: impl Into<Value>) -> Value {
+        let params: Value = params.into();
         self.n_calls += 1;
         let mut call = json!({ "id": self.n_calls, "method": method, "params": params });
         if let Some(Page(id)) = session {

@@ -212,7 +212,7 @@ fn lines_no_longer_kept_are_reported_as_missed() {
     let next: u64 = ann.until("next").head[1].parse().unwrap();
     drop(ann);
     while nik.line() != "ann has left" {} // then the name is free
-    let lines: String = (0..9_000).map(|n| format!("{n}\n")).collect();
+    let lines: String = (0..9_000).fold(String::new(), |lines, n| lines + &n.to_string() + "\n");
     nik.send(lines);
     while !nik.line().ends_with(": 8999") {}
     let mut ann =
@@ -240,8 +240,10 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let len = payload.len();
     let mut frame = match u8::try_from(len) {
         Ok(len @ ..126) => vec![first, 0x80 | len],
-        _ if len < 65_536 => [&[first, 0x80 | 126][..], &(len as u16).to_be_bytes()].concat(),
-        _ => [&[first, 0x80 | 127][..], &(len as u64).to_be_bytes()].concat(),
+        _ => match u16::try_from(len) {
+            Ok(len) => [&[first, 0x80 | 0x7e][..], &len.to_be_bytes()].concat(),
+            Err(_) => [&[first, 0x80 | 0x7f][..], &(len as u64).to_be_bytes()].concat(),
+        },
     };
     frame.extend([0; 4]);
     frame.extend_from_slice(payload);
@@ -276,7 +278,7 @@ fn faulty_frames_end_the_connection_with_their_code() {
         ),
         ("7.3.2: a close frame of one byte", frame(0x88, &[3]), 1002),
         ("7.9: an invalid close code", frame(0x88, &999u16.to_be_bytes()), 1002),
-        ("9: a message above the limit", text(&[b'x'; 65_537]), 1009),
+        ("9: a message above the limit", text(&vec![b'x'; 65_537]), 1009),
         ("unmasked (RFC 6455, 5.1)", b"\x81\x01x".to_vec(), 1002),
     ];
     let (server, addr) = start(&[]);
@@ -337,7 +339,7 @@ fn garbage_on_the_web_port_harms_nobody() {
         &b"\x16\x03\x01\x02\x00\x01\x00"[..],
         b"\r\n\r\n\r\n\r\n",
         b"GET\0/ HTTP/1.1\r\n\r\n",
-        &[0xff; 20_000],
+        &vec![0xff; 20_000],
     ] {
         let mut stream = TcpStream::connect(addr).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();

@@ -26,9 +26,9 @@ fn tree() -> TempDir {
     fs::rename(at("root/outside"), at("outside")).unwrap();
     fs::remove_dir(at("root/root")).unwrap();
     fs::write(at("outside/kept"), "kept").unwrap();
-    fs::write(at("root/big/a.log"), [1; 300_000]).unwrap();
-    fs::write(at("root/big/deep/deeper/b.log"), [1; 200_000]).unwrap();
-    fs::write(at("root/small/c.txt"), [1; 50_000]).unwrap();
+    fs::write(at("root/big/a.log"), vec![1; 300_000]).unwrap();
+    fs::write(at("root/big/deep/deeper/b.log"), vec![1; 200_000]).unwrap();
+    fs::write(at("root/small/c.txt"), vec![1; 50_000]).unwrap();
     fs::hard_link(at("root/big/a.log"), at("root/small/same")).unwrap();
     fs::write(at("root/short"), [1; 10_000]).unwrap();
     symlink("../outside", at("root/link")).unwrap();
@@ -247,7 +247,7 @@ fn a_directory_is_scanned_again() {
     let mut session = browse(&dir);
     session.press("l");
     session.wait_for_names(&["a.log", "deep/"]);
-    fs::write(root.join("big/new"), [1; 500_000]).unwrap();
+    fs::write(root.join("big/new"), vec![1; 500_000]).unwrap();
     fs::remove_file(root.join("big/a.log")).unwrap();
     session.press("r");
     session.wait_for_names(&["new", "deep/"]);
@@ -381,7 +381,7 @@ fn what_cannot_be_browsed_is_one_line() {
     check(&["--json", "nowhere"], 1, "nowhere: No such file or directory (os error 2)");
     check(&["--json", ""], 1, "'': No such file or directory (os error 2)");
     check(&["--json", "/dev/null"], 1, "/dev/null: Not a directory (os error 20)");
-    fs::set_permissions(&closed, PermissionsExt::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, PermissionsExt::from_mode(0o0)).unwrap();
     fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let closed = text(&closed);
     let refused = outcome(as_user("du", &["browse", "--json", closed], dir.path()));
