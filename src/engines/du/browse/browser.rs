@@ -176,7 +176,7 @@ impl Browser {
                 self.is_partial |= !is_complete;
                 if self.store.n_dropped() > 0 {
                     self.is_partial = true;
-                    self.message = "the scan is not complete: too many files".to_owned();
+                    "the scan is not complete: too many files".clone_into(&mut self.message);
                 }
                 true
             }

@@ -187,14 +187,14 @@ fn write_item(
     if let Some(mtime) = mtime {
         write!(out, ",\"mtime\":{mtime}")?;
     }
-    let note = match kind {
+    let remark = match kind {
         NodeKind::Special => ",\"notreg\":true",
         NodeKind::OtherDevice => ",\"excluded\":\"otherfs\"",
         NodeKind::Excluded => ",\"excluded\":\"pattern\"",
         _ if kind == NodeKind::Unreadable || store.has(node, FAILED) => ",\"read_error\":true",
         _ => "",
     };
-    write!(out, "{note}}}")
+    write!(out, "{remark}}}")
 }
 
 /// Writes a name as a JSON string. As in ncdu's exports, bytes that are not UTF-8 stand for

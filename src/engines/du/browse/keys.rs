@@ -72,7 +72,7 @@ impl Browser {
             Key::Char('i') if self.selected_node().is_some() => self.show_text(Mode::Info),
             Key::Char('e') => self.show_text(Mode::Errors),
             Key::Char('?') | Key::Help => self.show_text(Mode::Help),
-            _ => {}
+            Key::Char(_) => {}
         }
         None
     }
@@ -171,16 +171,12 @@ impl Browser {
         }
         let mode = std::mem::replace(&mut self.mode, Mode::List);
         self.top = 0;
-        match (mode, key) {
-            (Mode::Confirm(plan), Key::Char('y' | 'Y')) => {
-                self.activity = Activity::Deleting(0, 0);
-                Some(Request::Delete(plan))
-            }
-            _ => {
-                "nothing was deleted".clone_into(&mut self.message);
-                None
-            }
+        if let (Mode::Confirm(plan), Key::Char('y' | 'Y')) = (mode, key) {
+            self.activity = Activity::Deleting(0, 0);
+            return Some(Request::Delete(plan));
         }
+        "nothing was deleted".clone_into(&mut self.message);
+        None
     }
 
     fn press_in_text(&mut self, key: Key) {

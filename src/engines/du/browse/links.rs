@@ -9,7 +9,7 @@ use crate::fs::walk::FileId;
 pub(super) struct Links {
     groups: HashMap<FileId, u32>,
     /// For every group, the number of links that the file has anywhere.
-    n_links: Vec<u32>,
+    counts: Vec<u32>,
     /// Groups and their nodes, sorted when they are read.
     members: Vec<(u32, u32)>,
 }
@@ -17,17 +17,17 @@ pub(super) struct Links {
 impl Links {
     /// Adds a name of a file. Returns the group.
     pub(super) fn insert(&mut self, id: FileId, n_links: u32, node: u32) -> u32 {
-        let next = u32::try_from(self.n_links.len()).expect("fewer groups than nodes");
+        let next = u32::try_from(self.counts.len()).expect("fewer groups than nodes");
         let group = *self.groups.entry(id).or_insert(next);
         if group == next {
-            self.n_links.push(n_links);
+            self.counts.push(n_links);
         }
         self.members.push((group, node));
         group
     }
 
     pub(super) fn n_links(&self, group: u32) -> u32 {
-        self.n_links[group as usize]
+        self.counts[group as usize]
     }
 
     /// Groups and their nodes, those of a group next to each other.

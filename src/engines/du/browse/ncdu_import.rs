@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io::BufRead;
 
+use memchr::memchr_iter;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::Number;
 
@@ -243,7 +244,7 @@ impl<R: BufRead> Reader<R> {
             });
             let n_used = end.map_or(buffer.len(), |end| end + 1);
             self.object.extend_from_slice(&buffer[..n_used]);
-            self.line += buffer[..n_used].iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.line += memchr_iter(b'\n', &buffer[..n_used]).count() as u64;
             self.input.consume(n_used);
             if end.is_some() {
                 return Ok(Token::Object);

@@ -287,13 +287,11 @@ impl Store {
 
     /// The sums of a node: of a directory with everything below it, of a file its own.
     pub(super) fn sums(&self, node: u32) -> Sums {
-        match self.dir(node) {
-            Some(dir) => self.total(dir),
-            None => {
-                let Attributes { n_bytes, n_blocks, .. } = self.attributes(node);
-                Sums { n_bytes, n_blocks, ..Sums::ZERO }
-            }
+        if let Some(dir) = self.dir(node) {
+            return self.total(dir);
         }
+        let Attributes { n_bytes, n_blocks, .. } = self.attributes(node);
+        Sums { n_bytes, n_blocks, ..Sums::ZERO }
     }
 
     /// The nodes from the root down to this one.

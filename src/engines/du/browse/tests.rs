@@ -123,7 +123,8 @@ proptest! {
             let attributes = store.attributes(nodes[&index]);
             let stored = (attributes.id, attributes.n_bytes, attributes.n_blocks, attributes.mtime);
             prop_assert_eq!(stored, (record.id, record.n_bytes, record.n_blocks, record.mtime));
-            prop_assert_eq!(store.name(nodes[&index]), index.to_string().as_bytes());
+            let name = index.to_string();
+            prop_assert_eq!(store.name(nodes[&index]), name.as_bytes());
         }
     }
 
