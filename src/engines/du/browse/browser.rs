@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::delete::DeleteEvent;
 use super::export::{ExportFormat, write_json, write_ncdu};
-use super::import::SavedScan;
 use super::list::{ListOptions, SortKey, list, position};
 use super::node::REMOVED;
 use super::plan::DeletePlan;
+use super::saved::SavedScan;
 use super::scan::{ScanEvent, ScanTarget};
 use super::store::{ROOT, Store};
 use crate::engines::du::time_style::TimeStyle;

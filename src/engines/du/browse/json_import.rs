@@ -7,8 +7,8 @@ use std::mem;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use super::import::{ImportError, SavedScan};
 use super::record::{NONE, NodeKind, Record};
+use super::saved::{ImportError, SavedScan};
 use super::store::ROOT;
 
 /// A line: an entry, or a path that could not be read.

@@ -9,8 +9,8 @@ use std::io::BufRead;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::Number;
 
-use super::import::{ImportError, SavedScan};
 use super::record::{NONE, NodeKind, Record};
+use super::saved::{ImportError, SavedScan};
 
 /// The version of the format; a greater minor one adds nothing that has to be understood.
 const MAJOR_VERSION: u64 = 1;
