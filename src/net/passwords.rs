@@ -1,6 +1,6 @@
 //! Hashing passwords with Argon2, and verifying them with a bound on memory and on how many at once.
 //!
-//! Verifying one password takes 19 MiB, which go back to the system at once: see [`MEMORY_MIN`].
+//! Verifying one password takes 19 MiB, which go back to the system at once.
 
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::{Output, PasswordHash};

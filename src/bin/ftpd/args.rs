@@ -42,7 +42,7 @@ pub(crate) struct Cli {
     /// Read the password of --user from the first line of FILE
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(crate) password_file: Option<PathBuf>,
-    /// Add the users in FILE, lines NAME:HASH[:ro|rw|drop][:DIR], and disable anonymous logins
+    /// Add the users in FILE, lines `NAME:HASH[:ro|rw|drop][:DIR]`, and disable anonymous logins
     #[arg(long, value_name = "FILE")]
     pub(crate) users: Option<PathBuf>,
     /// Allow anonymous logins in addition to users

@@ -163,7 +163,9 @@ fn wrong_usage_is_one_line() {
     let bad = failed(&[path, "-users", users]);
     assert_eq!(
         bad,
-        format!("ftpd: {users}: line 1: ann: not a hash of ftpd --hash-password, bcrypt, SHA-256, SHA-512 or yescrypt\n")
+        format!(
+            "ftpd: {users}: line 1: ann: not a hash of ftpd --hash-password, bcrypt, SHA-256, SHA-512 or yescrypt\n"
+        )
     );
     assert!(failed(&[path, "-tls", users, users]).starts_with(&format!("ftpd: {users}: ")));
 }
