@@ -1,7 +1,6 @@
 //! A transfer from its first reply to its last.
 
 use std::fs::File;
-use std::hint;
 use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
 use std::thread;
@@ -29,8 +28,8 @@ const FIRST_BUFFER_SIZE: usize = 32 << 10;
 const RECEIVE_BUFFER_SIZE: usize = 1 << 20;
 /// Bytes of a listing gathered into one write.
 const LISTING_BUFFER_SIZE: usize = 32 << 10;
-/// How long the control connection is looked at for its end after the data connection has ended. A
-/// killed client may take longer: then the part of the file that it has sent is stored.
+/// How long a killed client has to close its control connection after its data connection. It may take
+/// longer: then the part of the file that it has sent is stored.
 const CLOSE_TIMEOUT: Duration = Duration::from_micros(50);
 /// The same for an empty upload, which is as rare as it is suspicious.
 const EMPTY_CLOSE_TIMEOUT: Duration = Duration::from_millis(2);
@@ -205,10 +204,9 @@ impl Job<'_> {
         } else {
             self.receive_bytes(stream, sink.file())?;
         }
-        let end = Instant::now();
         _ = stream.shut_down_write(); // the client has sent everything, it may have closed already
         sink.prepare().map_err(|err| ReplyError::disk(&err))?;
-        self.check_complete(stream, end)?;
+        self.check_complete(stream)?;
         sink.commit().map_err(|err| match err.kind() {
             io::ErrorKind::AlreadyExists => ReplyError::not_stored(&err),
             _ => ReplyError::disk(&err),
@@ -221,19 +219,13 @@ impl Job<'_> {
     /// way. At shutdown the server itself has ended the input of the control connection.
     ///
     /// The kernel closes the connections of a killed client one after the other, the newest first. So
-    /// the control connection is looked at until it would have ended too: a client that lives has sent
-    /// its file at `end`, and waits.
-    fn check_complete(&self, stream: &DataStream<'_>, end: Instant) -> Result<(), ReplyError> {
+    /// this sleeps for a moment, which also leaves the CPU to a dying client on the same machine,
+    /// before it looks at the control connection.
+    fn check_complete(&self, stream: &DataStream<'_>) -> Result<(), ReplyError> {
         stream.check_unbroken().map_err(|err| ReplyError::connection(&err))?;
-        if self.transfer.n_bytes() == 0 {
-            thread::sleep(EMPTY_CLOSE_TIMEOUT);
-        }
-        let mut is_disconnected = self.control.is_disconnected();
-        while !is_disconnected && end.elapsed() < CLOSE_TIMEOUT {
-            hint::spin_loop(); // most of that time was used for preparing already
-            is_disconnected = self.control.is_disconnected();
-        }
-        let is_disconnected = is_disconnected && !self.server.is_shutting_down();
+        let is_empty = self.transfer.n_bytes() == 0;
+        thread::sleep(if is_empty { EMPTY_CLOSE_TIMEOUT } else { CLOSE_TIMEOUT });
+        let is_disconnected = self.control.is_disconnected() && !self.server.is_shutting_down();
         if self.transfer.is_stopped() || is_disconnected {
             return Err(ReplyError::aborted());
         }
