@@ -228,6 +228,7 @@ mod ratios {
         let (before, table) = markdown.split_once(HEADER).ok_or("no table of ratios")?;
         let caption = before.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("");
         let lines = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+        let lines = lines.filter(|line| !line.ends_with("| – |")); // no ratio
         let rows: Vec<Row> = lines.map(parse).collect::<Result<_, _>>()?;
         let bottom = TOP + rows.len() as f64 * LINE;
         let mut svg = String::new();
