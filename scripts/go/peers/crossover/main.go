@@ -2,7 +2,7 @@
 // side of `cake crossover` and of compare-go's row crossover.
 //
 // Each line of stdin (or the arguments) is a point: SHAPE WORK NANOSECONDS CAPACITY COOKS MILLISECONDS.
-// SHAPE is shop, pipeline or pool, WORK spin or sleep. The number of items doubles until a run takes
+// SHAPE is shop, pipeline or pool, WORK spin or sleep. The number of items grows until a run takes
 // MILLISECONDS. A line of output is that number, the sum of what arrived, and nanoseconds per item.
 package main
 
@@ -10,6 +10,7 @@ import (
 	"bufio"
 	"fmt"
 	"log"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -47,26 +48,28 @@ func answer(line string) {
 		log.Fatalf("crossover: %q: %v", line, err)
 	}
 	n, long := p.firstN(), time.Duration(p.milliseconds)*time.Millisecond
-	for ; ; n *= 2 {
+	for {
 		sum, took := p.run(n)
 		if took >= long {
 			fmt.Printf("%d items sum %d %.3f\n", n, sum, float64(took.Nanoseconds())/float64(n))
 			return
 		}
+		// A little more than would have been enough; a short run tells little about a long one.
+		share := float64(long) / float64(max(took, 1))
+		n *= int64(math.Ceil(min(max(share*1.2, 2), 10)))
 	}
 }
 
-// firstN returns a number of items that cannot take much longer than the shortest run.
+// firstN returns the number of items of the first run: a few for each goroutine.
 func (p point) firstN() int64 {
-	parallel, threads := p.cooks, stages*p.cooks
+	threads := stages * p.cooks
 	switch p.shape {
 	case "pipeline":
-		parallel, threads = 1, p.cooks
+		threads = p.cooks
 	case "pool":
 		threads = p.cooks + 1
 	}
-	perItem := max(float64(p.ns)/float64(parallel), 50)
-	return max(int64(float64(p.milliseconds)*1e6/perItem), int64(4*threads))
+	return int64(4 * threads)
 }
 
 func (p point) run(n int64) (int64, time.Duration) {

@@ -25,21 +25,23 @@ pub struct Run {
 
 /// Stages of a shop.
 const STAGES: usize = 3;
-/// What an item costs at least, to choose the length of the first run.
-const FLOOR: Duration = Duration::from_nanos(50);
 
 /// Runs the point with ever more items until a run takes `min_time`, and returns that run.
 ///
 /// # Errors
 /// When the machine has no room for the threads.
 pub fn measure(point: &Point, min_time: Duration, spinner: Spinner) -> io::Result<Run> {
-    let mut n_items = point.n_items_at_least(min_time);
+    let mut n_items = 4 * point.n_threads() as u64;
     loop {
         let run = measure_items(point, n_items, spinner)?;
-        if run.ns_per_item * n_items as f64 >= min_time.as_nanos() as f64 {
+        let share = min_time.as_nanos() as f64 / (run.ns_per_item * n_items as f64).max(1.0);
+        if share <= 1.0 {
             return Ok(run);
         }
-        n_items *= 2;
+        // A little more than would have been enough; a short run tells little about a long one.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "2 to 10")]
+        let factor = (share * 1.2).clamp(2.0, 10.0).ceil() as u64;
+        n_items *= factor;
     }
 }
 
@@ -78,16 +80,6 @@ impl Point {
             Shape::Pipeline => self.cooks,
             Shape::Pool => self.cooks + 1,
         }
-    }
-
-    /// Items that cannot take much longer than `min_time`, and enough to keep every cook busy.
-    pub(super) fn n_items_at_least(&self, min_time: Duration) -> u64 {
-        let parallel = if self.shape == Shape::Pipeline { 1 } else { self.cooks };
-        let per_item = self.service.time.as_nanos() as f64 / parallel as f64;
-        let n = min_time.as_nanos() as f64 / per_item.max(FLOOR.as_nanos() as f64);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds")]
-        let n = n as u64;
-        n.max(4 * self.n_threads() as u64)
     }
 }
 
