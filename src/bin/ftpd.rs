@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         let implicit = args.implicit_port.map(|port| args.bind_port(port)).transpose()?;
         args.give_up_root(&jail, &options)?;
         users.check_dirs(&jail)?;
-        cli::stamp_lines(); // what ends the program before this is for whoever has started it
+        cli::stamp_lines(); // errors at start are for the user at the terminal, without a time
         let listener = sockets.listen(2)?;
         let implicit = implicit.map(|sockets| sockets.listen(2)).transpose()?;
         notify("READY=1");

@@ -253,7 +253,7 @@ impl From<ureq::Error> for Error {
         let is_temporary = match &err {
             // This is how TLS reports an invalid certificate.
             ureq::Error::Io(err) => err.kind() != ErrorKind::InvalidData,
-            // A timeout is not: who has waited that long has waited enough.
+            // A timeout is not retried: a server that hangs would cost one timeout per attempt.
             _ => false,
         };
         let cause = match err {

@@ -72,7 +72,7 @@ struct Entry {
 }
 
 impl OwnLogin {
-    /// Records who has logged in; `None` if nobody is any more.
+    /// Records the user of this session; `None` after a logout.
     pub(super) fn set_user(&self, user: Option<&str>) {
         if let Some(login) = lock(&self.0.logins.sessions).get_mut(&self.0.id) {
             login.user = user.map(str::to_owned);

@@ -108,7 +108,7 @@ impl<'s, 'e> Session<'s, 'e> {
         self.set_login(None);
     }
 
-    /// Records who has logged in, for data connections that resume another login's TLS session.
+    /// Records the user, for data connections that resume the TLS session of another login.
     pub(super) fn set_login(&self, user: Option<&str>) {
         if let Some(login) = &self.login {
             login.set_user(user);

@@ -20,7 +20,7 @@ pub enum Shape {
     Pool,
 }
 
-/// The work done for one item by each cook who has it.
+/// The work that each cook does for one item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Service {
     /// Whether the cook sleeps or computes.
