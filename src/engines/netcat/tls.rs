@@ -12,7 +12,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 
 use super::peer_stream::PeerStream;
 use super::tls_session::TlsSession;
-use super::verifiers::{AcceptAny, TrustFile};
+use super::verifiers::Verifier;
 use crate::net::Stream;
 
 /// How long a step of the handshake may take.
@@ -80,7 +80,7 @@ impl TlsClient {
             .map_err(|err| TlsError::new("TLS", err))?;
         let config = match trust {
             Trust::Anyone => {
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny::default()))
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier::of_any()))
             }
             Trust::System => builder.with_root_certificates(system_roots()?),
             Trust::File(path) => {
@@ -157,8 +157,8 @@ fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError
     Ok(certificates)
 }
 
-fn trust_file(path: &Path) -> Result<TrustFile, TlsError> {
-    TrustFile::new(certificates_in(path)?).map_err(|err| TlsError::in_file(path, err))
+fn trust_file(path: &Path) -> Result<Verifier, TlsError> {
+    Verifier::of_file(certificates_in(path)?).map_err(|err| TlsError::in_file(path, err))
 }
 
 /// The authorities that this system trusts. Those that rustls cannot use are left out.

@@ -9,75 +9,44 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// Accepts the certificate of any server; the handshake still proves that the server has its key.
+/// Accepts servers' certificates by one of two rules. Whatever the certificate, the handshake proves
+/// that the server has its key.
 #[derive(Debug)]
-pub(super) struct AcceptAny(CryptoProvider);
-
-impl Default for AcceptAny {
-    fn default() -> Self {
-        AcceptAny(ring::default_provider())
-    }
+pub(super) struct Verifier {
+    provider: CryptoProvider,
+    /// Without a file, the certificate of any server is accepted.
+    file: Option<TrustFile>,
 }
 
-/// Accepts certificates that were signed by an authority of a file, and those in the file themselves,
-/// if they are for the server's name. A self-signed certificate is often marked as an authority's,
-/// which rustls alone would refuse.
+/// Certificates of a file, and those that they have signed, if they are for the server's name. A
+/// self-signed certificate is often marked as an authority's, which rustls alone would refuse.
 #[derive(Debug)]
-pub(super) struct TrustFile {
+struct TrustFile {
     certificates: Vec<CertificateDer<'static>>,
     authorities: Arc<WebPkiServerVerifier>,
 }
 
-impl TrustFile {
-    /// Trusts these certificates.
-    pub(super) fn new(certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
+impl Verifier {
+    /// Accepts any certificate.
+    pub(super) fn of_any() -> Self {
+        Verifier { provider: ring::default_provider(), file: None }
+    }
+
+    /// Accepts these certificates, and those that they have signed.
+    pub(super) fn of_file(certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
+        let provider = ring::default_provider();
         let mut roots = RootCertStore::empty();
         for certificate in &certificates {
             roots.add(certificate.clone()).map_err(|err| err.to_string())?;
         }
-        let provider = Arc::new(ring::default_provider());
-        let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
-        let authorities = authorities.build().map_err(|err| err.to_string())?;
-        Ok(TrustFile { certificates, authorities })
+        let (roots, shared) = (Arc::new(roots), Arc::new(provider.clone()));
+        let authorities = WebPkiServerVerifier::builder_with_provider(roots, shared).build();
+        let authorities = authorities.map_err(|err| err.to_string())?;
+        Ok(Verifier { provider, file: Some(TrustFile { certificates, authorities }) })
     }
 }
 
-impl ServerCertVerifier for AcceptAny {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-impl ServerCertVerifier for TrustFile {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -86,11 +55,16 @@ impl ServerCertVerifier for TrustFile {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.certificates.contains(certificate) {
-            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
-            return Ok(ServerCertVerified::assertion());
+        match &self.file {
+            None => Ok(ServerCertVerified::assertion()),
+            Some(file) if file.certificates.contains(certificate) => {
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            Some(TrustFile { authorities, .. }) => {
+                authorities.verify_server_cert(certificate, intermediates, name, ocsp, now)
+            }
         }
-        self.authorities.verify_server_cert(certificate, intermediates, name, ocsp, now)
     }
 
     fn verify_tls12_signature(
@@ -99,7 +73,7 @@ impl ServerCertVerifier for TrustFile {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.authorities.verify_tls12_signature(message, cert, dss)
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -108,10 +82,10 @@ impl ServerCertVerifier for TrustFile {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.authorities.verify_tls13_signature(message, cert, dss)
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.authorities.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
