@@ -18,35 +18,51 @@ use threadbare::text::printable::Escaped;
 
 #[path = "crawl/args.rs"]
 mod args;
+#[path = "crawl/check_args.rs"]
+mod check_args;
 #[path = "crawl/records.rs"]
 mod records;
 
 use args::{Cli, Command, Flags};
+use check_args::CheckFlags;
 use records::{BrokenRecord, FileRecord, PageRecord};
 
 fn main() -> ExitCode {
-    cli::run_tool(|args: Cli| match args.command {
-        None => pages(&args.urls, &args.flags),
-        Some(Command::Check(urls)) => check(&urls, &args.flags),
-        Some(Command::Mirror { dir, urls }) => mirror(&dir, &urls, &args.flags),
+    cli::run_tool(|args: Cli| {
+        if args.flags.requests.insecure {
+            cli::warn("--insecure: certificates are not checked");
+        }
+        match args.command {
+            None => pages(&args.urls, &args.flags),
+            Some(Command::Check { urls, flags }) => check(&urls, &args.flags, &flags),
+            Some(Command::Mirror { dir, urls }) => mirror(&dir, &urls, &args.flags),
+        }
     })
 }
 
 /// `crawl URL…`: prints the pages.
 fn pages(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
     let mut records = flags.records();
-    let crawl = crawl(urls, &flags.options(), &mut |page| {
+    let mut print = |page: &Page| {
         let is_fetched = page.error.is_none() && page.redirect.is_none();
         records.write(&PageRecord::new(page), || is_fetched.then(|| page.url.to_string()))
-    })?;
+    };
+    let crawl =
+        with_progress(&progress(true), &flags.options()?, &mut print, |options, done, report| {
+            Ok(crawl::run(&urls.urls, options, done, report)?)
+        })?;
     records.flush()?;
     Ok(finish(flags, &crawl, crawl.summary.n_failed > 0))
 }
 
 /// `crawl check URL…`: prints the broken links.
-fn check(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
-    let options = Options { keep_links: true, ..flags.options() };
-    let crawl = crawl(urls, &options, &mut |_| Ok(()))?;
+fn check(urls: &Urls, flags: &Flags, check_flags: &CheckFlags) -> anyhow::Result<ExitCode> {
+    let crawl = with_progress(
+        &progress(false),
+        &check_flags.options(flags.options()?),
+        &mut |_| Ok(()),
+        |options, done, report| Ok(check::run(&urls.urls, options, done, report)?),
+    )?;
     let broken = check::broken_links(&crawl);
     let mut records = flags.records();
     for (page, links) in &broken {
@@ -66,7 +82,7 @@ fn check(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
 fn mirror(dir: &Path, urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
     let (crawl, files) = with_progress(
         &progress(false),
-        &flags.options(),
+        &flags.options()?,
         &mut |_| Ok(()),
         |options, done, report| Ok(mirror::run(dir, &urls.urls, options, done, report)?),
     )?;
@@ -83,18 +99,6 @@ fn mirror(dir: &Path, urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
     }
     records.flush()?;
     Ok(finish(flags, &crawl, failed))
-}
-
-/// Crawls and calls `each` with every page that is done.
-fn crawl(
-    urls: &Urls,
-    options: &Options,
-    each: &mut dyn FnMut(&Page) -> anyhow::Result<()>,
-) -> anyhow::Result<Crawl> {
-    let prints_pages = !options.keep_links; // check prints links, at the end
-    with_progress(&progress(prints_pages), options, each, |options, done, report| {
-        Ok(crawl::run(&urls.urls, options, done, report)?)
-    })
 }
 
 /// Called with pages as they are done; false ends the crawl.
@@ -167,8 +171,13 @@ fn progress(prints_pages: bool) -> ProgressBar {
 }
 
 fn progress_line(summary: &Summary, elapsed: Duration) -> String {
-    let Summary { n_pages, n_failed, n_waiting, .. } = summary;
+    let Summary { n_pages, n_outside, n_failed, n_waiting, .. } = summary;
     let rate = *n_pages as f64 / elapsed.as_secs_f64().max(0.001);
+    if *n_outside > 0 {
+        return format!(
+            "{n_pages} pages, {n_outside} outside URLs, {n_failed} broken, {n_waiting} waiting"
+        );
+    }
     format!("{n_pages} pages, {n_failed} broken, {rate:.0} pages/s, {n_waiting} waiting")
 }
 

@@ -7,7 +7,7 @@ use crate::web::urls;
 /// Crawl web sites and print the URL of every page.
 #[derive(Parser, Clone, Debug)]
 pub struct Urls {
-    /// http:// or https:// URLs to start from
+    /// URLs to start from; without http:// or https://, a host such as localhost:8000 is asked by http
     #[arg(required = true, value_name = "URL", value_parser = urls::absolute)]
     pub urls: Vec<String>,
 }

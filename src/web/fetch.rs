@@ -1,23 +1,16 @@
 //! GET requests with ureq: connections are kept open, and time and size of a response are bounded.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::fs;
 use std::io::{self, ErrorKind, Read};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
-use ureq::Agent;
-use ureq::config::Config;
-use ureq::http::{HeaderName, HeaderValue, StatusCode, Uri};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{Connector, DefaultConnector, NextTimeout};
+use ureq::http::{HeaderName, HeaderValue, Method, StatusCode};
 
+use super::agents::Agents;
 use super::encoding;
-use super::response_head::HeadMender;
+pub use super::fetch_options::{Authorities, Options, read_authorities};
+pub use super::proxies::{Proxies, Proxy};
 use super::urls;
-use crate::threads::lock;
 
 /// The error of a body that is larger than [`Options::body_max`].
 pub const TOO_LARGE: &str = "the body is too large";
@@ -25,44 +18,10 @@ pub const TOO_LARGE: &str = "the body is too large";
 /// The longest body that is read only to keep its connection, in bytes: a new connection costs more.
 const DISCARDED_MAX: u64 = 64 << 10;
 
-/// How requests are made.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Maximum time from looking up the host to the last byte of the body.
-    pub timeout: Duration,
-    /// Maximum size of a body in bytes, after decompression.
-    pub body_max: u64,
-    /// Maximum number of idle connections kept open to one host.
-    pub n_idle: usize,
-    /// The User-Agent header.
-    pub user_agent: String,
-    /// Names and values of further headers.
-    pub headers: Vec<(String, String)>,
-    /// The certificate authorities to trust instead of those that Mozilla trusts.
-    pub authorities: Option<Authorities>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            timeout: Duration::from_secs(30),
-            body_max: 10 << 20,
-            n_idle: 20,
-            user_agent: concat!("threadbare/", env!("CARGO_PKG_VERSION")).to_owned(),
-            headers: Vec::new(),
-            authorities: None,
-        }
-    }
-}
-
-/// Certificates of trusted authorities.
-#[derive(Clone, Debug)]
-pub struct Authorities(Arc<Vec<Certificate<'static>>>);
-
 /// An HTTP client; clones share its connections, so every thread can have one.
 #[derive(Clone, Debug)]
 pub struct Client {
-    agent: Agent,
+    agents: Agents,
     headers: Vec<(String, String)>,
     /// The origins that the headers are sent to; `None` for all.
     header_origins: Option<Arc<[String]>>,
@@ -99,25 +58,8 @@ impl Client {
     /// A client without open connections.
     #[must_use]
     pub fn new(options: &Options) -> Self {
-        let authorities = options.authorities.clone();
-        let roots =
-            authorities.map_or(RootCerts::WebPki, |authorities| RootCerts::Specific(authorities.0));
-        let config = Config::builder()
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .timeout_global(Some(options.timeout))
-            .max_idle_connections_per_host(options.n_idle)
-            .max_idle_connections(4 * options.n_idle)
-            .user_agent(&options.user_agent)
-            .accept_encoding(encoding::ACCEPTED)
-            .build();
-        let connector = DefaultConnector::default().chain(HeadMender);
-        let agent = Agent::with_parts(config, connector, AddressCache::default());
         let (headers, body_max) = (options.headers.clone(), options.body_max);
-        Client { agent, headers, header_origins: None, body_max }
+        Client { agents: Agents::new(options), headers, header_origins: None, body_max }
     }
 
     /// The same client, which sends [`Options::headers`] to these origins only: they may hold
@@ -135,15 +77,31 @@ impl Client {
     /// # Errors
     /// When there is no response within the timeout.
     pub fn get(&self, url: &str) -> Result<Response, Error> {
-        let first = self.try_get(url);
-        if matches!(&first, Err(ureq::Error::Io(err)) if is_closed(err.kind())) {
-            return self.try_get(url).map_err(Error::from);
-        }
-        first.map_err(Error::from)
+        self.request(&Method::GET, url)
     }
 
-    fn try_get(&self, url: &str) -> Result<Response, ureq::Error> {
-        let mut request = self.agent.get(url);
+    /// Requests the head of `url` without its body, as [`get`](Self::get) does.
+    ///
+    /// # Errors
+    /// When there is no response within the timeout.
+    pub fn head(&self, url: &str) -> Result<Response, Error> {
+        self.request(&Method::HEAD, url)
+    }
+
+    fn request(&self, method: &Method, url: &str) -> Result<Response, Error> {
+        let mut result = self.try_request(method, url);
+        if matches!(&result, Err(ureq::Error::Io(err)) if is_closed(err.kind())) {
+            result = self.try_request(method, url);
+        }
+        result.map_err(|err| match self.agents.proxy(url) {
+            Some(proxy) => Error::from(err).through(proxy),
+            None => err.into(),
+        })
+    }
+
+    fn try_request(&self, method: &Method, url: &str) -> Result<Response, ureq::Error> {
+        let agent = self.agents.agent(url);
+        let mut request = if *method == Method::HEAD { agent.head(url) } else { agent.get(url) };
         if self.sends_headers_to(url) {
             for (name, value) in &self.headers {
                 request = request.header(name, value);
@@ -169,7 +127,7 @@ impl Client {
 
     /// Ends all requests of this client and its clones; later ones fail.
     pub fn shutdown(&self) {
-        self.agent.clone().shutdown();
+        self.agents.shutdown();
     }
 }
 
@@ -248,6 +206,14 @@ impl Response {
     }
 }
 
+impl Error {
+    /// The same error of a request through a proxy.
+    fn through(self, proxy: &Proxy) -> Self {
+        let (host, port) = (proxy.host(), proxy.port());
+        Error { cause: format!("through the proxy {host}:{port}: {}", self.cause), ..self }
+    }
+}
+
 impl From<ureq::Error> for Error {
     fn from(err: ureq::Error) -> Self {
         let is_temporary = match &err {
@@ -278,66 +244,8 @@ pub fn check_header(name: &str, value: &str) -> Result<(String, String), String>
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Reads the certificates of authorities from the PEM file `path`.
-///
-/// # Errors
-/// When the file cannot be read or contains no certificate.
-pub fn read_authorities(path: &str) -> Result<Authorities, String> {
-    let pem = fs::read(path).map_err(|err| err.to_string())?;
-    let mut certificates = Vec::new();
-    for item in parse_pem(&pem) {
-        if let PemItem::Certificate(certificate) = item.map_err(|err| err.to_string())? {
-            certificates.push(certificate);
-        }
-    }
-    if certificates.is_empty() {
-        return Err("the file contains no certificate".to_owned());
-    }
-    Ok(Authorities(Arc::new(certificates)))
-}
-
 /// A status code with its reason phrase: `404 Not Found`.
 #[must_use]
 pub fn status_text(status: u16) -> String {
     StatusCode::from_u16(status).map_or_else(|_| status.to_string(), |status| status.to_string())
-}
-
-/// A cache of the addresses of hosts.
-///
-/// ureq's default resolver starts a thread for every request that has a timeout.
-#[derive(Debug, Default)]
-struct AddressCache(Mutex<HashMap<String, ResolvedSocketAddrs>>);
-
-impl Resolver for AddressCache {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        _: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
-            return Err(ureq::Error::BadUri(uri.to_string()));
-        };
-        let name = DefaultResolver::host_and_port(scheme, authority).unwrap_or_default();
-        if let Some(addrs) = self.cache().get(&name) {
-            return Ok(addrs.clone());
-        }
-        // The lock is not held: a slow look-up must not delay others. The system bounds its time.
-        let resolved = std::net::ToSocketAddrs::to_socket_addrs(&name)?;
-        let mut addrs = self.empty();
-        let family = config.ip_family();
-        let wanted = family.keep_wanted(resolved);
-        wanted.map_while(|addr| addrs.try_push(addr).ok()).for_each(drop);
-        if addrs.is_empty() {
-            return Err(ureq::Error::HostNotFound);
-        }
-        self.cache().insert(name, addrs.clone());
-        Ok(addrs)
-    }
-}
-
-impl AddressCache {
-    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<String, ResolvedSocketAddrs>> {
-        lock(&self.0)
-    }
 }

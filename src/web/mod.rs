@@ -2,6 +2,10 @@
 //! robots.txt and sitemaps.
 
 #[cfg(feature = "crawl")]
+mod addresses;
+#[cfg(feature = "crawl")]
+mod agents;
+#[cfg(feature = "crawl")]
 pub mod charset;
 #[cfg(feature = "crawl")]
 pub mod css;
@@ -10,9 +14,15 @@ pub mod encoding;
 #[cfg(feature = "crawl")]
 pub mod fetch;
 #[cfg(feature = "crawl")]
+mod fetch_options;
+#[cfg(feature = "crawl")]
+mod forward_proxy;
+#[cfg(feature = "crawl")]
 pub mod html;
 #[cfg(feature = "urls")]
 pub mod percent;
+#[cfg(feature = "crawl")]
+pub mod proxies;
 #[cfg(feature = "crawl")]
 mod response_head;
 #[cfg(feature = "crawl")]

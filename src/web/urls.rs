@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use url::Url;
+use url::{ParseError, Url};
 
 use crate::web::percent;
 
@@ -11,14 +11,41 @@ pub const LENGTH_MAX: usize = 64 << 10;
 
 /// Parses an absolute http or https URL. Returns it as text in its normal form, without fragment.
 ///
+/// Without a scheme it is http, as for curl and wget, if the host shows that it is one: it is
+/// `localhost`, or it has a dot, a port or brackets.
+///
 /// # Errors
 /// When the text is no URL or has another scheme.
 pub fn absolute(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).map_err(|err| err.to_string())?;
+    let text = with_scheme(text);
+    let url = Url::parse(&text).map_err(|err| match err {
+        ParseError::RelativeUrlWithoutBase => "this is no URL: http://HOST/ is expected".to_owned(),
+        err => err.to_string(),
+    })?;
     if !is_web(&url) {
         return Err("only http:// and https:// are crawled".to_owned());
     }
     Ok(without_fragment(url))
+}
+
+/// The text with `http://` before it, if it begins with a host.
+fn with_scheme(text: &str) -> Cow<'_, str> {
+    let authority = text.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    if is_host(authority) { format!("http://{text}").into() } else { text.into() }
+}
+
+/// Whether the text is a host and not the scheme of a URL, a path or a word.
+fn is_host(text: &str) -> bool {
+    if text.starts_with('[') {
+        return true; // the URL's parser checks the address
+    }
+    let is_number = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let (name, has_port) = match text.rsplit_once(':') {
+        Some((name, port)) if is_number(port) => (name, true),
+        _ => (text, false),
+    };
+    let is_name = !name.is_empty() && !name.starts_with('.') && !name.contains([':', ' ']);
+    is_name && (has_port || name.contains('.') || name.eq_ignore_ascii_case("localhost"))
 }
 
 /// Whether the scheme is http or https.
@@ -182,9 +209,27 @@ mod tests {
     #[test]
     fn arguments_are_absolute() {
         assert_eq!(absolute("HTTP://Host:80#x").as_deref(), Ok("http://host/"));
-        for text in ["", "host", "/path", "ftp://host/", "mailto:a@b", "http://"] {
+        for text in
+            ["", "host", "/path", "ftp://host/", "mailto:a@b.c", "http://", "./a.b", "a b.c"]
+        {
             assert!(absolute(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_host_needs_no_scheme() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(absolute(text).as_deref(), Ok(expected), "{text}");
+        };
+        check("localhost:8000", "http://localhost:8000/");
+        check("localhost", "http://localhost/");
+        check("LocalHost/a#b", "http://localhost/a");
+        check("example.org/x?y=http://z/", "http://example.org/x?y=http://z/");
+        check("example.org:81", "http://example.org:81/");
+        check("127.0.0.1:80/a", "http://127.0.0.1/a");
+        check("[::1]:8000/a", "http://[::1]:8000/a");
+        check("host:8000", "http://host:8000/");
+        check("http://host", "http://host/");
     }
 
     fn resolved(text: &str) -> Result<String, NotFetched> {

@@ -2,12 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -18,6 +15,9 @@ use web::{ORDINARY, Robots, Site};
 
 #[path = "../../scripts/site/web.rs"]
 mod web;
+
+mod network;
+mod outside;
 mod wire;
 
 /// Runs `crawl ARGS URL-OF-PATH`.
@@ -384,58 +384,4 @@ fn links_of_a_mirror_work_offline() {
         String::from_utf8_lossy(page).contains(&gone),
         "links to pages that were not copied become absolute"
     );
-}
-
-/// Serves one page over TLS with a certificate for `host`. Returns the port and the certificate of
-/// the authority.
-fn serve_tls(host: &str) -> (u16, String) {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let pem = authority.self_signed(&key).unwrap().pem();
-    let issuer = rcgen::Issuer::new(authority, key);
-    let own = rcgen::KeyPair::generate().unwrap();
-    let params = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
-    let certificate = params.signed_by(&own, &issuer).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(own.serialize_der()).unwrap();
-    let config = rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key);
-    let config = Arc::new(config.unwrap());
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
-            let mut stream = rustls::StreamOwned::new(connection, client.unwrap());
-            _ = stream.read(&mut [0; 4096]); // a client that does not trust us disconnects
-            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html\r\n";
-            _ = write!(stream, "{head}Content-Length: 4\r\n\r\nfine");
-            stream.conn.send_close_notify();
-            _ = stream.flush();
-        }
-    });
-    (port, pem)
-}
-
-#[test]
-fn only_valid_certificates_are_accepted() {
-    let dir = tempfile::tempdir().unwrap();
-    let check = |host: &str, trusted: bool| {
-        let (port, pem) = serve_tls(host);
-        let (file, url) = (dir.path().join(host), format!("https://localhost:{port}/"));
-        fs::write(&file, pem).unwrap();
-        let cacert = ["--cacert", file.to_str().unwrap()];
-        run("crawl", &[if trusted { &cacert[..] } else { &[] }, &[&*url]].concat())
-    };
-    let good = check("localhost", true);
-    assert!(good.code() == 0 && good.lines().len() == 1, "{good:?}");
-    for (host, trusted, reason) in
-        [("localhost", false, "UnknownIssuer"), ("elsewhere", true, "not valid for name")]
-    {
-        let refused = check(host, trusted);
-        assert_eq!((refused.code(), refused.stderr.lines().count()), (1, 1), "{refused:?}");
-        assert!(refused.stderr.contains("invalid peer certificate"), "{refused:?}");
-        assert!(refused.stderr.contains(reason), "{refused:?}");
-    }
 }

@@ -64,6 +64,10 @@ fn reset_ignored_interrupts() {
 pub(crate) fn command(name: &str, args: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(program(name));
     command.args(args).env_remove("TZ").stdin(Stdio::null());
+    for scheme in ["http", "https", "all", "no"] {
+        let name = format!("{scheme}_proxy");
+        command.env_remove(name.to_uppercase()).env_remove(name);
+    }
     command
 }
 

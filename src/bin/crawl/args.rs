@@ -1,5 +1,6 @@
 //! The command line of crawl.
 
+use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use regex::Regex;
 use threadbare::cli;
 use threadbare::engines::crawl::{Options, ScopeOptions};
-use threadbare::web::fetch;
+use threadbare::web::{fetch, proxies};
 
+use crate::check_args::CheckFlags;
 use crate::records::Records;
 
 /// Crawl web sites and print the URL of every page, once each
@@ -29,7 +31,12 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Report broken links, grouped by the page that contains them
-    Check(cli::Urls),
+    Check {
+        #[command(flatten)]
+        urls: cli::Urls,
+        #[command(flatten)]
+        flags: CheckFlags,
+    },
     /// Save a copy of a site in DIR for offline browsing
     Mirror {
         /// Directory to save the copy in
@@ -113,6 +120,15 @@ pub(crate) struct RequestFlags {
     /// Trust only the certificate authorities in FILE (PEM)
     #[arg(global = true, long, value_name = "FILE", value_parser = fetch::read_authorities)]
     pub(crate) cacert: Option<fetch::Authorities>,
+    /// Accept every certificate: anyone on the way can read and change what is sent
+    #[arg(global = true, long, conflicts_with = "cacert")]
+    pub(crate) insecure: bool,
+    /// Send all requests through this proxy: http, https or socks5://[USER:PASSWORD@]HOST:PORT
+    ///
+    /// Without it, the variables http_proxy, https_proxy and all_proxy name proxies. The hosts in
+    /// no_proxy are asked without one.
+    #[arg(global = true, long, value_name = "URL", value_parser = proxies::parse)]
+    pub(crate) proxy: Option<fetch::Proxy>,
     /// Set the User-Agent header, whose first word is our name in robots.txt
     #[arg(global = true, long, value_name = "NAME", default_value = concat!("threadbare/", env!("CARGO_PKG_VERSION")))]
     pub(crate) user_agent: String,
@@ -139,10 +155,13 @@ impl Flags {
     }
 
     /// The options of the engine.
-    pub(crate) fn options(&self) -> Options {
+    ///
+    /// # Errors
+    /// When a variable of the environment names a proxy that is none.
+    pub(crate) fn options(&self) -> anyhow::Result<Options> {
         let Flags { selection, requests, .. } = self;
         let n_workers = requests.n.into();
-        Options {
+        Ok(Options {
             n_workers,
             depth: selection.depth,
             pages_max: if selection.max_pages == 0 { usize::MAX } else { selection.max_pages },
@@ -152,8 +171,6 @@ impl Flags {
             rate: requests.rate,
             per_host: requests.per_host.map_or(n_workers, usize::from),
             retries: requests.retries,
-            keep_links: false,
-            spool: None,
             scope: ScopeOptions {
                 below: selection.below,
                 hosts: selection.hosts.clone(),
@@ -161,19 +178,29 @@ impl Flags {
                 include: selection.include.clone(),
                 exclude: selection.exclude.clone(),
             },
-            fetch: fetch::Options {
-                timeout: requests.timeout,
-                body_max: requests.max_body,
-                n_idle: n_workers,
-                user_agent: requests.user_agent.clone(),
-                headers: requests.header.clone(),
-                authorities: requests.cacert.clone(),
-            },
-        }
+            fetch: requests.options()?,
+            ..Options::default()
+        })
     }
 }
 
-fn rate(text: &str) -> Result<f64, &'static str> {
+impl RequestFlags {
+    fn options(&self) -> anyhow::Result<fetch::Options> {
+        let proxies = fetch::Proxies::new(self.proxy.clone(), |name| env::var(name).ok());
+        Ok(fetch::Options {
+            timeout: self.timeout,
+            body_max: self.max_body,
+            n_idle: self.n.into(),
+            user_agent: self.user_agent.clone(),
+            headers: self.header.clone(),
+            authorities: self.cacert.clone(),
+            is_insecure: self.insecure,
+            proxies: proxies.map_err(anyhow::Error::msg)?,
+        })
+    }
+}
+
+pub(crate) fn rate(text: &str) -> Result<f64, &'static str> {
     let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
     rate.ok_or("the rate must be a number above 0")
 }

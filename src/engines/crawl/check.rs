@@ -3,9 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crossbeam::channel::Receiver;
+
+use super::coordinator;
 use super::fragments;
 use super::links::{Edge, LinkKind};
-use super::outcome::Crawl;
+use super::options::Options;
+use super::outcome::{Crawl, Error, Page, Summary};
+use super::outside;
+use super::trace::Trace;
 
 /// A link whose target cannot be fetched or lacks the fragment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +20,27 @@ pub struct BrokenLink {
     pub url: String,
     /// Why the link is broken.
     pub reason: String,
+}
+
+/// Crawls as [`crawl::run`](super::run) does and keeps what [`broken_links`] needs. URLs out of scope
+/// are checked, too, if [`outside`](Options::outside) says how.
+///
+/// # Errors
+/// When the machine has no room for the worker threads.
+pub fn run(
+    starts: &[String],
+    options: &Options,
+    done: &Receiver<()>,
+    report: &mut dyn FnMut(&[Page], &Summary) -> bool,
+) -> Result<Crawl, Error> {
+    let options = Options { keep_links: true, ..options.clone() };
+    let crawl = coordinator::run(starts, &options, done, report)?;
+    match &options.outside {
+        Some(how) if !crawl.summary.is_cancelled => {
+            outside::check(crawl, &options, how, done, report)
+        }
+        _ => Ok(crawl),
+    }
 }
 
 /// The broken links of each page, sorted. Start URLs that are broken have the key `None`.
@@ -43,21 +70,18 @@ pub fn broken_links(crawl: &Crawl) -> BTreeMap<Option<Arc<str>>, Vec<BrokenLink>
 
 /// What is wrong with a link; `None` if nothing is.
 fn problem(crawl: &Crawl, edge: Edge) -> Option<BrokenLink> {
-    let pages = &crawl.pages;
-    let url = &pages.get(edge.to).url;
-    let (end, redirect_fragment) = pages.end_of_redirects(edge.to).unwrap_or((edge.to, None));
-    if let Some(reason) = pages.failure(end) {
-        let to = &pages.get(end).url;
-        let redirect = if end == edge.to { String::new() } else { format!("redirects to {to}: ") };
-        return Some(BrokenLink { url: url.to_string(), reason: redirect + reason });
+    let url = &crawl.pages.get(edge.to).url;
+    let trace = Trace::new(crawl, edge.to);
+    if let Some(reason) = trace.failure() {
+        return Some(BrokenLink { url: url.to_string(), reason });
     }
     if edge.kind() != LinkKind::Page {
         return None;
     }
     // A redirect's own fragment replaces that of the link (RFC 9110, 10.2.2). It is looked up in the
     // page at the end of the redirects, if that was fetched.
-    let fragment = pages.fragments.text(redirect_fragment.or(edge.fragment())?);
-    let ids = pages.get(end).fragment_ids.as_ref()?;
+    let fragment = crawl.pages.fragments.text(trace.fragment.or(edge.fragment())?);
+    let ids = trace.end().fragment_ids.as_ref()?;
     (!fragment.is_empty() && !fragments::exists(fragment, ids)).then(|| BrokenLink {
         url: format!("{url}#{fragment}"),
         reason: "no such fragment".to_owned(),

@@ -74,7 +74,7 @@ pub fn run(
     summary.time = start.elapsed();
     summary.n_waiting = 0;
     summary.is_limited |= pages.is_limited;
-    Ok(Crawl { summary, pages, saved })
+    Ok(Crawl { summary, pages, saved, outside: None })
 }
 
 /// The state of a crawl.
@@ -234,7 +234,7 @@ impl<'a> Coordinator<'a> {
         let mut page = Page { depth: self.pages.get(id).depth, referrer, ..page };
         let is_absent =
             self.pages.get(id).is_guess && page.status.is_some() && page.error.is_some();
-        let leaves_scope = page.redirect.is_some() && links.links.is_empty();
+        let leaves_scope = page.redirect.is_some() && links.targets.iter().all(|to| to.is_outside);
         let is_broken = !page.is_cut && !is_absent;
         let error = page.error.clone().filter(|_| is_broken);
         if let Err(reason) = self.pages.mark_done(id, error, links, are_sitemaps, fragment_ids) {

@@ -20,6 +20,8 @@ pub(super) struct Target {
     pub(super) url: String,
     /// The URL's key ([`urls::key`](crate::web::urls::key)) where it differs from the URL.
     pub(super) key: Option<String>,
+    /// Whether it is out of scope, and kept only to be checked.
+    pub(super) is_outside: bool,
 }
 
 impl Target {

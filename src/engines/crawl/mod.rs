@@ -16,15 +16,17 @@ pub mod local_path;
 pub mod mirror;
 mod options;
 mod outcome;
+mod outside;
 mod page_links;
 mod pages;
 mod parse;
 mod scope;
 mod spool;
+mod trace;
 mod worker;
 mod workers;
 
 pub use coordinator::run;
-pub use options::{Options, ScopeOptions};
+pub use options::{Options, OutsideOptions, ScopeOptions};
 pub use outcome::{Crawl, Error, Page, Summary};
 pub use scope::Scope;

@@ -1,6 +1,8 @@
 //! What to crawl, and how.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use regex::Regex;
 
@@ -28,6 +30,12 @@ pub struct Options {
     pub per_host: usize,
     /// Number of further attempts after a temporary failure.
     pub retries: u32,
+    /// Status codes that are no failure, beside those of success.
+    pub accepted: Vec<RangeInclusive<u16>>,
+    /// How [`check`](super::check) asks for URLs outside of the scope; `None` if it does not.
+    pub outside: Option<OutsideOptions>,
+    /// Whether URLs are only asked for by HEAD, or else GET, and their bodies not read.
+    pub probes: bool,
     /// Whether links and fragment targets are kept, as [`check`](super::check) needs them.
     pub keep_links: bool,
     /// Directory to save bodies in; `None` saves none.
@@ -51,6 +59,9 @@ impl Default for Options {
             rate: None,
             per_host: fetch.n_idle,
             retries: 2,
+            accepted: Vec::new(),
+            outside: None,
+            probes: false,
             keep_links: false,
             spool: None,
             scope: ScopeOptions::default(),
@@ -72,4 +83,15 @@ pub struct ScopeOptions {
     pub include: Vec<Regex>,
     /// A URL must not match any of these.
     pub exclude: Vec<Regex>,
+}
+
+/// How URLs outside of the scope are checked: apart from the crawl, because their hosts are others'.
+#[derive(Clone, Debug)]
+pub struct OutsideOptions {
+    /// Maximum number of requests in flight.
+    pub n_workers: usize,
+    /// Maximum number of requests per second to one host.
+    pub rate: f64,
+    /// Maximum time per request.
+    pub timeout: Duration,
 }

@@ -44,6 +44,8 @@ pub struct Crawl {
     pub summary: Summary,
     pub(super) pages: Pages,
     pub(super) saved: Vec<(PageId, SavedBody)>,
+    /// The URLs out of scope and what they lead to, if they were checked.
+    pub(super) outside: Option<Pages>,
 }
 
 /// How many pages and bytes a crawl has fetched, and how it ended.
@@ -51,6 +53,8 @@ pub struct Crawl {
 pub struct Summary {
     /// Number of URLs fetched successfully, redirects excluded.
     pub n_pages: usize,
+    /// Number of URLs out of scope that were checked successfully, redirects excluded.
+    pub n_outside: usize,
     /// Number of URLs that failed.
     pub n_failed: usize,
     /// Number of URLs of which something was left out.

@@ -24,6 +24,7 @@ pub(super) fn resolve<'t>(
         is_base_in_scope: scope.contains_host(base.url()),
         targets: HashMap::new(),
         numbers: HashMap::new(),
+        outside: HashSet::new(),
         n_too_long: 0,
     };
     let mut seen = HashSet::new();
@@ -34,7 +35,7 @@ pub(super) fn resolve<'t>(
     (Links { targets: resolver.targets_in_order(), links }, resolver.n_too_long)
 }
 
-/// The target of a redirect from `base`, its URL with fragment, and whether it is in scope. `None`
+/// The target of a redirect from `base`, if it is in scope or kept, and its URL with fragment. `None`
 /// if it is no URL.
 pub(super) fn redirect(location: &str, base: &Base, scope: &Scope) -> Option<(Links, String)> {
     let url = urls::resolve(base.url(), location).ok()?;
@@ -43,8 +44,8 @@ pub(super) fn redirect(location: &str, base: &Base, scope: &Scope) -> Option<(Li
         .fragment()
         .map(|fragment| fragments::without_directive(fragment).unwrap_or_default().into());
     let is_in_scope = scope.contains(&url);
-    let target = target(urls::without_fragment(url));
-    let links = if is_in_scope {
+    let target = target(urls::without_fragment(url), !is_in_scope);
+    let links = if is_in_scope || scope.keeps_outside(&target.url) {
         let link = Link { target: 0, kind: LinkKind::Redirect, fragment };
         Links { targets: vec![target], links: vec![link] }
     } else {
@@ -53,9 +54,9 @@ pub(super) fn redirect(location: &str, base: &Base, scope: &Scope) -> Option<(Li
     Some((links, text))
 }
 
-fn target(url: String) -> Target {
+fn target(url: String, is_outside: bool) -> Target {
     let key = urls::key(&url);
-    Target { key: (key != url).then(|| key.into_owned()), url }
+    Target { key: (key != url).then(|| key.into_owned()), url, is_outside }
 }
 
 /// The number of a target, and what leads to it.
@@ -70,6 +71,8 @@ struct Resolver<'a, 't> {
     /// The number of the URL that a link's text stands for, without fragment; `None` if it is not
     /// followed. Pages repeat their links.
     numbers: HashMap<&'t str, Option<u32>>,
+    /// The numbers of the URLs out of scope.
+    outside: HashSet<u32>,
     n_too_long: usize,
 }
 
@@ -94,12 +97,10 @@ impl<'t> Resolver<'_, 't> {
     /// A link whose fragment has characters that the URL standard encodes or removes.
     fn unusual(&mut self, text: &str, category: Category) -> Option<ResolvedLink<'t>> {
         let url = self.counted(urls::resolve(self.base.url(), text))?;
-        if !self.scope.contains(&url) {
-            return None;
-        }
+        let is_in_scope = self.scope.contains(&url);
         let fragment = url.fragment().filter(|_| category == Category::Page);
         let fragment = fragment.and_then(fragments::without_directive).map(str::to_owned);
-        let number = self.target_number(urls::without_fragment(url));
+        let number = self.kept(urls::without_fragment(url), is_in_scope)?;
         Some((number, category, fragment.map(Cow::Owned)))
     }
 
@@ -107,10 +108,22 @@ impl<'t> Resolver<'_, 't> {
     fn number(&mut self, text: &str) -> Option<u32> {
         if let Some(url) = self.base.join_plain(text) {
             let is_in_scope = self.is_base_in_scope && self.scope.contains_text(&url);
-            return is_in_scope.then(|| self.target_number(url));
+            return self.kept(url, is_in_scope);
         }
         let url = self.counted(urls::resolve(self.base.url(), text))?;
-        self.scope.contains(&url).then(|| self.target_number(urls::without_fragment(url)))
+        let is_in_scope = self.scope.contains(&url);
+        self.kept(urls::without_fragment(url), is_in_scope)
+    }
+
+    /// The number of a URL, if links to it are kept.
+    fn kept(&mut self, url: String, is_in_scope: bool) -> Option<u32> {
+        if is_in_scope {
+            return Some(self.target_number(url));
+        }
+        let is_kept = self.scope.keeps_outside(&url);
+        let number = is_kept.then(|| self.target_number(url));
+        self.outside.extend(number);
+        number
     }
 
     fn counted<T>(&mut self, url: Result<T, NotFetched>) -> Option<T> {
@@ -127,7 +140,8 @@ impl<'t> Resolver<'_, 't> {
         let mut numbered: Vec<(String, u32)> =
             std::mem::take(&mut self.targets).into_iter().collect();
         numbered.sort_unstable_by_key(|(_, number)| *number);
-        numbered.into_iter().map(|(url, _)| target(url)).collect()
+        let is_outside = |number: u32| self.outside.contains(&number);
+        numbered.into_iter().map(|(url, number)| target(url, is_outside(number))).collect()
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct PageEntry {
     pub(super) is_sitemap: bool,
     /// Whether nobody named it, so that it need not exist.
     pub(super) is_guess: bool,
+    /// Whether it is out of scope, and kept only to be checked.
+    pub(super) is_outside: bool,
     /// The page's links, if they are kept.
     pub(super) links: Box<[Edge]>,
     /// Sorted hashes of the fragments that the page defines; `None` if it is not HTML or they are
@@ -89,7 +91,7 @@ impl Pages {
 
     pub(super) fn add_start(&mut self, url: &str) {
         let next = PageId::try_from(self.entries.len()).unwrap_or(PageId::MAX);
-        if let Some(id) = self.id(url, &urls::key(url), next) {
+        if let Some(id) = self.id(url, &urls::key(url), false, next) {
             self.reach(id, 0, 0);
             self.n_starts += usize::from(id as usize == self.n_starts);
         }
@@ -171,6 +173,19 @@ impl Pages {
         None
     }
 
+    /// The URLs that the redirects that begin at `id` lead to, in order.
+    pub(super) fn redirects(&self, mut id: PageId) -> Vec<Arc<str>> {
+        let mut urls = Vec::new();
+        while let [edge] = *self.get(id).links
+            && edge.kind() == LinkKind::Redirect
+            && urls.len() <= REDIRECTS_MAX.into()
+        {
+            id = edge.to;
+            urls.push(Arc::clone(&self.get(id).url));
+        }
+        urls
+    }
+
     /// Records that a page was fetched, why it is broken if it is, its links, and the sorted hashes
     /// of its ids. With `are_sitemaps`, its links lead to sitemaps.
     ///
@@ -208,7 +223,7 @@ impl Pages {
         for link in links.links {
             let (target, id) =
                 (&links.targets[link.target as usize], &mut ids[link.target as usize]);
-            *id = id.or_else(|| self.id(&target.url, target.key(), from));
+            *id = id.or_else(|| self.id(&target.url, target.key(), target.is_outside, from));
             let Some(to) = *id else { continue };
             let fragment = link.fragment.and_then(|fragment| self.fragments.number(&fragment));
             let edge = Edge::new(to, link.kind, fragment);
@@ -222,13 +237,13 @@ impl Pages {
     }
 
     /// The id of that URL, which is added with its referrer if it is unknown and the limits allow it.
-    fn id(&mut self, url: &str, key: &str, referrer: PageId) -> Option<PageId> {
+    fn id(&mut self, url: &str, key: &str, is_outside: bool, referrer: PageId) -> Option<PageId> {
         if let Some(&id) = self.ids.get(key) {
             return Some(id);
         }
         // Without a maximum depth, a URL that will never be fetched need not be kept.
         let is_full = self.n_admitted >= self.n_admitted_max && self.depth_max == u32::MAX;
-        if is_full || self.n_url_bytes > URL_BYTES_MAX {
+        if (is_full && !is_outside) || self.n_url_bytes > URL_BYTES_MAX {
             self.is_limited = true;
             return None;
         }
@@ -246,6 +261,7 @@ impl Pages {
             referrer,
             is_sitemap: false,
             is_guess: false,
+            is_outside,
             links: Box::default(),
             fragment_ids: None,
         });
@@ -265,6 +281,9 @@ impl Pages {
     /// nearer than known so far brings the pages that it links to nearer, too.
     fn reach(&mut self, id: PageId, depth: u32, n_redirects: u8) {
         let entry = &mut self.entries[id as usize];
+        if entry.is_outside {
+            return;
+        }
         let is_nearer = depth < entry.depth || n_redirects < entry.n_redirects;
         if depth > self.depth_max || !is_nearer {
             return;
@@ -320,7 +339,11 @@ mod tests {
     fn finish(pages: &mut Pages, from: &str, links: &[&str]) -> Vec<String> {
         let mut page_links = Links::default();
         for (target, url) in (0..).zip(links) {
-            page_links.targets.push(Target { url: format!("http://h/{url}"), key: None });
+            page_links.targets.push(Target {
+                url: format!("http://h/{url}"),
+                key: None,
+                is_outside: false,
+            });
             page_links.links.push(Link { target, kind: LinkKind::Page, fragment: None });
         }
         let id = pages.find(&format!("http://h/{from}")).unwrap();

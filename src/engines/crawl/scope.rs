@@ -14,6 +14,8 @@ pub struct Scope {
     /// Prefixes, if only URLs below a start URL are followed.
     below: Vec<String>,
     options: ScopeOptions,
+    /// Whether URLs out of scope are kept, to be checked.
+    keeps_outside: bool,
 }
 
 impl Scope {
@@ -24,7 +26,17 @@ impl Scope {
         let more = options.hosts.iter().map(|host| host.to_ascii_lowercase());
         let hosts = starts.iter().map(host).chain(more).collect();
         let below = starts.iter().filter(|_| options.below).map(folder).collect();
-        Scope { hosts, below, options: options.clone() }
+        Scope { hosts, below, options: options.clone(), keeps_outside: false }
+    }
+
+    /// The same scope, where links to URLs outside are kept if `keeps_outside`.
+    pub(super) fn with_outside(self, keeps_outside: bool) -> Self {
+        Scope { keeps_outside, ..self }
+    }
+
+    /// Whether a link to a URL that is not followed is kept, so that it can be checked.
+    pub(super) fn keeps_outside(&self, url: &str) -> bool {
+        self.keeps_outside && self.is_selected(url)
     }
 
     /// Whether `url` is followed.
@@ -40,9 +52,14 @@ impl Scope {
 
     /// Whether a URL whose host is in scope is followed, as far as its text decides.
     pub(super) fn contains_text(&self, url: &str) -> bool {
+        let is_below = |below: &String| url.starts_with(below);
+        (self.below.is_empty() || self.below.iter().any(is_below)) && self.is_selected(url)
+    }
+
+    /// Whether the patterns of the options select a URL.
+    fn is_selected(&self, url: &str) -> bool {
         let ScopeOptions { include, exclude, .. } = &self.options;
-        (self.below.is_empty() || self.below.iter().any(|below| url.starts_with(below)))
-            && (include.is_empty() || include.iter().any(|regex| regex.is_match(url)))
+        (include.is_empty() || include.iter().any(|regex| regex.is_match(url)))
             && !exclude.iter().any(|regex| regex.is_match(url))
     }
 }
@@ -116,5 +133,15 @@ mod tests {
         check(&some, "http://host/a", true);
         check(&some, "http://host/ab", false);
         check(&some, "http://host/c", false);
+    }
+
+    #[test]
+    fn patterns_select_outside_urls_too() {
+        let regex = |text: &str| vec![Regex::new(text).unwrap()];
+        let options = ScopeOptions { exclude: regex("b$"), ..ScopeOptions::default() };
+        let scope = |keeps: bool| Scope::new(&[], &options).with_outside(keeps);
+        assert!(scope(true).keeps_outside("http://other/a"));
+        assert!(!scope(true).keeps_outside("http://other/b"));
+        assert!(!scope(false).keeps_outside("http://other/a"));
     }
 }

@@ -148,7 +148,8 @@ impl Worker {
 
     fn page(&self, url: &Arc<str>, is_sitemap: bool, buf: &mut [u8]) -> FetchedPage {
         let start = Instant::now();
-        let mut fetched = match self.client.get(url) {
+        let response = if self.options.probes { self.probe(url) } else { self.client.get(url) };
+        let mut fetched = match response {
             Ok(response) => self.response(url, response, is_sitemap, start, buf),
             Err(err) => {
                 let is_temporary = err.is_temporary;
@@ -158,6 +159,16 @@ impl Worker {
         fetched.page.url = Arc::clone(url);
         fetched.page.time = start.elapsed();
         fetched
+    }
+
+    /// Asks whether the URL exists: by GET where HEAD is refused or fails, as some servers do not
+    /// know it or answer it with 403, 404 or nothing at all.
+    fn probe(&self, url: &str) -> Result<Response, fetch::Error> {
+        match self.client.head(url) {
+            Ok(response) if response.status < 400 || response.status == 429 => Ok(response),
+            Err(err) if !err.is_temporary => Err(err),
+            _ => self.client.get(url),
+        }
     }
 
     fn response(
@@ -172,7 +183,7 @@ impl Worker {
         let deadline = start + self.options.fetch.timeout;
         let mut fetched = match (status, Url::parse(url)) {
             (_, Err(err)) => FetchedPage::failed(err.to_string()),
-            (200..=299, Ok(base)) => {
+            (200..=299, Ok(base)) if !self.options.probes => {
                 let n_bytes = 0;
                 let body =
                     Body { response, buf, n_bytes, n_ahead: 0, deadline, save: &mut |_| Ok(()) };
@@ -181,7 +192,12 @@ impl Worker {
             (status, Ok(base)) => {
                 response.discard(buf);
                 match status {
+                    200..=299 => FetchedPage::default(),
                     300..=399 => self.redirect(&response, base),
+                    _ if self.accepts(status) => {
+                        let retry_after = retry_after(&response);
+                        FetchedPage { retry_after, ..FetchedPage::default() }
+                    }
                     _ => failure(&response),
                 }
             }
@@ -189,6 +205,10 @@ impl Worker {
         fetched.page.status = Some(status);
         fetched.page.mime = mime;
         fetched
+    }
+
+    fn accepts(&self, status: u16) -> bool {
+        self.options.accepted.iter().any(|codes| codes.contains(&status))
     }
 
     fn redirect(&self, response: &Response, from: Url) -> FetchedPage {

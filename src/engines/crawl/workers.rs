@@ -42,7 +42,9 @@ impl Workers {
         let is_cancelled = Arc::new(AtomicBool::new(false));
         let worker = Worker {
             client: client.clone(),
-            scope: Arc::new(Scope::new(starts, &options.scope)),
+            scope: Arc::new(
+                Scope::new(starts, &options.scope).with_outside(options.outside.is_some()),
+            ),
             options: Arc::new(options.clone()),
             is_cancelled: Arc::clone(&is_cancelled),
         };

@@ -16,14 +16,16 @@ use crate::support::{Outcome, run};
 type Respond = dyn Fn(&[String]) -> Option<Vec<u8>> + Send + Sync;
 
 /// A server that closes the connection after each response.
-struct Server {
-    addr: SocketAddr,
+pub(super) struct Server {
+    pub(super) addr: SocketAddr,
     /// The heads of all requests.
-    heads: Arc<Mutex<Vec<Vec<String>>>>,
+    pub(super) heads: Arc<Mutex<Vec<Vec<String>>>>,
 }
 
 impl Server {
-    fn start(respond: impl Fn(&[String]) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
+    pub(super) fn start(
+        respond: impl Fn(&[String]) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let heads = Arc::<Mutex<Vec<Vec<String>>>>::default();
@@ -54,7 +56,7 @@ impl Server {
         Server::start(move |head| Some(if path(head) == "/a" { page.clone() } else { other(head) }))
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addr)
     }
 
@@ -68,17 +70,17 @@ impl Server {
     }
 }
 
-fn path(head: &[String]) -> &str {
+pub(super) fn path(head: &[String]) -> &str {
     head[0].split(' ').nth(1).unwrap_or_default()
 }
 
-const HTML: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n";
+pub(super) const HTML: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n";
 
-fn html(page: &str) -> Vec<u8> {
+pub(super) fn html(page: &str) -> Vec<u8> {
     format!("{HTML}\r\n{page}").into_bytes()
 }
 
-fn not_found() -> Vec<u8> {
+pub(super) fn not_found() -> Vec<u8> {
     b"HTTP/1.1 404 Not Found\r\n\r\n".to_vec()
 }
 
