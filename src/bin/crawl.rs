@@ -11,21 +11,25 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli::{self, Urls};
-use threadbare::engines::crawl::check::{self, BrokenLink};
+use threadbare::engines::crawl::check;
 use threadbare::engines::crawl::mirror::{self, File};
 use threadbare::engines::crawl::{self, Crawl, Options, Page, Summary};
-use threadbare::text::printable::Escaped;
 
 #[path = "crawl/args.rs"]
 mod args;
 #[path = "crawl/check_args.rs"]
 mod check_args;
+#[path = "crawl/junit.rs"]
+mod junit;
 #[path = "crawl/records.rs"]
 mod records;
+#[path = "crawl/report.rs"]
+mod report;
 
 use args::{Cli, Command, Flags};
 use check_args::CheckFlags;
-use records::{BrokenRecord, FileRecord, PageRecord};
+use records::{FileRecord, PageRecord};
+use report::Format;
 
 fn main() -> ExitCode {
     cli::run_tool(|args: Cli| {
@@ -57,24 +61,16 @@ fn pages(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
 
 /// `crawl check URL…`: prints the broken links.
 fn check(urls: &Urls, flags: &Flags, check_flags: &CheckFlags) -> anyhow::Result<ExitCode> {
+    let format = flags.report_format(check_flags.format);
+    let options = check_flags.options(flags.options()?);
     let crawl = with_progress(
         &progress(false),
-        &check_flags.options(flags.options()?),
+        &Options { keep_places: format != Format::Text, ..options },
         &mut |_| Ok(()),
         |options, done, report| Ok(check::run(&urls.urls, options, done, report)?),
     )?;
     let broken = check::broken_links(&crawl);
-    let mut records = flags.records();
-    for (page, links) in &broken {
-        let mut heading = format!("{}\n", page.as_deref().unwrap_or("start URLs"));
-        for BrokenLink { url, reason } in links {
-            let record = BrokenRecord { page: page.as_deref(), url, reason };
-            let heading = std::mem::take(&mut heading);
-            let text = || Some(format!("{heading}    {url}: {}", Escaped(reason)));
-            records.write(&record, text)?;
-        }
-    }
-    records.flush()?;
+    report::print(format, &crawl, &broken)?;
     Ok(finish(flags, &crawl, !broken.is_empty()))
 }
 
@@ -188,7 +184,10 @@ fn finish(flags: &Flags, crawl: &Crawl, failed: bool) -> ExitCode {
         cli::warn(&format!("stopped at the limit: --max-pages is {}", flags.selection.max_pages));
     }
     if flags.output.stats {
-        let Summary { n_pages, n_failed, n_forbidden, n_bytes, time, .. } = *summary;
+        let Summary { n_pages, n_outside, n_failed, n_forbidden, n_bytes, time, .. } = *summary;
+        if n_outside > 0 {
+            cli::warn(&format!("{n_outside} URLs on other hosts are not broken"));
+        }
         let rate = n_pages as f64 / time.as_secs_f64();
         cli::warn(&format!(
             "{n_pages} pages, {n_failed} failed, {n_forbidden} forbidden, {} in {time:.2?}: {rate:.0} pages/s",

@@ -52,27 +52,29 @@ impl Agents {
 
     /// Ends all requests of these agents and their clones; later ones fail.
     pub(super) fn shutdown(&self) {
-        for agent in [Some(&self.direct), self.http.as_ref(), self.https.as_ref()] {
-            agent.cloned().map(Agent::shutdown);
+        let all = [Some(&self.direct), self.http.as_ref(), self.https.as_ref()];
+        for agent in all.into_iter().flatten() {
+            agent.clone().shutdown();
         }
     }
 }
 
 /// An agent that connects to the hosts of URLs.
 fn direct(options: &Options) -> Agent {
-    let connector = DefaultConnector::default().chain(HeadMender);
+    let connector = DefaultConnector::default().chain(HeadMender::Always);
     Agent::with_parts(config(options, None), connector, AddressCache::default())
 }
 
 /// An agent that asks the proxy for a tunnel to the host, by CONNECT or by SOCKS.
 fn tunnelling(options: &Options, proxy: &Proxy) -> Agent {
-    let connector = DefaultConnector::default().chain(HeadMender);
+    let connector = DefaultConnector::default().chain(HeadMender::InTunnels);
     Agent::with_parts(config(options, Some(proxy)), connector, AddressCache::default())
 }
 
 /// An agent that sends requests for `http:` URLs to the proxy, which refuses tunnels to port 80.
 fn forwarding(options: &Options, proxy: &Proxy) -> Agent {
-    let connector = DefaultConnector::default().chain(HeadMender).chain(ForwardProxy::new(proxy));
+    let connector =
+        DefaultConnector::default().chain(HeadMender::Always).chain(ForwardProxy::new(proxy));
     Agent::with_parts(config(options, None), connector, ProxyAddress::new(proxy))
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ureq::http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::agents::Agents;
+use super::cookies::Cookies;
 use super::encoding;
 pub use super::fetch_options::{Authorities, Options, read_authorities};
 pub use super::proxies::{Proxies, Proxy};
@@ -26,6 +27,7 @@ pub struct Client {
     /// The origins that the headers are sent to; `None` for all.
     header_origins: Option<Arc<[String]>>,
     body_max: u64,
+    cookies: Cookies,
 }
 
 /// Why there is no response, or only a part of one.
@@ -59,7 +61,8 @@ impl Client {
     #[must_use]
     pub fn new(options: &Options) -> Self {
         let (headers, body_max) = (options.headers.clone(), options.body_max);
-        Client { agents: Agents::new(options), headers, header_origins: None, body_max }
+        let (agents, cookies) = (Agents::new(options), options.cookies.clone());
+        Client { agents, headers, header_origins: None, body_max, cookies }
     }
 
     /// The same client, which sends [`Options::headers`] to these origins only: they may hold
@@ -102,13 +105,20 @@ impl Client {
     fn try_request(&self, method: &Method, url: &str) -> Result<Response, ureq::Error> {
         let agent = self.agents.agent(url);
         let mut request = if *method == Method::HEAD { agent.head(url) } else { agent.get(url) };
-        if self.sends_headers_to(url) {
-            for (name, value) in &self.headers {
-                request = request.header(name, value);
-            }
+        let headers = self.headers.iter().filter(|_| self.sends_headers_to(url));
+        let (cookies, others): (Vec<_>, Vec<_>) =
+            headers.partition(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+        for (name, value) in others {
+            request = request.header(name, value);
+        }
+        let cookies = cookies.into_iter().map(|(_, value)| value.clone());
+        let cookies: Vec<String> = cookies.chain(self.cookies.header(url)).collect();
+        if !cookies.is_empty() {
+            request = request.header("Cookie", cookies.join("; "));
         }
         let (head, body) = request.call()?.into_parts();
         let (status, headers) = (head.status.as_u16(), head.headers);
+        self.cookies.store(url, headers.get_all("set-cookie").iter().map(HeaderValue::as_bytes));
         let mut response =
             Response { status, headers, body: Box::new(io::empty()), n_left: self.body_max };
         let content_encoding = response.header("content-encoding").unwrap_or_default();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
+use super::cookies::Cookies;
 use super::proxies::Proxies;
 
 /// How requests are made.
@@ -25,6 +26,8 @@ pub struct Options {
     pub authorities: Option<Authorities>,
     /// Whether certificates are accepted without being checked.
     pub is_insecure: bool,
+    /// The cookies to begin with.
+    pub cookies: Cookies,
     /// Which requests go through a proxy.
     pub proxies: Proxies,
 }
@@ -39,6 +42,7 @@ impl Default for Options {
             headers: Vec::new(),
             authorities: None,
             is_insecure: false,
+            cookies: Cookies::default(),
             proxies: Proxies::default(),
         }
     }

@@ -8,6 +8,8 @@ mod agents;
 #[cfg(feature = "crawl")]
 pub mod charset;
 #[cfg(feature = "crawl")]
+pub mod cookies;
+#[cfg(feature = "crawl")]
 pub mod css;
 #[cfg(feature = "crawl")]
 pub mod encoding;

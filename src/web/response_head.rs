@@ -34,17 +34,24 @@ const KEPT: [&str; 15] = [
 
 /// Wraps a connection so that the heads of its responses are mended.
 #[derive(Debug)]
-pub(super) struct HeadMender;
+pub(super) enum HeadMender {
+    /// For every connection.
+    Always,
+    /// Not for a connection to a proxy, whose configuration has none: the bytes in its tunnel are not
+    /// HTTP.
+    InTunnels,
+}
 
 impl<In: Transport> Connector<In> for HeadMender {
     type Out = MendedTransport<In>;
 
     fn connect(
         &self,
-        _: &ConnectionDetails<'_>,
+        details: &ConnectionDetails<'_>,
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, Error> {
-        Ok(chained.map(|inner| MendedTransport { inner, in_head: false }))
+        let mends = matches!(self, HeadMender::Always) || details.config.proxy().is_some();
+        Ok(chained.map(|inner| MendedTransport { inner, mends, in_head: false }))
     }
 }
 
@@ -52,6 +59,7 @@ impl<In: Transport> Connector<In> for HeadMender {
 #[derive(Debug)]
 pub(super) struct MendedTransport<In> {
     inner: In,
+    mends: bool,
     /// Whether the head of the response is still to come.
     in_head: bool,
 }
@@ -62,7 +70,7 @@ impl<In: Transport> Transport for MendedTransport<In> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.in_head = true;
+        self.in_head = self.mends;
         self.inner.transmit_output(amount, timeout)
     }
 

@@ -18,6 +18,7 @@ mod web;
 
 mod network;
 mod outside;
+mod report;
 mod wire;
 
 /// Runs `crawl ARGS URL-OF-PATH`.

@@ -8,10 +8,12 @@ use clap::{Args, Parser, Subcommand};
 use regex::Regex;
 use threadbare::cli;
 use threadbare::engines::crawl::{Options, ScopeOptions};
+use threadbare::web::cookies::Cookies;
 use threadbare::web::{fetch, proxies};
 
 use crate::check_args::CheckFlags;
 use crate::records::Records;
+use crate::report::Format;
 
 /// Crawl web sites and print the URL of every page, once each
 ///
@@ -117,6 +119,11 @@ pub(crate) struct RequestFlags {
     /// Send this header to the start URLs' hosts: 'Name: value' (repeatable)
     #[arg(global = true, long, value_name = "HEADER", value_parser = header)]
     pub(crate) header: Vec<(String, String)>,
+    /// Send the cookies in FILE, in the format of cookies.txt, to their hosts
+    ///
+    /// Cookies that a server sets are sent back to it in any case, until the crawl ends.
+    #[arg(global = true, long, value_name = "FILE", value_parser = Cookies::read)]
+    pub(crate) cookies: Option<Cookies>,
     /// Trust only the certificate authorities in FILE (PEM)
     #[arg(global = true, long, value_name = "FILE", value_parser = fetch::read_authorities)]
     pub(crate) cacert: Option<fetch::Authorities>,
@@ -152,6 +159,13 @@ impl Flags {
     /// How results are printed.
     pub(crate) fn records(&self) -> Records {
         Records::new(self.output.json, self.output.csv)
+    }
+
+    /// How `check` prints its report.
+    pub(crate) fn report_format(&self, format: Option<Format>) -> Format {
+        let OutputFlags { json, csv, .. } = self.output;
+        let short = json.then_some(Format::Json).or(csv.then_some(Format::Csv));
+        format.or(short).unwrap_or(Format::Text)
     }
 
     /// The options of the engine.
@@ -195,6 +209,7 @@ impl RequestFlags {
             headers: self.header.clone(),
             authorities: self.cacert.clone(),
             is_insecure: self.insecure,
+            cookies: self.cookies.clone().unwrap_or_default(),
             proxies: proxies.map_err(anyhow::Error::msg)?,
         })
     }

@@ -8,6 +8,7 @@ use threadbare::cli;
 use threadbare::engines::crawl::{Options, OutsideOptions};
 
 use crate::args::rate;
+use crate::report::Format;
 
 #[derive(Args)]
 #[command(next_help_heading = "Outside links")]
@@ -35,6 +36,9 @@ pub(crate) struct CheckFlags {
     /// Count these status codes as success, as in 403,429,500-599
     #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = codes)]
     accept: Vec<RangeInclusive<u16>>,
+    /// Format of the report; all but text have the line and the text of each link
+    #[arg(long, value_name = "FORMAT", help_heading = "Output", conflicts_with_all = ["json", "csv"])]
+    pub(crate) format: Option<Format>,
     #[command(flatten)]
     outside: OutsideFlags,
 }

@@ -76,14 +76,6 @@ impl<'a> PageRecord<'a> {
     }
 }
 
-/// A broken link in JSON or CSV.
-#[derive(Serialize)]
-pub(crate) struct BrokenRecord<'a> {
-    pub(crate) page: Option<&'a str>,
-    pub(crate) url: &'a str,
-    pub(crate) reason: &'a str,
-}
-
 /// A file of a mirror in JSON or CSV.
 #[derive(Serialize)]
 pub(crate) struct FileRecord<'a> {

@@ -237,6 +237,7 @@ impl<'a> Coordinator<'a> {
         let leaves_scope = page.redirect.is_some() && links.targets.iter().all(|to| to.is_outside);
         let is_broken = !page.is_cut && !is_absent;
         let error = page.error.clone().filter(|_| is_broken);
+        self.pages.set_status(id, page.status);
         if let Err(reason) = self.pages.mark_done(id, error, links, are_sitemaps, fragment_ids) {
             page.error = Some(reason);
         }

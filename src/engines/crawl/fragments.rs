@@ -1,49 +1,7 @@
 //! Fragments of URLs, and the elements that they refer to (HTML standard, 7.4.2.3.3).
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hasher};
-
+use super::texts::hash;
 use crate::web::percent;
-
-/// The number of different fragments that are kept.
-const FRAGMENTS_MAX: u32 = 1 << 28;
-
-/// The fragments of all links, each once, by their numbers.
-#[derive(Debug, Default)]
-pub(super) struct Fragments {
-    numbers: HashMap<u64, u32>,
-    /// All of them, one after the other, and the end of each.
-    texts: String,
-    ends: Vec<usize>,
-}
-
-impl Fragments {
-    /// The number of a fragment; `None` if there are too many.
-    pub(super) fn number(&mut self, fragment: &str) -> Option<u32> {
-        let hash = hash(fragment.as_bytes());
-        if let Some(&number) = self.numbers.get(&hash) {
-            return Some(number);
-        }
-        let number = u32::try_from(self.ends.len()).ok().filter(|&n| n < FRAGMENTS_MAX)?;
-        self.texts += fragment;
-        self.ends.push(self.texts.len());
-        self.numbers.insert(hash, number);
-        Some(number)
-    }
-
-    pub(super) fn text(&self, number: u32) -> &str {
-        let number = number as usize;
-        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.texts[start..self.ends[number]]
-    }
-}
-
-/// The hash of an element's id or a fragment.
-pub(super) fn hash(id: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new(); // its keys are fixed
-    hasher.write(id);
-    hasher.finish()
-}
 
 /// The fragment of a URL without its directive, as in `#id:~:text=…` (URL Fragment Text Directives,
 /// 3.1); `None` if nothing is left.
@@ -94,13 +52,5 @@ mod tests {
         assert_eq!(without_directive("sec:~:text=a"), Some("sec"));
         assert_eq!(without_directive(":~:text=a"), None);
         assert_eq!(without_directive("a:~b"), Some("a:~b"));
-    }
-
-    #[test]
-    fn every_fragment_has_one_number() {
-        let mut fragments = Fragments::default();
-        let numbers = ["a", "", "b", "a"].map(|text| fragments.number(text).unwrap());
-        assert_eq!(numbers, [0, 1, 2, 0]);
-        assert_eq!([0, 1, 2].map(|number| fragments.text(number)), ["a", "", "b"]);
     }
 }

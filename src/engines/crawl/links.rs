@@ -46,6 +46,16 @@ pub(super) struct Links {
     /// Each URL once, however many links lead to it.
     pub(super) targets: Vec<Target>,
     pub(super) links: Vec<Link>,
+    /// Where each of the links is, if that is kept.
+    pub(super) places: Vec<Place>,
+}
+
+/// Where a link is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The first line is 1.
+    pub(super) line: u32,
+    pub(super) text: Box<str>,
 }
 
 /// A link whose target is one of the known pages. There are millions, so it is small.
@@ -74,7 +84,7 @@ impl Edge {
         }
     }
 
-    /// The number of its fragment in [`Fragments`](super::fragments::Fragments), if it has one.
+    /// The number of its fragment in [`Texts`](super::texts::Texts), if it has one.
     pub(super) fn fragment(self) -> Option<u32> {
         (self.packed >> 2).checked_sub(1)
     }

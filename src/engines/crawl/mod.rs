@@ -22,6 +22,7 @@ mod pages;
 mod parse;
 mod scope;
 mod spool;
+mod texts;
 mod trace;
 mod worker;
 mod workers;

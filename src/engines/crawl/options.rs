@@ -38,6 +38,8 @@ pub struct Options {
     pub probes: bool,
     /// Whether links and fragment targets are kept, as [`check`](super::check) needs them.
     pub keep_links: bool,
+    /// Whether the lines and texts of links are kept, too.
+    pub keep_places: bool,
     /// Directory to save bodies in; `None` saves none.
     pub spool: Option<PathBuf>,
     /// Which links are followed.
@@ -63,6 +65,7 @@ impl Default for Options {
             outside: None,
             probes: false,
             keep_links: false,
+            keep_places: false,
             spool: None,
             scope: ScopeOptions::default(),
             fetch,

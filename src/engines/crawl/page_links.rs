@@ -12,12 +12,21 @@ use crate::web::urls::{self, Base, NotFetched};
 /// Maximum number of links of one page that are kept.
 pub(super) const LINKS_MAX: usize = 200_000;
 
-/// The links of a page in scope, and the number of those that are too long to follow.
+/// The links of a page that are followed or kept.
+pub(super) struct Resolved {
+    pub(super) links: Links,
+    /// The number of each among the links that they were resolved from.
+    pub(super) sources: Vec<usize>,
+    /// The number of links that are too long to follow.
+    pub(super) n_too_long: usize,
+}
+
+/// The links of a page that are followed or kept, each once.
 pub(super) fn resolve<'t>(
     links: impl Iterator<Item = (&'t str, Category)>,
     base: &Base,
     scope: &Scope,
-) -> (Links, usize) {
+) -> Resolved {
     let mut resolver = Resolver {
         base,
         scope,
@@ -28,11 +37,14 @@ pub(super) fn resolve<'t>(
         n_too_long: 0,
     };
     let mut seen = HashSet::new();
-    let links = links.filter_map(|(text, category)| resolver.link(text, category));
-    let links = links.filter(|link| seen.insert(link.clone()));
-    let links =
-        links.map(|(target, category, fragment)| link(target, category, fragment)).collect();
-    (Links { targets: resolver.targets_in_order(), links }, resolver.n_too_long)
+    let links = links.enumerate();
+    let links = links.filter_map(|(n, (text, category))| Some((n, resolver.link(text, category)?)));
+    let links = links.filter(|(_, link)| seen.insert(link.clone()));
+    let (sources, links) = links
+        .map(|(n, (target, category, fragment))| (n, link(target, category, fragment)))
+        .unzip();
+    let links = Links { targets: resolver.targets_in_order(), links, places: Vec::new() };
+    Resolved { links, sources, n_too_long: resolver.n_too_long }
 }
 
 /// The target of a redirect from `base`, if it is in scope or kept, and its URL with fragment. `None`
@@ -47,7 +59,7 @@ pub(super) fn redirect(location: &str, base: &Base, scope: &Scope) -> Option<(Li
     let target = target(urls::without_fragment(url), !is_in_scope);
     let links = if is_in_scope || scope.keeps_outside(&target.url) {
         let link = Link { target: 0, kind: LinkKind::Redirect, fragment };
-        Links { targets: vec![target], links: vec![link] }
+        Links { targets: vec![target], links: vec![link], ..Links::default() }
     } else {
         Links::default()
     };
@@ -171,7 +183,7 @@ mod tests {
         let base = Base::new(Url::parse("http://host/dir/page?q").unwrap());
         let scope = Scope::new(&["http://host/".to_owned()], &ScopeOptions::default());
         let links = texts.iter().map(|&text| (text, Category::Page));
-        let (Links { targets, links }, _) = resolve(links, &base, &scope);
+        let Links { targets, links, .. } = resolve(links, &base, &scope).links;
         let url = |link: &Link| targets[link.target as usize].url.clone();
         links.iter().map(|link| (url(link), link.fragment.as_deref().map(str::to_owned))).collect()
     }

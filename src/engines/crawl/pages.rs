@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::fragments::Fragments;
 use super::ids::PageId;
 use super::links::{Edge, LinkKind, Links};
 use super::options::Options;
+use super::texts::Texts;
 use crate::web::urls;
 
 /// Maximum number of redirects followed in a row.
@@ -36,6 +36,10 @@ pub(super) struct PageEntry {
     pub(super) is_outside: bool,
     /// The page's links, if they are kept.
     pub(super) links: Box<[Edge]>,
+    /// Where each of them is: its line, and the number of its text. Empty if that is not kept.
+    pub(super) places: Box<[(u32, Option<u32>)]>,
+    /// The HTTP status, if there was a response.
+    pub(super) status: Option<u16>,
     /// Sorted hashes of the fragments that the page defines; `None` if it is not HTML or they are
     /// not kept.
     pub(super) fragment_ids: Option<Box<[u64]>>,
@@ -59,7 +63,9 @@ pub(super) struct Pages {
     entries: Vec<PageEntry>,
     n_starts: usize,
     /// The fragments of all links.
-    pub(super) fragments: Fragments,
+    pub(super) fragments: Texts,
+    /// What readers see of the links, if their places are kept.
+    pub(super) link_texts: Texts,
     /// Pages to fetch that [`take_queued`](Pages::take_queued) has not returned yet.
     queued: Vec<PageId>,
     /// Number of pages that were ever queued.
@@ -78,7 +84,8 @@ impl Pages {
             ids: HashMap::new(),
             entries: Vec::new(),
             n_starts: 0,
-            fragments: Fragments::default(),
+            fragments: Texts::default(),
+            link_texts: Texts::default(),
             queued: Vec::new(),
             n_admitted: 0,
             n_url_bytes: 0,
@@ -142,6 +149,17 @@ impl Pages {
     pub(super) fn mark_refused(&mut self, id: PageId, reason: Option<String>) {
         let state = reason.map_or(State::Forbidden, |reason| State::Failed(reason.into()));
         self.entries[id as usize].state = state;
+    }
+
+    pub(super) fn set_status(&mut self, id: PageId, status: Option<u16>) {
+        self.entries[id as usize].status = status;
+    }
+
+    /// Whether the page was fetched, and was no redirect.
+    pub(super) fn is_fetched(&self, id: PageId) -> bool {
+        let entry = self.get(id);
+        entry.state == State::Done
+            && entry.status.is_some_and(|status| !(300..400).contains(&status))
     }
 
     /// Why the page failed, if it did.
@@ -220,7 +238,10 @@ impl Pages {
         let PageEntry { depth, n_redirects, .. } = *self.get(from);
         let mut ids = vec![None; links.targets.len()];
         let mut edges = Vec::with_capacity(if self.keeps_links { links.links.len() } else { 0 });
+        let mut kept_places = Vec::new();
+        let mut places = links.places.into_iter();
         for link in links.links {
+            let place = places.next();
             let (target, id) =
                 (&links.targets[link.target as usize], &mut ids[link.target as usize]);
             *id = id.or_else(|| self.id(&target.url, target.key(), target.is_outside, from));
@@ -231,9 +252,12 @@ impl Pages {
             self.follow(edge, depth, n_redirects);
             if self.keeps_links || link.kind == LinkKind::Redirect {
                 edges.push(edge);
+                kept_places
+                    .extend(place.map(|place| (place.line, self.link_texts.number(&place.text))));
             }
         }
         self.entries[from as usize].links = edges.into();
+        self.entries[from as usize].places = kept_places.into();
     }
 
     /// The id of that URL, which is added with its referrer if it is unknown and the limits allow it.
@@ -263,6 +287,8 @@ impl Pages {
             is_guess: false,
             is_outside,
             links: Box::default(),
+            places: Box::default(),
+            status: None,
             fragment_ids: None,
         });
         Some(id)

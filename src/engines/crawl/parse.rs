@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::fragments;
-use super::links::Links;
+use super::links::{Links, Place};
 use super::options::Options;
-use super::page_links::{self, LINKS_MAX};
+use super::page_links::{self, LINKS_MAX, Resolved};
 use super::scope::Scope;
+use super::texts;
 use crate::web::charset;
-use crate::web::css;
+use crate::web::css::{self, SheetUrl};
 use crate::web::fetch::Response;
 use crate::web::html::{self, Category, Item, Scanner, Wants};
 use crate::web::sitemap::Sitemap;
@@ -40,12 +40,44 @@ struct RawPage {
     /// The text of all links in one string, and the range of each.
     texts: String,
     links: Vec<(Range<usize>, Category)>,
+    /// Where each of the links is, if that is wanted.
+    places: Option<Places>,
     base: Option<String>,
     fragment_ids: Vec<u64>,
     nofollow: bool,
     /// Number of links above the maximum.
     n_over_limit: usize,
     warnings: Vec<String>,
+}
+
+/// Where links are.
+#[derive(Default)]
+struct Places {
+    /// The line of the links that are reported next.
+    line: usize,
+    /// The number of links reported so far.
+    n_reported: usize,
+    /// The number of each link that is kept, among all that were reported.
+    numbers: Vec<usize>,
+    places: Vec<Place>,
+}
+
+impl Places {
+    /// Records a link, which may be kept.
+    fn add(&mut self, is_kept: bool) {
+        if is_kept {
+            let line = u32::try_from(self.line).unwrap_or(u32::MAX);
+            self.numbers.push(self.n_reported);
+            self.places.push(Place { line, ..Place::default() });
+        }
+        self.n_reported += 1;
+    }
+
+    fn set_text(&mut self, number: usize, text: &str) {
+        if let Ok(index) = self.numbers.binary_search(&number) {
+            self.places[index].text = text.into();
+        }
+    }
 }
 
 /// The body of a response, read in pieces, with a deadline and a count of its bytes.
@@ -135,8 +167,9 @@ pub(super) fn page(
     options: &Options,
 ) -> (Parsed, Result<(), String>) {
     let keeps_ids = options.keep_links && markup != Markup::Svg;
-    let wants = Wants { assets: options.assets, ids: keeps_ids };
-    let mut raw = RawPage::default();
+    let places = options.keep_places.then(Places::default);
+    let wants = Wants { assets: options.assets, ids: keeps_ids, places: places.is_some() };
+    let mut raw = RawPage { places, ..RawPage::default() };
     let result = match markup {
         Markup::Html => scan(body, wants, options.robots, &mut raw),
         Markup::Xhtml | Markup::Svg => scan_xml(body, wants, options.robots, &mut raw),
@@ -144,10 +177,12 @@ pub(super) fn page(
     let base = raw.base.as_deref().and_then(|base| url.join(base).ok());
     let base = Base::new(base.unwrap_or_else(|| url.clone()));
     let nofollow = options.robots && (raw.nofollow || has_nofollow_header(&body.response));
-    let is_followed = |category: Category| !(nofollow && category == Category::Page);
-    let links = raw.links.iter().filter(|(_, category)| is_followed(*category));
+    if nofollow {
+        raw.remove_links_to_pages();
+    }
+    let links = raw.links.iter();
     let links = links.map(|(range, category)| (&raw.texts[range.clone()], *category));
-    let mut parsed = resolved(links, &base, scope);
+    let mut parsed = resolved(links, &base, scope, raw.places.take().map(|places| places.places));
     if raw.n_over_limit > 0 {
         parsed.warnings.push(over_limit(raw.n_over_limit));
     }
@@ -161,13 +196,18 @@ fn over_limit(n: usize) -> String {
     format!("more than {LINKS_MAX} links: left out {n}")
 }
 
-/// The links in scope, and a warning about those that are too long.
+/// The links that are followed or kept, with their places if these are given, and a warning about
+/// those that are too long.
 fn resolved<'t>(
     links: impl Iterator<Item = (&'t str, Category)>,
     base: &Base,
     scope: &Scope,
+    places: Option<Vec<Place>>,
 ) -> Parsed {
-    let (links, n_too_long) = page_links::resolve(links, base, scope);
+    let Resolved { mut links, sources, n_too_long } = page_links::resolve(links, base, scope);
+    if let Some(mut places) = places {
+        links.places = sources.iter().map(|&n| std::mem::take(&mut places[n])).collect();
+    }
     let warning = (n_too_long > 0).then(|| format!("links too long to follow: {n_too_long}"));
     Parsed { links, warnings: Vec::from_iter(warning), ..Parsed::default() }
 }
@@ -230,19 +270,48 @@ fn scan_xml(
 impl RawPage {
     fn add(&mut self, item: Item<'_>, robots: bool) {
         match item {
-            Item::Link(_, Category::Page, true) if robots => (),
+            Item::Line(line) => {
+                if let Some(places) = &mut self.places {
+                    places.line = line;
+                }
+            }
+            Item::Text(number, text) => {
+                if let Some(places) = &mut self.places {
+                    places.set_text(number, text);
+                }
+            }
+            Item::Link(_, Category::Page, true) if robots => self.add_place(false),
             Item::Link(text, category, _) if self.links.len() < LINKS_MAX => {
                 // One byte above the limit is enough to see that a link is too long.
                 let end = text.floor_char_boundary(urls::LENGTH_MAX + 1);
                 let start = self.texts.len();
                 self.texts += &text[..end];
                 self.links.push((start..self.texts.len(), category));
+                self.add_place(true);
             }
-            Item::Link(..) => self.n_over_limit += 1,
+            Item::Link(..) => {
+                self.n_over_limit += 1;
+                self.add_place(false);
+            }
             Item::Base(base) => _ = self.base.get_or_insert_with(|| base.to_owned()),
-            Item::Id(id) => self.fragment_ids.push(fragments::hash(id.as_bytes())),
+            Item::Id(id) => self.fragment_ids.push(texts::hash(id.as_bytes())),
             Item::Robots(directives) => self.nofollow |= has_nofollow(directives),
         }
+    }
+
+    fn add_place(&mut self, is_kept: bool) {
+        if let Some(places) = &mut self.places {
+            places.add(is_kept);
+        }
+    }
+
+    /// Removes the links that nofollow forbids to follow.
+    fn remove_links_to_pages(&mut self) {
+        if let Some(Places { places, .. }) = &mut self.places {
+            let mut links = self.links.iter();
+            places.retain(|_| links.next().is_some_and(|(_, kind)| *kind != Category::Page));
+        }
+        self.links.retain(|(_, category)| *category != Category::Page);
     }
 }
 
@@ -251,6 +320,7 @@ pub(super) fn style_sheet(
     body: &mut Body<'_>,
     url: &Url,
     scope: &Scope,
+    options: &Options,
 ) -> (Parsed, Result<(), String>) {
     match body.read_all() {
         Ok(sheet) => {
@@ -259,12 +329,24 @@ pub(super) fn style_sheet(
             let urls = css::urls(&sheet);
             let links = urls.iter().map(|one| (&*one.url, Category::Asset));
             let (links, warning) = limited(links, urls.len());
-            let mut parsed = resolved(links, &Base::new(url.clone()), scope);
+            let places = options.keep_places.then(|| sheet_places(&sheet, &urls));
+            let mut parsed = resolved(links, &Base::new(url.clone()), scope, places);
             parsed.warnings.extend(warning);
             (parsed, Ok(()))
         }
         Err(err) => (Parsed::default(), Err(err)),
     }
+}
+
+/// The lines of the URLs in a style sheet, which are in order.
+fn sheet_places(sheet: &str, urls: &[SheetUrl<'_>]) -> Vec<Place> {
+    let (mut line, mut counted) = (1, 0);
+    let place = |url: &SheetUrl<'_>| {
+        line += memchr::memchr_iter(b'\n', &sheet.as_bytes()[counted..url.range.start]).count();
+        counted = url.range.start;
+        Place { line: u32::try_from(line).unwrap_or(u32::MAX), ..Place::default() }
+    };
+    urls.iter().map(place).collect()
 }
 
 /// Reads a sitemap of up to `size_max` bytes, unzipped. The pages that it names count as assets:
@@ -283,7 +365,7 @@ pub(super) fn sitemap(
     let locations = if are_sitemaps { &sitemap.sitemaps } else { &sitemap.pages };
     let links = locations.iter().map(|location| (location.as_str(), Category::Asset));
     let (links, warning) = limited(links, locations.len());
-    let mut parsed = resolved(links, &Base::new(url.clone()), scope);
+    let mut parsed = resolved(links, &Base::new(url.clone()), scope, None);
     parsed.warnings.extend(warning);
     (Parsed { are_sitemaps, ..parsed }, sitemap.error.map_or(Ok(()), Err))
 }

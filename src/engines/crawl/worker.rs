@@ -276,7 +276,7 @@ impl Worker {
             "text/html" => page(body, Markup::Html),
             "application/xhtml+xml" => page(body, Markup::Xhtml),
             "image/svg+xml" if options.assets => page(body, Markup::Svg),
-            "text/css" if options.assets => parse::style_sheet(body, url, scope),
+            "text/css" if options.assets => parse::style_sheet(body, url, scope, options),
             _ if options.sitemap && may_be_sitemap => {
                 parse::sitemap(body, url, scope, options.fetch.body_max)
             }

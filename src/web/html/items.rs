@@ -21,6 +21,11 @@ pub enum Item<'a> {
     Id(&'a str),
     /// Directives to robots, as in `noindex, nofollow`.
     Robots(&'a str),
+    /// The line on which the links that follow are written; the first one is 1.
+    Line(usize),
+    /// The text of the link with that number: links are counted from 0 as they are reported. It is
+    /// what a reader sees: the text of an `<a>` with the `alt` of its images, or an `alt` or `title`.
+    Text(usize, &'a str),
 }
 
 /// What a scanner looks for beside links to pages.
@@ -30,4 +35,6 @@ pub struct Wants {
     pub assets: bool,
     /// Ids and anchor names.
     pub ids: bool,
+    /// Lines and texts of links.
+    pub places: bool,
 }

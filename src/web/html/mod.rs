@@ -21,6 +21,7 @@
 
 pub mod entities;
 mod items;
+mod link_text;
 mod stream;
 mod table;
 mod values;
@@ -66,7 +67,7 @@ impl<'v> Scanner<'v> {
 /// Links for which it returns `None` stay as they are. If it returns text for a [`Item::Base`], the
 /// base is removed.
 pub fn rewrite(page: &str, change: impl FnMut(Item<'_>) -> Option<String>) -> String {
-    let visitor = Visitor::rewriting(Wants { assets: true, ids: false }, change);
+    let visitor = Visitor::rewriting(Wants { assets: true, ..Wants::default() }, change);
     let mut stream = Stream::new(visitor.clone());
     let mut rest = page;
     while !rest.is_empty() {
@@ -80,7 +81,7 @@ pub fn rewrite(page: &str, change: impl FnMut(Item<'_>) -> Option<String>) -> St
 
 /// Replaces the links of an XHTML page as [`rewrite`] does, and declares its encoding as UTF-8.
 pub fn rewrite_xml(page: &str, change: impl FnMut(Item<'_>) -> Option<String>) -> String {
-    let visitor = Visitor::rewriting(Wants { assets: true, ids: false }, change);
+    let visitor = Visitor::rewriting(Wants { assets: true, ..Wants::default() }, change);
     _ = xml::visit(page, &visitor); // what is not well-formed is rewritten as HTML
     visitor.edited(page)
 }

@@ -8,10 +8,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::LazyLock;
 
-use lol_html::html_content::{Element, TextChunk};
+use lol_html::html_content::{Element, TextChunk, TextType};
 use lol_html::{ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings};
 
 use super::items::Wants;
+use super::link_text::Lines;
 use super::table::{ROWS, Row, ValueKind};
 use super::visit::{Place, Visitor};
 
@@ -92,6 +93,8 @@ impl Group {
 static TEXTS: LazyLock<Selector> = LazyLock::new(|| selector(TEXT_ELEMENTS));
 static NOSCRIPT: LazyLock<Selector> = LazyLock::new(|| selector("noscript"));
 static STYLE: LazyLock<Selector> = LazyLock::new(|| selector("style"));
+static ANCHOR: LazyLock<Selector> = LazyLock::new(|| selector("a"));
+static IN_ANCHOR: LazyLock<Selector> = LazyLock::new(|| selector("a img, a br"));
 
 fn selector(css: &str) -> Selector {
     css.parse().expect("a constant that parses")
@@ -109,12 +112,26 @@ struct Progress {
     /// The element whose text is being read, if it is one of [`TEXT_ELEMENTS`].
     text_of: RefCell<Option<String>>,
     n_skipped: Cell<usize>,
+    /// Lines, if they are wanted.
+    lines: Option<RefCell<Lines>>,
 }
 
 impl Progress {
-    /// Called with the bytes that the parser is done with, in order.
+    fn new(offset: usize, lines: Option<Lines>) -> Self {
+        let offset = Cell::new(offset);
+        Progress { offset, lines: lines.map(RefCell::new), ..Progress::default() }
+    }
+
+    /// Calls `change` with the lines, if they are wanted.
+    fn with_lines<T>(&self, change: impl FnOnce(&mut Lines) -> T) -> Option<T> {
+        self.lines.as_ref().map(|lines| change(&mut lines.borrow_mut()))
+    }
+
+    /// Called with the bytes that the parser is done with, in order. All bytes before an element or
+    /// a text come here before its handlers are called.
     fn advance(&self, bytes: &[u8]) {
         self.n_read.set(self.n_read.get() + bytes.len());
+        self.with_lines(|lines| lines.advance(bytes));
         let mut text_of = self.text_of.borrow_mut();
         if text_of.as_deref().is_some_and(|name| has_end_tag(bytes, name.as_bytes())) {
             *text_of = None;
@@ -174,13 +191,13 @@ pub(super) struct Stream<'v> {
 
 impl<'v> Stream<'v> {
     pub(super) fn new(visitor: Visitor<'v>) -> Self {
-        Stream::at(visitor, 0, true)
+        Stream::at(visitor, 0, 1, true)
     }
 
-    /// A stream of markup that begins `offset` bytes into the page.
-    pub(super) fn at(visitor: Visitor<'v>, offset: usize, noscript: bool) -> Self {
-        let progress = Rc::<Progress>::default();
-        progress.offset.set(offset);
+    /// A stream of markup that begins `offset` bytes into the page, on that line.
+    pub(super) fn at(visitor: Visitor<'v>, offset: usize, line: usize, noscript: bool) -> Self {
+        let lines = visitor.wants.places.then(|| Lines::after(line - 1));
+        let progress = Rc::new(Progress::new(offset, lines));
         let mut stream = Stream {
             visitor,
             progress,
@@ -209,11 +226,11 @@ impl<'v> Stream<'v> {
         loop {
             if let Some(mut tag) = self.skipping.take() {
                 let Some(end) = tag.end(&piece) else {
-                    self.move_offset(piece.len());
+                    self.skip(&piece);
                     self.skipping = Some(tag);
                     return;
                 };
-                self.move_offset(end);
+                self.skip(&piece[..end]);
                 piece = Cow::Owned(piece[end..].to_vec());
             }
             let Some(rest) = self.try_write(&piece) else { return };
@@ -222,6 +239,11 @@ impl<'v> Stream<'v> {
     }
 
     pub(super) fn end(&mut self) {
+        self.end_parser();
+        self.visitor.end_text();
+    }
+
+    fn end_parser(&mut self) {
         while let Some(parser) = self.parser.take() {
             if parser.end().is_ok() {
                 return;
@@ -239,6 +261,7 @@ impl<'v> Stream<'v> {
     fn try_write(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
         let n_before = self.progress.n_read.get();
         let parser = self.parser.as_mut()?;
+        self.progress.with_lines(|lines| lines.give(piece));
         let result = parser.write(piece);
         let n_read = self.progress.n_read.get() - n_before;
         if let Some(n_read) = n_read.checked_sub(self.unread.len()) {
@@ -270,9 +293,16 @@ impl<'v> Stream<'v> {
         let tag = text_of.map(|name| format!("<{name}>")).unwrap_or_default();
         self.progress.n_prefix.set(tag.len());
         _ = parser.write(tag.as_bytes()); // there is room for one short tag
+        self.progress.with_lines(Lines::restart);
         self.progress.n_read.set(0);
         self.parser = Some(parser);
         rest
+    }
+
+    fn skip(&self, bytes: &[u8]) {
+        self.move_offset(bytes.len());
+        self.progress.with_lines(|lines| lines.advance(bytes));
+        self.progress.with_lines(Lines::restart);
     }
 
     fn move_offset(&self, n: usize) {
@@ -286,6 +316,10 @@ impl<'v> Stream<'v> {
             let taken = std::mem::take(&mut settings);
             settings = taken.append_element_content_handler((Cow::Borrowed(selector), handlers));
         };
+        if self.visitor.wants.places {
+            append(&ANCHOR, self.anchor_handler());
+            append(&IN_ANCHOR, self.in_anchor_handler());
+        }
         for group in &*GROUPS {
             if let Some(selector) = group.selector(self.visitor.wants) {
                 append(selector, self.attribute_handler(group));
@@ -310,8 +344,39 @@ impl<'v> Stream<'v> {
             {
                 let other = |name: &str| element.get_attribute(name);
                 let place = |name: &str| place(element, name, &progress);
+                let first = visitor.n_links();
+                if let Some(line) = line(element, name, &progress) {
+                    visitor.line(line);
+                }
                 visitor.attribute(name, &raw, kind, other, place);
+                if visitor.wants.places && visitor.n_links() > first {
+                    text_of_links(&visitor, element, first);
+                }
             }
+            Ok(())
+        })
+    }
+
+    /// Collects the text of each `<a>`. An element without a URL ends the text of the one before.
+    fn anchor_handler(&self) -> ElementContentHandlers<'v> {
+        let (starts, texts) = (self.visitor.clone(), self.visitor.clone());
+        let handlers = ElementContentHandlers::default().element(move |_: &mut Element<'_, '_>| {
+            starts.end_text();
+            Ok(())
+        });
+        handlers.text(move |chunk: &mut TextChunk<'_>| {
+            if chunk.text_type() == TextType::Data {
+                texts.add_text(chunk.as_str());
+            }
+            Ok(())
+        })
+    }
+
+    /// Adds the texts of images inside of an `<a>`, and the ends of its lines.
+    fn in_anchor_handler(&self) -> ElementContentHandlers<'v> {
+        let visitor = self.visitor.clone();
+        ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
+            visitor.add_text(&element.get_attribute("alt").unwrap_or_else(|| " ".to_owned()));
             Ok(())
         })
     }
@@ -330,9 +395,10 @@ impl<'v> Stream<'v> {
     /// Collects the text of a `<style>` and visits it at its end.
     fn style_handler(&self) -> ElementContentHandlers<'v> {
         let (visitor, progress) = (self.visitor.clone(), Rc::clone(&self.progress));
-        let (mut sheet, mut start) = (String::new(), 0);
+        let (mut sheet, mut start, mut line) = (String::new(), 0, None);
         ElementContentHandlers::default().text(move |chunk: &mut TextChunk<'_>| {
             if sheet.is_empty() {
+                line = progress.with_lines(|lines| lines.line());
                 start = progress.position(chunk.source_location().bytes().start);
             }
             sheet.push_str(chunk.as_str());
@@ -341,7 +407,7 @@ impl<'v> Stream<'v> {
                 progress.n_skipped.set(progress.n_skipped.get() + 1);
             }
             if chunk.last_in_text_node() {
-                if let Some(changed) = visitor.sheet(&sheet) {
+                if let Some(changed) = visitor.sheet(&sheet, line) {
                     visitor.replace(start..start + sheet.len(), changed);
                 }
                 sheet.clear();
@@ -357,16 +423,37 @@ impl<'v> Stream<'v> {
         let mut inner: Option<Stream<'v>> = None;
         ElementContentHandlers::default().text(move |chunk: &mut TextChunk<'_>| {
             let start = progress.position(chunk.source_location().bytes().start);
-            let stream = inner.get_or_insert_with(|| Stream::at(visitor.clone(), start, false));
+            let line = progress.with_lines(|lines| lines.line()).unwrap_or(1);
+            let stream =
+                inner.get_or_insert_with(|| Stream::at(visitor.clone(), start, line, false));
             stream.write(chunk.as_str().as_bytes());
             if chunk.last_in_text_node()
                 && let Some(mut stream) = inner.take()
             {
-                stream.end();
+                stream.end_parser(); // the text of an <a> around it goes on
                 progress.n_skipped.set(progress.n_skipped.get() + stream.n_skipped());
             }
             Ok(())
         })
+    }
+}
+
+/// The line of an attribute's value, if lines are wanted.
+fn line(element: &Element<'_, '_>, attribute: &str, progress: &Progress) -> Option<usize> {
+    progress.lines.as_ref()?;
+    let attribute = element.attributes().iter().find(|one| one.name() == attribute)?;
+    let location = attribute.value_source_location().or(attribute.name_source_location())?;
+    let n = location.bytes().start.checked_sub(element.source_location().bytes().start)?;
+    progress.with_lines(|lines| lines.line_behind(n))
+}
+
+/// Reports the text of an element's links, or begins to collect it.
+fn text_of_links(visitor: &Visitor<'_>, element: &Element<'_, '_>, first: usize) {
+    if element.tag_name() == "a" {
+        visitor.start_text(first);
+    } else if let Some(text) = ["alt", "title"].iter().find_map(|name| element.get_attribute(name))
+    {
+        visitor.text_of_links(first, &text);
     }
 }
 

@@ -14,7 +14,7 @@ fn items(page: &str, wants: Wants, piece: usize) -> Vec<String> {
 
 fn links(page: &str) -> Vec<String> {
     let mut links = Vec::new();
-    let wants = Wants { assets: true, ids: false };
+    let wants = Wants { assets: true, ..Wants::default() };
     let mut scanner = Scanner::new(wants, |item| {
         if let Item::Link(url, ..) = item {
             links.push(url.to_owned());
@@ -60,7 +60,7 @@ fn links_of_every_kind() {
 
 #[test]
 fn robots_directives_bases_and_ids() {
-    let wants = Wants { assets: false, ids: true };
+    let wants = Wants { ids: true, ..Wants::default() };
     let page = "<base href=b><meta name=Robots content=nofollow><p id=p><a name=n rel='x nofollow' href=h>";
     let expected = [
         "Base(\"b\")",
@@ -109,7 +109,7 @@ fn hostile_pages_take_little_time() {
 /// The links of a page that arrives in small pieces, and the number of its parts that were skipped.
 fn hostile(page: &str) -> (Vec<String>, usize) {
     let mut links = Vec::new();
-    let wants = Wants { assets: true, ids: true };
+    let wants = Wants { assets: true, ids: true, places: false };
     let mut scanner = Scanner::new(wants, |item| {
         if let Item::Link(url, ..) = item {
             links.push(url.to_owned());
@@ -197,7 +197,7 @@ fn a_large_page_is_rewritten_to_its_end() {
 fn xhtml_is_read_as_xml() {
     let check = |page: &str, expected: &[&str], is_well_formed: bool| {
         let mut links = Vec::new();
-        let wants = Wants { assets: true, ids: false };
+        let wants = Wants { assets: true, ..Wants::default() };
         let result = scan_xml(page, wants, |item| {
             if let Item::Link(url, ..) = item {
                 links.push(url.to_owned());
@@ -296,7 +296,7 @@ proptest! {
 
     #[test]
     fn pieces_make_no_difference(page in markup(), piece in 1usize..20) {
-        let wants = Wants { assets: true, ids: true };
+        let wants = Wants { assets: true, ids: true, places: false };
         prop_assert_eq!(items(&page, wants, piece), items(&page, wants, usize::MAX));
     }
 
@@ -305,4 +305,79 @@ proptest! {
         let rewritten = rewrite(&page, |_| Some("x".to_owned()));
         prop_assert_eq!(links(&rewritten), vec!["x"; links(&page).len()], "{}", rewritten);
     }
+}
+
+/// Links with their lines and texts: `URL LINE TEXT`.
+fn places(page: &str, is_xml: bool, piece: usize) -> Vec<String> {
+    let wants = Wants { assets: true, places: true, ..Wants::default() };
+    let (mut links, mut line) = (Vec::new(), 0);
+    let report = |item: Item<'_>| match item {
+        Item::Line(n) => line = n,
+        Item::Link(url, ..) => links.push(format!("{url} {line} ")),
+        Item::Text(number, text) => links[number] += text,
+        _ => (),
+    };
+    if is_xml {
+        scan_xml(page, wants, report).unwrap();
+    } else {
+        let mut scanner = Scanner::new(wants, report);
+        page.as_bytes().chunks(piece).for_each(|piece| scanner.write(piece));
+        assert_eq!(scanner.end(), 0);
+    }
+    links
+}
+
+#[test]
+fn lines_and_texts_of_links() {
+    let page = "<!DOCTYPE html>\r\n<title>x</title>\r\n<!-- <a href=no>\r\n -->\
+        <script>\r\n'<a href=no>'</script>\r\n\
+        <a\r\n  class=x\r\n  href='a'\r\n>one\r\n <b>t<i>w</i>o</b> &amp; <!-- no -->three</a>\r\n\
+        <p>no</p><a href=b><img src=c alt='a &lt; b'><script>no</script></a> no <a name=x>no</a>\r\n\
+        <noscript>\r\n<a href=d>four</a></noscript>\r\n\
+        <style>\r\np { background: url(e);\r\n}</style>\r\n\
+        <map><area href=f alt=five></map><iframe title=six src=g></iframe>\r\n\
+        <a href=h>seven<br>eight<a href=i>nine<p>ten\r\n<img srcset='j 1x,\r\nk 2x'>\r\n<link rel=next href=l>";
+    let expected = [
+        "a 9 one two & three",
+        "b 12 a < b",
+        "c 12 a < b",
+        "d 14 four",
+        "e 16 ",
+        "f 18 five",
+        "g 18 six",
+        "h 19 seven eight",
+        "i 19 nineten",
+        "j 20 ",
+        "k 20 ",
+        "l 22 ",
+    ];
+    for piece in [1, 2, 7, 1_000] {
+        assert_eq!(places(page, false, piece), expected, "{piece}");
+    }
+    let page = "<a href=a>one <noscript><img src=b></noscript>two</a> no <a href=c>three</a>";
+    assert_eq!(places(page, false, 1_000), ["a 1 one two", "b 1 ", "c 1 three"]);
+    let page = "<?xml version='1.0'?>\n<html xmlns='http://www.w3.org/1999/xhtml'><body>\n<!-- <a href='no'/>\n-->\
+        <a\nhref='a'>one <b>two</b> <img alt='&lt;3' src='b'/></a> no\n\
+        <style>\np { background: url(c) }</style><a name='x'>no</a>\n\
+        <iframe title='four' src='d'/><a href='e'/>no<a href='f'>five</a></body></html>";
+    let expected = ["a 5 one two <3", "b 5 <3", "c 7 ", "d 8 four", "e 8 ", "f 8 five"];
+    assert_eq!(places(page, true, 0), expected);
+}
+
+#[test]
+fn lines_are_right_behind_what_is_too_long_to_read() {
+    let wide = format!("<a\n{}>\n", "x=y\n".repeat(2 << 20));
+    let nested = "<div>\n".repeat(200_000);
+    let (mut line, mut lines) = (0, Vec::new());
+    let wants = Wants { places: true, ..Wants::default() };
+    let mut scanner = Scanner::new(wants, |item| match item {
+        Item::Line(n) => line = n,
+        Item::Link(..) => lines.push(line),
+        _ => (),
+    });
+    for part in [&*nested, "<a href=x>\n", &wide, "\n<a href=y>"] {
+        part.as_bytes().chunks(16 << 10).for_each(|piece| scanner.write(piece));
+    }
+    assert_eq!(scanner.end(), 1);
+    assert_eq!(lines, [200_001, 200_001 + 1 + 1 + (2 << 20) + 1 + 1]);
 }

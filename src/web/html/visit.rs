@@ -1,11 +1,12 @@
 //! From attributes and style sheets to items, and the edits that rewriting makes of them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::entities;
 use super::items::{Category, Item, Wants};
+use super::link_text::{self, LinkText, n_newlines};
 use super::table::ValueKind;
 use super::values;
 use crate::web::css;
@@ -58,6 +59,10 @@ pub(super) struct Visitor<'v> {
     report: Rc<RefCell<Report<'v>>>,
     /// The edits made so far, if the page is rewritten.
     edits: Option<Rc<RefCell<Vec<Edit>>>>,
+    /// The number of links reported so far.
+    n_links: Rc<Cell<usize>>,
+    /// The text of the `<a>` that is being read.
+    text: Rc<RefCell<LinkText>>,
 }
 
 /// Where an attribute is in the page.
@@ -71,13 +76,16 @@ pub(super) struct Place {
 impl<'v> Visitor<'v> {
     pub(super) fn new(wants: Wants, mut report: impl FnMut(Item<'_>) + 'v) -> Self {
         let report = move |item: Item<'_>| {
-            // The category of a <link> is known only once its rel was read.
-            if wants.assets || !matches!(item, Item::Link(_, Category::Asset, _)) {
-                report(item);
-            }
+            report(item);
             None
         };
-        Visitor { wants, report: Rc::new(RefCell::new(report)), edits: None }
+        Visitor {
+            wants,
+            report: Rc::new(RefCell::new(report)),
+            edits: None,
+            n_links: Rc::default(),
+            text: Rc::default(),
+        }
     }
 
     pub(super) fn rewriting(
@@ -85,7 +93,8 @@ impl<'v> Visitor<'v> {
         change: impl FnMut(Item<'_>) -> Option<String> + 'v,
     ) -> Self {
         let report: Rc<RefCell<Report<'v>>> = Rc::new(RefCell::new(change));
-        Visitor { wants, report, edits: Some(Rc::default()) }
+        let edits = Some(Rc::default());
+        Visitor { wants, report, edits, n_links: Rc::default(), text: Rc::default() }
     }
 
     /// `page` with all edits made.
@@ -117,6 +126,13 @@ impl<'v> Visitor<'v> {
     }
 
     fn report(&self, item: Item<'_>) -> Option<String> {
+        if let Item::Link(_, category, _) = item {
+            // The category of a <link> is known only once its rel was read.
+            if category == Category::Asset && !self.wants.assets {
+                return None;
+            }
+            self.n_links.set(self.n_links.get() + 1);
+        }
         (self.report.borrow_mut())(item)
     }
 
@@ -153,6 +169,43 @@ impl<'v> Visitor<'v> {
         }
     }
 
+    /// The number of the next link.
+    pub(super) fn n_links(&self) -> usize {
+        self.n_links.get()
+    }
+
+    /// Reports the line of the links that follow.
+    pub(super) fn line(&self, line: usize) {
+        self.report(Item::Line(line));
+    }
+
+    /// Reports the text of the links from number `first` on, as an attribute has it.
+    pub(super) fn text_of_links(&self, first: usize, raw: &str) {
+        let text = link_text::shown(raw);
+        for number in first..self.n_links.get() {
+            self.report(Item::Text(number, &text));
+        }
+    }
+
+    /// Begins to collect the text of the link with that number.
+    pub(super) fn start_text(&self, number: usize) {
+        self.end_text();
+        self.text.borrow_mut().start(number);
+    }
+
+    /// Adds markup without tags to the text that is being collected, if one is.
+    pub(super) fn add_text(&self, raw: &str) {
+        self.text.borrow_mut().add(raw);
+    }
+
+    /// Reports the text that was collected.
+    pub(super) fn end_text(&self) {
+        let text = self.text.borrow_mut().take();
+        if let Some((number, text)) = text {
+            self.report(Item::Text(number, &text));
+        }
+    }
+
     fn remove(&self, attribute: Option<Place>) {
         if let Some(Place { name, value }) = attribute {
             let (end, n_value) = value.map_or((name.end, 0), |value| (value.end, value.len()));
@@ -185,7 +238,7 @@ impl<'v> Visitor<'v> {
             ValueKind::Url(category) => (vec![all], category),
             ValueKind::Srcset => (values::srcset(value), Category::Asset),
             ValueKind::LinkRel => (vec![all], values::link_category(&other("rel"))?),
-            ValueKind::Style => return self.sheet(value),
+            ValueKind::Style => return self.sheet(value, None),
             _ if other("http-equiv").eq_ignore_ascii_case("refresh") => {
                 (vec![values::refresh(value)?], Category::Page)
             }
@@ -208,8 +261,16 @@ impl<'v> Visitor<'v> {
         (n_copied > 0 || !changed.is_empty()).then(|| changed + &value[n_copied..])
     }
 
-    /// The style sheet with its links replaced; `None` if nothing was changed.
-    pub(super) fn sheet(&self, sheet: &str) -> Option<String> {
+    /// The style sheet with its links replaced; `None` if nothing was changed. With the line on which
+    /// it begins, the lines of its links are reported.
+    pub(super) fn sheet(&self, sheet: &str, line: Option<usize>) -> Option<String> {
+        if let Some(first) = line.filter(|_| self.wants.places) {
+            for url in css::urls(sheet) {
+                self.line(first + n_newlines(&sheet.as_bytes()[..url.range.start]));
+                self.report(Item::Link(&url.url, Category::Asset, false));
+            }
+            return None;
+        }
         css::rewrite(sheet, |url| self.report(Item::Link(url, Category::Asset, false)))
     }
 }

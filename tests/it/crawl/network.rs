@@ -1,4 +1,4 @@
-//! crawl's way to a server: certificates and proxies.
+//! crawl's way to a server: certificates, proxies and cookies.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -224,4 +224,36 @@ fn hosts_without_a_proxy_and_proxies_that_are_none() {
     let outcome = crawl_with(&[], &args);
     let error = format!("through the proxy {closed}: Connection refused (os error 111)");
     outcome.is(1, "", &format!("crawl: {start}: {error}\n"));
+}
+
+#[test]
+fn cookies_come_back_within_a_run_and_from_a_file() {
+    let site = Server::start(|head| {
+        let has = |cookie: &str| {
+            head.iter().any(|line| {
+                line.to_ascii_lowercase().starts_with("cookie: ") && line.contains(cookie)
+            })
+        };
+        Some(match path(head) {
+            "/robots.txt" => not_found(),
+            "/a" if has("session=1") => html("<a href=/members>"),
+            "/a" => format!("HTTP/1.1 302 Found\r\nSet-Cookie: session=1\r\nSet-Cookie: x=y; Path=/other\r\nLocation: /b\r\n\r\n").into_bytes(),
+            "/b" if has("session=1") && !has("x=y") => html("<a href=/members>"),
+            "/members" if has("session=1") && has("key=2") => html("fine"),
+            _ => not_found(),
+        })
+    });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, "#HttpOnly_127.0.0.1\tFALSE\t/\tFALSE\t0\tkey\t2\n").unwrap();
+    let (file, start) = (file.path().to_str().unwrap(), site.url("/a"));
+    let (b, members) = (site.url("/b"), site.url("/members"));
+    let gone = format!("crawl: {members}: 404 Not Found\n");
+    run("crawl", &[&*start]).is(1, &format!("{b}\n"), &gone);
+    run("crawl", &["--cookies", file, &start]).is(0, &format!("{b}\n{members}\n"), "");
+    let given = run("crawl", &["--header", "Cookie: key=2", &start]);
+    given.is(0, &format!("{b}\n{members}\n"), "");
+    fs::write(file, "no cookie").unwrap();
+    let outcome = run("crawl", &["--cookies", file, &start]);
+    assert_eq!((outcome.code(), outcome.stderr.lines().count()), (2, 1), "{outcome:?}");
+    assert!(outcome.stderr.contains("line 1: 1 fields instead of 7"), "{outcome:?}");
 }
