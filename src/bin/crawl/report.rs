@@ -162,18 +162,3 @@ fn markdown_text(text: &str) -> String {
     // GitHub makes links of what looks like a URL.
     escaped.replace("://", ":&#47;/")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn markdown_shows_text_as_it_is() {
-        assert_eq!(
-            markdown_text("a|b *c* _d_ [e](f) `g` \\ <h> & i\nj"),
-            "a\\|b \\*c\\* \\_d\\_ \\[e\\](f) \\`g\\` \\\\ &lt;h&gt; &amp; i j"
-        );
-        assert_eq!(markdown_text("redirects to http://h/: 404"), "redirects to http:&#47;/h/: 404");
-        assert_eq!(markdown_link("http://h/a|b>"), "<http://h/a%7Cb%3E>");
-    }
-}

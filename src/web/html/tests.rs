@@ -338,18 +338,18 @@ fn lines_and_texts_of_links() {
         <map><area href=f alt=five></map><iframe title=six src=g></iframe>\r\n\
         <a href=h>seven<br>eight<a href=i>nine<p>ten\r\n<img srcset='j 1x,\r\nk 2x'>\r\n<link rel=next href=l>";
     let expected = [
-        "a 9 one two & three",
-        "b 12 a < b",
-        "c 12 a < b",
-        "d 14 four",
-        "e 16 ",
-        "f 18 five",
-        "g 18 six",
-        "h 19 seven eight",
-        "i 19 nineten",
-        "j 20 ",
-        "k 20 ",
-        "l 22 ",
+        "a 8 one two & three",
+        "b 11 a < b",
+        "c 11 a < b",
+        "d 13 four",
+        "e 15 ",
+        "f 17 five",
+        "g 17 six",
+        "h 18 seven eight",
+        "i 18 nineten",
+        "j 19 ",
+        "k 19 ",
+        "l 21 ",
     ];
     for piece in [1, 2, 7, 1_000] {
         assert_eq!(places(page, false, piece), expected, "{piece}");

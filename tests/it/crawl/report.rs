@@ -83,6 +83,17 @@ fn markdown_is_a_table_per_page() {
     outcome.is(0, "No broken links.\n", "");
 }
 
+#[test]
+fn markdown_shows_text_as_it_is() {
+    let page = "<a href='/x|y'>a *b* _c_ [d](e) `f` \\ &lt;g> &amp;amp; http://h/\n#i</a>";
+    let site =
+        Server::start(move |head| Some(if path(head) == "/a" { html(page) } else { not_found() }));
+    let outcome = check(&site, "markdown");
+    let text = "a \\*b\\* \\_c\\_ \\[d\\](e) \\`f\\` \\\\ &lt;g&gt; &amp;amp; http:&#47;/h/ \\#i";
+    let expected = format!("| 1 | {text} | <{}> | 404 Not Found |", site.url("/x%7Cy"));
+    assert_eq!(outcome.lines().last(), Some(&&*expected));
+}
+
 fn attribute(element: &BytesStart<'_>, name: &str) -> String {
     let attribute = element.try_get_attribute(name).unwrap();
     let attribute = attribute.unwrap_or_else(|| panic!("no {name} in {element:?}"));
