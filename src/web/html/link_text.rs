@@ -37,10 +37,12 @@ impl LinkText {
     }
 }
 
-/// Markup without tags as a reader sees it: character references decoded, white space as one space.
+/// Markup without tags as a reader sees it: character references decoded, white space and control
+/// characters as one space.
 pub(super) fn shown(raw: &str) -> String {
     let decoded = entities::decode(raw);
-    let words: Vec<&str> = decoded.split_whitespace().collect();
+    let words = decoded.split(|c: char| c.is_whitespace() || c.is_control());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     let text = words.join(" ");
     match text.char_indices().nth(CHARS_MAX) {
         Some((end, _)) => text[..end].to_owned() + "\u{2026}",

@@ -354,6 +354,7 @@ fn lines_and_texts_of_links() {
     for piece in [1, 2, 7, 1_000] {
         assert_eq!(places(page, false, piece), expected, "{piece}");
     }
+    assert_eq!(places("<a href=a>one&#27;[1m&nbsp; two</a>", false, 9), ["a 1 one [1m two"]);
     let page = "<a href=a>one <noscript><img src=b></noscript>two</a> no <a href=c>three</a>";
     assert_eq!(places(page, false, 1_000), ["a 1 one two", "b 1 ", "c 1 three"]);
     let page = "<?xml version='1.0'?>\n<html xmlns='http://www.w3.org/1999/xhtml'><body>\n<!-- <a href='no'/>\n-->\
