@@ -38,8 +38,8 @@ impl Proxies {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
         let first = |names: &[&'static str]| {
-            let values = names.iter().filter_map(|name| Some((*name, variable(name)?)));
-            values.into_iter().find(|(_, value)| !value.is_empty())
+            let mut values = names.iter().filter_map(|name| Some((*name, variable(name)?)));
+            values.find(|(_, value)| !value.is_empty())
         };
         let proxy = |names: &[&'static str]| {
             let named = first(names).or_else(|| first(&["all_proxy", "ALL_PROXY"]));

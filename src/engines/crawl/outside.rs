@@ -4,7 +4,6 @@
 //! of the page would, and nothing is indexed. linkchecker asks, and then reports links as unchecked.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crossbeam::channel::Receiver;
 
@@ -77,7 +76,7 @@ fn total(crawl: &Summary, outside: &Summary) -> Summary {
         n_failed: crawl.n_failed + outside.n_failed,
         n_waiting: outside.n_waiting,
         is_cancelled: outside.is_cancelled,
-        time: crawl.time.checked_add(outside.time).unwrap_or(Duration::MAX),
+        time: crawl.time.saturating_add(outside.time),
         ..crawl.clone()
     }
 }

@@ -237,7 +237,8 @@ fn cookies_come_back_within_a_run_and_from_a_file() {
         Some(match path(head) {
             "/robots.txt" => not_found(),
             "/a" if has("session=1") => html("<a href=/members>"),
-            "/a" => format!("HTTP/1.1 302 Found\r\nSet-Cookie: session=1\r\nSet-Cookie: x=y; Path=/other\r\nLocation: /b\r\n\r\n").into_bytes(),
+            "/a" => b"HTTP/1.1 302 Found\r\nSet-Cookie: session=1\r\nSet-Cookie: x=y; Path=/other\r\nLocation: /b\r\n\r\n"
+                .to_vec(),
             "/b" if has("session=1") && !has("x=y") => html("<a href=/members>"),
             "/members" if has("session=1") && has("key=2") => html("fine"),
             _ => not_found(),

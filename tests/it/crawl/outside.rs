@@ -40,9 +40,9 @@ fn other_host() -> Server {
 
 /// A site whose two pages link to the paths of another host.
 fn site(other: &Server, paths: &[&str]) -> Server {
-    let links: String =
-        paths.iter().map(|path| format!("<a href='{}'>x</a>", other.url(path))).collect();
-    let page = html(&format!("<a href=/b>b</a>{links}"));
+    let link = |path: &&str| format!("<a href='{}'>x</a>", other.url(path));
+    let links: Vec<String> = paths.iter().map(link).collect();
+    let page = html(&format!("<a href=/b>b</a>{}", links.concat()));
     Server::start(move |head| {
         Some(if path(head) == "/robots.txt" { not_found() } else { page.clone() })
     })
