@@ -85,7 +85,7 @@ impl Cookies {
             let (name, value) = (cookie.name(), cookie.value());
             if header.len() + name.len() + value.len() < HEADER_MAX {
                 let separator = if header.is_empty() { "" } else { "; " };
-                header += &format!("{separator}{name}={value}");
+                header.extend([separator, name, "=", value]);
             }
         }
         (!header.is_empty()).then_some(header)
@@ -137,7 +137,7 @@ fn set_cookie(line: &str) -> Result<(String, Url), String> {
     }
     let mut cookie = format!("{name}={value}; Path={path}");
     if is_true(subdomains)? && url.domain().is_some() {
-        cookie += &format!("; Domain={host}");
+        cookie.extend(["; Domain=", host]);
     }
     if is_true(secure)? {
         cookie += "; Secure";
@@ -147,7 +147,7 @@ fn set_cookie(line: &str) -> Result<(String, Url), String> {
     if expiry != 0 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let age = expiry.saturating_sub(i64::try_from(now).unwrap_or(i64::MAX));
-        cookie += &format!("; Max-Age={}", age.max(0));
+        cookie.extend(["; Max-Age=", &age.max(0).to_string()]);
     }
     Ok((cookie, url))
 }

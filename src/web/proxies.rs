@@ -97,13 +97,10 @@ fn exception(word: &str) -> Exception {
     }
     let (address, n_bits) = word.split_once('/').map_or((word, None), |(a, n)| (a, Some(n)));
     let bare = address.trim_matches(['[', ']']);
-    match (bare.parse::<IpAddr>(), n_bits.map_or(Ok(128), str::parse)) {
-        (Ok(address), Ok(n_bits)) => Exception::Network(address, n_bits),
-        _ => {
-            let name = word.trim_start_matches("*.").trim_matches('.');
-            Exception::Domain(name.to_ascii_lowercase())
-        }
+    if let (Ok(address), Ok(n_bits)) = (bare.parse(), n_bits.map_or(Ok(128), str::parse)) {
+        return Exception::Network(address, n_bits);
     }
+    Exception::Domain(word.trim_start_matches("*.").trim_matches('.').to_ascii_lowercase())
 }
 
 impl Exception {

@@ -102,12 +102,11 @@ fn broken_links_on(crawl: &Crawl, page: &PageEntry) -> Vec<BrokenLink> {
 fn problem(crawl: &Crawl, edge: Edge) -> Option<BrokenLink> {
     let url = &crawl.pages.get(edge.to).url;
     let trace = Trace::new(crawl, edge.to);
-    let (url, reason) = match trace.failure() {
-        Some(reason) => (url.to_string(), reason),
-        None => {
-            let fragment = missing_fragment(crawl, edge, &trace)?;
-            (format!("{url}#{fragment}"), "no such fragment".to_owned())
-        }
+    let (url, reason) = if let Some(reason) = trace.failure() {
+        (url.to_string(), reason)
+    } else {
+        let fragment = missing_fragment(crawl, edge, &trace)?;
+        (format!("{url}#{fragment}"), "no such fragment".to_owned())
     };
     let status = trace.end().status;
     let redirects = trace.redirects;

@@ -41,6 +41,7 @@ pub(super) struct Link {
 }
 
 /// The links of a page whose targets are in scope, each once.
+#[allow(clippy::struct_field_names, reason = "they are the links")]
 #[derive(Clone, Debug, Default)]
 pub(super) struct Links {
     /// Each URL once, however many links lead to it.

@@ -59,7 +59,7 @@ struct Places {
     n_reported: usize,
     /// The number of each link that is kept, among all that were reported.
     numbers: Vec<usize>,
-    places: Vec<Place>,
+    kept: Vec<Place>,
 }
 
 impl Places {
@@ -68,14 +68,14 @@ impl Places {
         if is_kept {
             let line = u32::try_from(self.line).unwrap_or(u32::MAX);
             self.numbers.push(self.n_reported);
-            self.places.push(Place { line, ..Place::default() });
+            self.kept.push(Place { line, ..Place::default() });
         }
         self.n_reported += 1;
     }
 
     fn set_text(&mut self, number: usize, text: &str) {
         if let Ok(index) = self.numbers.binary_search(&number) {
-            self.places[index].text = text.into();
+            self.kept[index].text = text.into();
         }
     }
 }
@@ -182,7 +182,7 @@ pub(super) fn page(
     }
     let links = raw.links.iter();
     let links = links.map(|(range, category)| (&raw.texts[range.clone()], *category));
-    let mut parsed = resolved(links, &base, scope, raw.places.take().map(|places| places.places));
+    let mut parsed = resolved(links, &base, scope, raw.places.take().map(|places| places.kept));
     if raw.n_over_limit > 0 {
         parsed.warnings.push(over_limit(raw.n_over_limit));
     }
@@ -307,9 +307,9 @@ impl RawPage {
 
     /// Removes the links that nofollow forbids to follow.
     fn remove_links_to_pages(&mut self) {
-        if let Some(Places { places, .. }) = &mut self.places {
+        if let Some(Places { kept, .. }) = &mut self.places {
             let mut links = self.links.iter();
-            places.retain(|_| links.next().is_some_and(|(_, kind)| *kind != Category::Page));
+            kept.retain(|_| links.next().is_some_and(|(_, kind)| *kind != Category::Page));
         }
         self.links.retain(|(_, category)| *category != Category::Page);
     }

@@ -11,7 +11,7 @@ const TEXTS_MAX: u32 = 1 << 28;
 pub(super) struct Texts {
     numbers: HashMap<u64, u32>,
     /// All of them, one after the other, and the end of each.
-    texts: String,
+    joined: String,
     ends: Vec<usize>,
 }
 
@@ -23,8 +23,8 @@ impl Texts {
             return Some(number);
         }
         let number = u32::try_from(self.ends.len()).ok().filter(|&n| n < TEXTS_MAX)?;
-        self.texts += text;
-        self.ends.push(self.texts.len());
+        self.joined += text;
+        self.ends.push(self.joined.len());
         self.numbers.insert(hash, number);
         Some(number)
     }
@@ -32,7 +32,7 @@ impl Texts {
     pub(super) fn text(&self, number: u32) -> &str {
         let number = number as usize;
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.texts[start..self.ends[number]]
+        &self.joined[start..self.ends[number]]
     }
 }
 

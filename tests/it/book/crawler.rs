@@ -214,7 +214,7 @@ fn crawl1_says_when_a_page_has_too_many_links() {
 fn wrong_usage() {
     for name in ["crawl1", "crawl2", "crawl3"] {
         assert_eq!(run(name, &[] as &[&str]).code(), 2);
-        assert_eq!(run(name, &["gopl.io"]).code(), 2, "not absolute");
+        assert_eq!(run(name, &["gopl"]).code(), 2, "neither a URL nor a host");
         assert_eq!(run(name, &["ftp://gopl.io/"]).code(), 2, "not the web");
     }
 }
