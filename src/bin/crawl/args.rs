@@ -132,8 +132,8 @@ pub(crate) struct RequestFlags {
     pub(crate) insecure: bool,
     /// Send all requests through this proxy: http, https or socks5://[USER:PASSWORD@]HOST:PORT
     ///
-    /// Without it, the variables http_proxy, https_proxy and all_proxy name proxies. The hosts in
-    /// no_proxy are asked without one.
+    /// Without it, the variables `http_proxy`, `https_proxy` and `all_proxy` name proxies. The hosts
+    /// in `no_proxy` are asked without one.
     #[arg(global = true, long, value_name = "URL", value_parser = proxies::parse)]
     pub(crate) proxy: Option<fetch::Proxy>,
     /// Set the User-Agent header, whose first word is our name in robots.txt

@@ -1,4 +1,4 @@
-//! The report of `crawl check` as JUnit's XML, which CI servers read.
+//! The report of `crawl check` in the XML of `JUnit`, which CI servers read.
 //!
 //! Each page is a suite. A page without broken links has one test, which passes; on others each
 //! broken link is a test that fails. The attributes are those that the schema of Ant's task (`JUnit.xsd`)

@@ -76,8 +76,11 @@ fn an_insecure_crawl_says_so_once() {
 struct Proxy {
     addr: SocketAddr,
     /// The first line and the credentials of each request.
-    requests: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    requests: Arc<Mutex<Vec<ProxyRequest>>>,
 }
+
+/// The first line of a request, and its Proxy-Authorization.
+type ProxyRequest = (String, Option<String>);
 
 impl Proxy {
     fn start(server: SocketAddr) -> Self {
@@ -104,11 +107,7 @@ impl Proxy {
     }
 }
 
-fn serve(
-    client: &TcpStream,
-    server: SocketAddr,
-    all: &Mutex<Vec<(String, Option<String>)>>,
-) -> io::Result<()> {
+fn serve(client: &TcpStream, server: SocketAddr, all: &Mutex<Vec<ProxyRequest>>) -> io::Result<()> {
     let lines = BufReader::new(client).lines().map_while(Result::ok);
     let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
     let Some((first, headers)) = head.split_first() else { return Ok(()) };
@@ -235,7 +234,6 @@ fn cookies_come_back_within_a_run_and_from_a_file() {
             })
         };
         Some(match path(head) {
-            "/robots.txt" => not_found(),
             "/a" if has("session=1") => html("<a href=/members>"),
             "/a" => b"HTTP/1.1 302 Found\r\nSet-Cookie: session=1\r\nSet-Cookie: x=y; Path=/other\r\nLocation: /b\r\n\r\n"
                 .to_vec(),

@@ -130,10 +130,10 @@ fn junit_has_a_suite_per_page() {
     let site = site();
     let xml = check(&site, "junit").stdout;
     let (suites, messages) = suites(&xml);
-    let suite = |path: &str, tests: &str, failures: &str| {
+    let expected = |path: &str, tests: &str, failures: &str| {
         (site.url(path), tests.to_owned(), failures.to_owned())
     };
-    assert_eq!(suites, [suite("/a", "3", "3"), suite("/fine", "1", "0")]);
+    assert_eq!(suites, [expected("/a", "3", "3"), expected("/fine", "1", "0")]);
     let lost = format!("redirects to {}: 404 Not Found", site.url("/lost"));
     assert_eq!(messages, ["no such fragment", "404 Not Found", &lost]);
     assert!(
