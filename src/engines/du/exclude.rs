@@ -14,8 +14,8 @@ pub struct Pattern {
     is_utf8: bool,
     /// The name, if the pattern has no wildcard and so matches one only.
     literal: Option<Vec<u8>>,
-    /// The last byte of every match, if they all end with the same ASCII character.
-    last: Option<u8>,
+    /// ASCII characters of a name that every match ends with; may be none.
+    suffix: Vec<u8>,
 }
 
 impl Pattern {
@@ -24,14 +24,14 @@ impl Pattern {
     pub fn new(text: &[u8]) -> Self {
         let is_utf8 = std::str::from_utf8(text).is_ok();
         let (literal, text) = (literal(text), text.to_vec());
-        let is_plain = |byte: &u8| byte.is_ascii() && !matches!(byte, b'*' | b'?' | b']' | b'\\');
-        let last = text.last().copied().filter(is_plain);
-        Pattern { chars: chars(&text, !is_utf8), text, is_utf8, literal, last }
+        let is_special = |byte: &u8| !byte.is_ascii() || b"*?]\\/".contains(byte);
+        let suffix = text.iter().rposition(is_special).map_or(&*text, |at| &text[at + 1..]).to_vec();
+        Pattern { chars: chars(&text, !is_utf8), text, is_utf8, literal, suffix }
     }
 
     /// Whether a path that ends with `name` can match: the cheap question for most names.
     pub(super) fn can_end(&self, name: &[u8]) -> bool {
-        self.last.is_none() || self.last == name.last().copied()
+        name.ends_with(&self.suffix)
     }
 
     /// Whether the pattern matches `path` or a part of it after a slash. The empty path never does.
@@ -148,6 +148,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn names_that_cannot_match_are_known_by_their_ends() {
+        let suffix = |pattern: &str| Pattern::new(pattern.as_bytes()).suffix;
+        assert_eq!(suffix("*.o"), b".o");
+        assert_eq!(suffix("a/b"), b"b");
+        assert_eq!(suffix("[ab]c"), b"c");
+        assert_eq!(suffix("\\*a"), b"a");
+        assert_eq!(suffix("äo"), b"o");
+        assert_eq!(suffix("*"), b"");
+    }
 
     #[test]
     fn patterns_match_as_in_a_shell() {
