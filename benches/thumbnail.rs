@@ -10,7 +10,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use tempfile::TempDir;
 use threadbare::engines::thumbnail::batch::{self, Batch, Strategy};
-use threadbare::engines::thumbnail::{self, Job, Options, Originals};
+use threadbare::engines::thumbnail::{self, Job, Options, Originals, Target};
 
 const N_IMAGES: usize = 16;
 const SIDE: u16 = 1_600;
@@ -38,7 +38,13 @@ fn jobs(dir: &Path, file: &[u8]) -> Vec<Job> {
     let job = |i: usize| {
         let source = dir.join(format!("{i}.jpg"));
         fs::write(&source, file).expect("a temporary folder can be written");
-        Job { source, thumb: dir.join(format!("{i}.thumb.jpg")), format: ImageFormat::Jpeg }
+        let target = Target {
+            path: dir.join(format!("{i}.thumb.jpg")),
+            format: ImageFormat::Jpeg,
+            options: Options::default(),
+            cache_entry: None,
+        };
+        Job { source, targets: vec![target] }
     };
     (0..N_IMAGES).map(job).collect()
 }
@@ -63,7 +69,6 @@ fn thumbnails(c: &mut Criterion) {
         let has_choice = matches!(strategy, Strategy::Channel | Strategy::Rayon);
         for n_threads in if has_choice { &[1, 2, 4][..] } else { &[1] } {
             let batch = Batch {
-                options: Options::default(),
                 originals: &originals,
                 force: false,
                 skip_existing: false,
@@ -72,10 +77,10 @@ fn thumbnails(c: &mut Criterion) {
             };
             group.bench_with_input(BenchmarkId::new(name, n_threads), &batch, |b, batch| {
                 b.iter(|| {
-                    let (outcomes_tx, outcomes_rx) = channel::bounded(N_IMAGES);
-                    batch::run(&jobs, batch, &outcomes_tx);
-                    drop(outcomes_tx);
-                    outcomes_rx.iter().count()
+                    let (done_tx, done_rx) = channel::bounded(N_IMAGES);
+                    batch::run(jobs.iter().cloned().map(Ok), batch, &done_tx);
+                    drop(done_tx);
+                    done_rx.iter().count()
                 });
             });
         }
@@ -91,7 +96,7 @@ fn decode(c: &mut Criterion) {
         let job = jobs(dir.path(), &file).swap_remove(0);
         group.throughput(Throughput::Bytes(file.len() as u64));
         group.bench_function(name, |b| {
-            b.iter(|| black_box(thumbnail::make(&job, &Options::default())).is_ok());
+            b.iter(|| black_box(thumbnail::make(&job.source, &job.targets[0])).is_ok());
         });
     }
     group.finish();

@@ -11,7 +11,7 @@ use image::ImageFormat;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use threadbare::engines::thumbnail::{self, Job, Options, Size};
+use threadbare::engines::thumbnail::{self, Options, Size, Target};
 
 /// The longest time that a thumbnail of such a small file may take.
 const TIME_MAX: Duration = Duration::from_secs(5);
@@ -25,22 +25,21 @@ fn main() -> anyhow::Result<()> {
     };
     let (n, seed) = (number(1, 100_000)?, number(2, 1)?);
     let dir = tempfile::tempdir()?;
-    let job = Job {
-        source: dir.path().join("a.jpg"),
-        thumb: dir.path().join("a.thumb.jpg"),
+    let source = dir.path().join("a.jpg");
+    let mut target = Target {
+        path: dir.path().join("a.thumb.jpg"),
         format: ImageFormat::Jpeg,
+        options: Options::default(),
+        cache_entry: None,
     };
     let mut rng = StdRng::seed_from_u64(seed);
     let (mut n_made, mut longest) = (0, Duration::ZERO);
     for i in 0..n {
         let file = mutated(seed_file(&mut rng), &mut rng);
-        fs::write(&job.source, &file)?;
-        let options = Options {
-            size: Size::square([4, 12, 40][rng.random_range(0..3)]),
-            ..Options::default()
-        };
+        fs::write(&source, &file)?;
+        target.options.size = Size::square([4, 12, 40][rng.random_range(0..3)]);
         let start = Instant::now();
-        let made = panic::catch_unwind(|| thumbnail::make(&job, &options).is_ok());
+        let made = panic::catch_unwind(|| thumbnail::make(&source, &target).is_ok());
         longest = longest.max(start.elapsed());
         match made {
             Ok(is_made) if start.elapsed() < TIME_MAX => n_made += u64::from(is_made),

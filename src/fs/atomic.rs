@@ -1,7 +1,8 @@
 //! Writes files atomically: a reader sees the old contents or the new, never a part.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
@@ -24,6 +25,20 @@ pub fn is_device(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|info| !info.is_file() && !info.is_dir())
 }
 
+/// Permissions of files and directories for their owner alone.
+const PRIVATE_FILE: u32 = 0o600;
+const PRIVATE_DIR: u32 = 0o700;
+/// Permissions of other files, from which the umask takes some.
+const FILE: u32 = 0o666;
+
+/// Creates the directory at `path`, and those above it that do not exist, for the owner alone.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(PRIVATE_DIR).create(path)
+}
+
 /// A complete file that has not got its name yet; removed when dropped.
 pub struct StagedFile<'a> {
     file: NamedTempFile,
@@ -36,8 +51,20 @@ impl<'a> StagedFile<'a> {
     /// # Errors
     /// When the file cannot be created or written.
     pub fn new(path: &'a Path, contents: &[u8]) -> io::Result<Self> {
+        StagedFile::with_mode(path, contents, FILE)
+    }
+
+    /// As [`StagedFile::new`], for a file that its owner alone may read.
+    ///
+    /// # Errors
+    /// When the file cannot be created or written.
+    pub fn private(path: &'a Path, contents: &[u8]) -> io::Result<Self> {
+        StagedFile::with_mode(path, contents, PRIVATE_FILE)
+    }
+
+    fn with_mode(path: &'a Path, contents: &[u8], mode: u32) -> io::Result<Self> {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = new_file(dir)?;
+        let mut file = new_file(dir, mode)?;
         file.write_all(contents)?;
         Ok(StagedFile { file, path })
     }
@@ -68,12 +95,12 @@ impl<'a> StagedFile<'a> {
     }
 }
 
-/// Creates a temporary file with the permissions that the umask gives. Those that tempfile creates
+/// Creates a temporary file with the permissions `mode` but for those that the umask takes. Those that tempfile creates
 /// are readable by their owner only, and its errors name the temporary file.
-fn new_file(dir: &Path) -> io::Result<NamedTempFile> {
+fn new_file(dir: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let mut os_error = None;
     let open = |path: &Path| {
-        let opened = File::options().write(true).create_new(true).open(path);
+        let opened = File::options().write(true).create_new(true).mode(mode).open(path);
         opened.inspect_err(|err| os_error = err.raw_os_error())
     };
     let file = Builder::new().prefix(".threadbare").make_in(dir, open);

@@ -21,7 +21,7 @@ mod fetch_options;
 mod forward_proxy;
 #[cfg(feature = "crawl")]
 pub mod html;
-#[cfg(feature = "urls")]
+#[cfg(any(feature = "thumbnail", feature = "urls"))]
 pub mod percent;
 #[cfg(feature = "crawl")]
 pub mod proxies;

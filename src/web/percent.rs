@@ -40,6 +40,20 @@ pub fn decoded(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// The text in which every byte is encoded for which `is_plain` is false.
+#[must_use]
+pub fn encoded_except(bytes: &[u8], is_plain: impl Fn(u8) -> bool) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if is_plain(byte) {
+            text.push(byte.into());
+        } else {
+            push(&mut text, byte);
+        }
+    }
+    text
+}
+
 /// The byte encoded by the `%XX` that `text` begins with, if it does.
 fn encoded(text: &[u8]) -> Option<u8> {
     let &[b'%', high, low, ..] = text else { return None };

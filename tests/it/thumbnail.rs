@@ -1,9 +1,12 @@
 //! 8.5 thumbnail: the tool, run as a program: names, formats, orientation, damage, atomic files.
 
+mod cache;
 mod colors;
 mod damage;
 mod formats;
 mod originals;
+mod sizes;
+mod streams;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -387,11 +390,12 @@ fn invalid_arguments_are_wrong_usage() {
     let dir = folder(&[]);
     for args in [
         &["-s", "0", "x"][..],
-        &["-s", "1x", "x"],
+        &["-s", "x", "x"],
         &["-q", "0", "x"],
         &["-q", "101", "x"],
         &["--format", "gif", "x"],
-        &["-o", "x.jpg", "x"],
+        &["-o", "x.jpg", "x", "y"],
+        &["-o", "", "x"],
         &["-o", "{stem}.webp", "x"],
         &["-j", "0", "x"],
         &["--strategy", "go", "x"],

@@ -3,24 +3,40 @@
 use image::{DynamicImage, GrayImage, Rgb, RgbImage, RgbaImage};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
+use super::geometry::Geometry;
 use super::jpeg::ColorSpace;
 use super::size::Size;
 
-/// Makes a picture in gray or RGB from one layer of samples per component; also returns the profile
+/// Makes pictures in gray or RGB from one layer of samples per component; also returns the profile
 /// if it has still to be applied.
 pub(super) fn from_layers(
+    geometries: &[Geometry],
+    layers: Vec<Vec<Vec<u8>>>,
+    color_space: ColorSpace,
+    profile: Option<Vec<u8>>,
+) -> (Vec<DynamicImage>, Option<Vec<u8>>) {
+    let is_cmyk = matches!(color_space, ColorSpace::Cmyk | ColorSpace::Ycck);
+    let picture = |(layers, geometry): (Vec<Vec<u8>>, &Geometry)| {
+        picture(geometry.size, layers, color_space, profile.as_deref())
+    };
+    let pictures = layers.into_iter().zip(geometries).map(picture).collect();
+    (pictures, profile.filter(|_| !is_cmyk))
+}
+
+/// A picture in gray or RGB; `profile` is applied to CMYK only.
+fn picture(
     Size { width, height }: Size,
     layers: Vec<Vec<u8>>,
     color_space: ColorSpace,
-    profile: Option<Vec<u8>>,
-) -> (DynamicImage, Option<Vec<u8>>) {
+    profile: Option<&[u8]>,
+) -> DynamicImage {
     let pixel = |i: usize| [0, 1, 2].map(|c| layers[c][i]);
     let n = layers[0].len();
     let rgb: Vec<u8> = match color_space {
         ColorSpace::Gray => {
             let gray =
                 layers.into_iter().next().and_then(|y| GrayImage::from_raw(width, height, y));
-            return (gray.expect("there are as many bytes as the size requires").into(), profile);
+            return gray.expect("there are as many bytes as the size requires").into();
         }
         ColorSpace::Rgb => (0..n).flat_map(pixel).collect(),
         ColorSpace::YCbCr => (0..n).flat_map(|i| ycbcr_to_rgb(pixel(i))).collect(),
@@ -32,11 +48,10 @@ pub(super) fn from_layers(
                 let [c, m, y] = if is_ycck { inverted() } else { pixel(i) };
                 [c, m, y, layers[3][i]]
             });
-            let rgb = cmyk_to_rgb(&inks.collect::<Vec<_>>(), profile.as_deref());
-            return (rgb_image(width, height, rgb), None);
+            cmyk_to_rgb(&inks.collect::<Vec<_>>(), profile)
         }
     };
-    (rgb_image(width, height, rgb), profile)
+    rgb_image(width, height, rgb)
 }
 
 fn rgb_image(width: u32, height: u32, rgb: Vec<u8>) -> DynamicImage {

@@ -12,6 +12,7 @@ use super::caught_panic;
 use super::color;
 use super::error::Cause;
 use super::full_jpeg;
+use super::geometries::Geometries;
 use super::geometry::Geometry;
 use super::job::{Damage, PERCENT_MIN};
 use super::jpeg::{ColorSpace, Jpeg, ReducedPicture};
@@ -31,26 +32,31 @@ const BYTES_MAX: u64 = 1 << 30;
 /// The first bytes of a file by which its format is recognized.
 const START: u64 = 64;
 
-/// A picture of the thumbnail's size, and what has still to be applied to it.
-struct SmallPicture {
-    thumb: DynamicImage,
+/// Pictures of the sizes of the thumbnails, and what has still to be applied to them.
+struct SmallPictures {
+    /// Those that are made from the picture; the others follow from them.
+    thumbs: Vec<DynamicImage>,
+    geometries: Geometries,
     profile: Option<Vec<u8>>,
     orientation: Orientation,
     damage: Option<Damage>,
 }
 
-/// The thumbnail of the image at `path`, upright and in sRGB, and the damage of the image.
-pub(super) fn thumbnail(
+/// A thumbnail of the image at `path` for each of `options`, upright and in sRGB, and the damage of the
+/// image. It is decoded once, in the detail that the largest thumbnail shows.
+pub(super) fn thumbnails(
     path: &Path,
-    options: &Options,
-) -> Result<(DynamicImage, Option<Damage>), Cause> {
-    let picture = small_picture(path, options)?;
-    let mut thumb = color::to_srgb(picture.thumb, picture.profile.as_deref());
-    thumb.apply_orientation(picture.orientation);
-    Ok((thumb, picture.damage))
+    options: &[Options],
+) -> Result<(Vec<DynamicImage>, Option<Damage>), Cause> {
+    let SmallPictures { thumbs, geometries, profile, orientation, damage } =
+        small_pictures(path, options)?;
+    let in_srgb = thumbs.into_iter().map(|thumb| color::to_srgb(thumb, profile.as_deref()));
+    let mut thumbs = geometries.thumbnails(in_srgb.collect());
+    thumbs.iter_mut().for_each(|thumb| thumb.apply_orientation(orientation));
+    Ok((thumbs, damage))
 }
 
-fn small_picture(path: &Path, options: &Options) -> Result<SmallPicture, Cause> {
+fn small_pictures(path: &Path, options: &[Options]) -> Result<SmallPictures, Cause> {
     if !fs::metadata(path)?.is_file() {
         return Err(Cause::NotAFile); // opening a named pipe would block
     }
@@ -110,7 +116,7 @@ fn detect_format(start: &[u8]) -> Result<ImageFormat, Cause> {
 }
 
 /// Decodes a JPEG in as much detail as its thumbnail shows, if our decoder supports that.
-fn decode_jpeg(mut file: impl BufRead + Seek, options: &Options) -> Result<SmallPicture, Cause> {
+fn decode_jpeg(mut file: impl BufRead + Seek, options: &[Options]) -> Result<SmallPictures, Cause> {
     let Some(mut jpeg) = Jpeg::open(&mut file) else {
         file.rewind()?;
         return decode_fully(file, ImageFormat::Jpeg, options);
@@ -121,38 +127,41 @@ fn decode_jpeg(mut file: impl BufRead + Seek, options: &Options) -> Result<Small
     let (orientation, profile) = (jpeg.orientation(), jpeg.profile());
     let (color_space, n_components) = (jpeg.color_space(), jpeg.n_components());
     let full = jpeg.size();
-    let geometry = Geometry::new(full, orientation, options.size, options.crop);
-    let ratio = geometry.ratio();
+    let geometries = Geometries::new(full, orientation, options);
+    let ratio = geometries.ratio();
     // Of the second kind, a thumbnail of ours may be blurred, but is right.
     let use_reduced = jpeg.is_detailed_enough_for(ratio) || jpeg.is_misread_by_zune();
     // Even where a full decoder is needed, the DC coefficients show whether the file is complete.
     let mut reduced = jpeg.decode(if use_reduced { ratio } else { f64::INFINITY })?;
     let damage = reduced.as_ref().map_or(Ok(None), damage_of)?;
-    let small_picture = |layers| {
-        let (thumb, profile) = color::from_layers(geometry.size, layers, color_space, profile);
-        SmallPicture { thumb, profile, orientation, damage }
+    let small_pictures = |layers, geometries: Geometries| {
+        let sizes = geometries.from_picture();
+        let (thumbs, profile) = color::from_layers(sizes, layers, color_space, profile);
+        SmallPictures { thumbs, geometries, profile, orientation, damage }
     };
     if !use_reduced {
         let is_irregular = reduced.as_ref().is_some_and(|reduced| reduced.is_irregular);
         let frame = (full, n_components);
-        if let Some(layers) = full_layers(&mut file, is_irregular, frame, &geometry)? {
-            return Ok(small_picture(layers));
+        let layers = full_layers(&mut file, is_irregular, frame, geometries.from_picture())?;
+        if let Some(layers) = layers {
+            return Ok(small_pictures(layers, geometries));
         }
         file.rewind()?;
         reduced = Jpeg::open(&mut file).map_or(Ok(None), |jpeg| jpeg.decode(ratio))?;
     }
     let reduced = reduced.ok_or(Cause::Truncated)?;
-    Ok(small_picture(reduced.resized(&geometry)))
+    let layers = reduced.resized(geometries.from_picture());
+    Ok(small_pictures(layers, geometries))
 }
 
 /// The components of a JPEG with this size and number of components, of which every pixel is decoded,
-/// resized; `None` if that fails.
+/// resized for each thumbnail; `None` if that fails.
 fn full_layers(
     mut file: impl Read + Seek,
     is_irregular: bool,
     (full, n_components): (Size, usize),
-    geometry: &Geometry,
-) -> Result<Option<Vec<Vec<u8>>>, Cause> {
+    geometries: &[Geometry],
+) -> Result<Option<Vec<Vec<Vec<u8>>>>, Cause> {
     let n_bytes = u64::from(full.width) * u64::from(full.height) * n_components as u64;
     if n_bytes >= BYTES_MAX {
         return Err(Cause::TooLarge(full.width, full.height));
@@ -169,7 +178,7 @@ fn full_layers(
         let repaired = Jpeg::open(&mut file).map_or(Ok(None), Jpeg::repaired)?;
         decoded = repaired.and_then(|jpeg| full_jpeg::decode(&jpeg[..], full, n_components));
     }
-    Ok(decoded.map(|bytes| resize_components(bytes, full, n_components, geometry)))
+    Ok(decoded.map(|bytes| resize_components(bytes, full, n_components, geometries)))
 }
 
 fn damage_of(jpeg: &ReducedPicture) -> Result<Option<Damage>, Cause> {
@@ -181,7 +190,10 @@ fn damage_of(jpeg: &ReducedPicture) -> Result<Option<Damage>, Cause> {
 }
 
 /// Decodes a TIFF ourselves if it is not of a kind that is left to the `image` crate.
-fn decode_tiff(file: &mut (impl BufRead + Seek), options: &Options) -> Result<SmallPicture, Cause> {
+fn decode_tiff(
+    file: &mut (impl BufRead + Seek),
+    options: &[Options],
+) -> Result<SmallPictures, Cause> {
     let decoded = if tiff_file::is_misread(&mut *file) {
         Err(Cause::NotSupported(String::new())) // the text follows below
     } else if let Some(tiff) = TiffFile::open(&mut *file, BYTES_MAX) {
@@ -201,27 +213,27 @@ fn decode_tiff(file: &mut (impl BufRead + Seek), options: &Options) -> Result<Sm
 }
 
 /// Decodes a PNG, in squares of pixels as large as the thumbnail allows.
-fn decode_png(file: impl BufRead + Seek, options: &Options) -> Result<SmallPicture, Cause> {
+fn decode_png(file: impl BufRead + Seek, options: &[Options]) -> Result<SmallPictures, Cause> {
     let mut png = PngFile::open(file, BYTES_MAX)?;
     let (size, orientation, profile) = (png.size, png.orientation, png.profile.take());
-    let geometry = Geometry::new(size, orientation, options.size, options.crop);
-    let n_bytes = png.n_bytes(geometry.ratio());
+    let geometries = Geometries::new(size, orientation, options);
+    let n_bytes = png.n_bytes(geometries.ratio());
     if n_bytes >= BYTES_MAX {
         return Err(Cause::TooLarge(size.width, size.height));
     }
     let _reservation = DECODED_PICTURES.reserve(n_bytes);
-    let (samples, partly) = png.decode(geometry.ratio());
+    let (samples, partly) = png.decode(geometries.ratio());
     let damage = match partly {
         Some(partly) if partly.percent < PERCENT_MIN => return Err(partly.cause),
         Some(partly) => Some(Damage { percent_decoded: partly.percent }),
         None => None,
     };
-    let thumb = resize_samples(samples, &geometry);
-    Ok(SmallPicture { thumb, profile, orientation, damage })
+    let thumbs = resize_samples(samples, geometries.from_picture());
+    Ok(SmallPictures { thumbs, geometries, profile, orientation, damage })
 }
 
 /// Decodes a BMP of Windows or OS/2, or one without a file header.
-fn decode_bmp(mut file: impl BufRead + Seek, options: &Options) -> Result<SmallPicture, Cause> {
+fn decode_bmp(mut file: impl BufRead + Seek, options: &[Options]) -> Result<SmallPictures, Cause> {
     if !file.fill_buf()?.starts_with(b"BM") {
         let decode =
             || decode_by(BmpDecoder::new_without_file_header(file)?, ImageFormat::Bmp, options);
@@ -236,8 +248,8 @@ fn decode_bmp(mut file: impl BufRead + Seek, options: &Options) -> Result<SmallP
 
 fn small_tiff(
     mut tiff: TiffFile<impl Read + Seek>,
-    options: &Options,
-) -> Result<SmallPicture, Cause> {
+    options: &[Options],
+) -> Result<SmallPictures, Cause> {
     let full = Size { width: tiff.width, height: tiff.height };
     match tiff.n_bytes() {
         0 => return Err(Cause::Empty),
@@ -245,25 +257,26 @@ fn small_tiff(
         _ => (),
     }
     let (orientation, profile) = (tiff.orientation, tiff.profile.take());
-    let geometry = Geometry::new(full, orientation, options.size, options.crop);
+    let geometries = Geometries::new(full, orientation, options);
     let _reservation = DECODED_PICTURES.reserve(tiff.n_bytes());
-    let (thumb, profile) = match tiff.decode()? {
-        TiffPicture::Image(image) => (resize_image(image, &geometry), profile),
+    let sizes = geometries.from_picture();
+    let (thumbs, profile) = match tiff.decode()? {
+        TiffPicture::Image(image) => (resize_image(image, sizes), profile),
         TiffPicture::Components(bytes, color_space) => {
             let n_components = if color_space == ColorSpace::Cmyk { 4 } else { 3 };
-            let layers = resize_components(bytes, full, n_components, &geometry);
-            color::from_layers(geometry.size, layers, color_space, profile)
+            let layers = resize_components(bytes, full, n_components, sizes);
+            color::from_layers(sizes, layers, color_space, profile)
         }
     };
-    Ok(SmallPicture { thumb, profile, orientation, damage: None })
+    Ok(SmallPictures { thumbs, geometries, profile, orientation, damage: None })
 }
 
 /// Decodes every pixel with the `image` crate.
 fn decode_fully(
     file: impl BufRead + Seek,
     format: ImageFormat,
-    options: &Options,
-) -> Result<SmallPicture, Cause> {
+    options: &[Options],
+) -> Result<SmallPictures, Cause> {
     let decode = || decode_with_image(file, format, options);
     caught_panic::catch(decode).unwrap_or(Err(Cause::Panic))
 }
@@ -271,8 +284,8 @@ fn decode_fully(
 fn decode_with_image(
     file: impl BufRead + Seek,
     format: ImageFormat,
-    options: &Options,
-) -> Result<SmallPicture, Cause> {
+    options: &[Options],
+) -> Result<SmallPictures, Cause> {
     let mut reader = ImageReader::with_format(file, format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(BYTES_MAX);
@@ -283,8 +296,8 @@ fn decode_with_image(
 fn decode_by(
     mut decoder: impl ImageDecoder,
     format: ImageFormat,
-    options: &Options,
-) -> Result<SmallPicture, Cause> {
+    options: &[Options],
+) -> Result<SmallPictures, Cause> {
     let (width, height) = decoder.dimensions();
     match decoder.total_bytes() {
         0 => return Err(Cause::Empty),
@@ -293,12 +306,12 @@ fn decode_by(
     }
     let orientation = orientation(&mut decoder, format).unwrap_or(Orientation::NoTransforms);
     let profile = decoder.icc_profile().unwrap_or_default();
-    let geometry = Geometry::new(Size { width, height }, orientation, options.size, options.crop);
+    let geometries = Geometries::new(Size { width, height }, orientation, options);
 
     let _reservation = DECODED_PICTURES.reserve(decoder.total_bytes());
     let (full, damage) = LenientDecoder::decode(decoder, format == ImageFormat::Gif)?;
-    let thumb = resize_image(full, &geometry);
-    Ok(SmallPicture { thumb, profile, orientation, damage })
+    let thumbs = resize_image(full, geometries.from_picture());
+    Ok(SmallPictures { thumbs, geometries, profile, orientation, damage })
 }
 
 /// How the picture has to be turned to be upright. Some programs begin the EXIF chunk of a WebP with

@@ -47,6 +47,8 @@ pub enum Cause {
     ReplacesSource,
     /// The thumbnail would replace a file that is not a thumbnail made by this crate.
     NotOurs,
+    /// An earlier run could not decode the image, which has not changed since.
+    FailedBefore,
     /// A directory tree could not be read; the text is the cause.
     Walk(String),
 }
@@ -84,6 +86,9 @@ impl fmt::Display for Cause {
                 write!(f, "its thumbnail would overwrite the thumbnail of {}", other.display())
             }
             Cause::ReplacesSource => f.write_str("its thumbnail would overwrite an image"),
+            Cause::FailedBefore => {
+                f.write_str("could not be decoded before and has not changed (--force tries again)")
+            }
             Cause::NotOurs => f.write_str("exists and is not a thumbnail made by this tool"),
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jwalk::{Parallelism, WalkDir};
 
 use super::error::{Cause, Error};
+use super::signature;
 use crate::threads::rayon_pool;
 
 /// Extensions by which files in a folder are taken for images. HEIC and AVIF are listed so that an
@@ -19,25 +20,47 @@ const EXTENSIONS: [&str; 18] = [
 /// Threads that read directories: a disk is faster with several requests in flight.
 const WALK_THREADS: usize = 4;
 
-/// Expands `names` to images: a file stands for itself, a folder for the images directly in it or,
-/// with `recursive`, in the whole tree, sorted by name. Thumbnails, hidden files and hidden folders
-/// are left out, and symbolic links to folders are not followed. A name that cannot be read is an
-/// error in its place.
-pub fn images(names: &[PathBuf], recursive: bool) -> Vec<Result<PathBuf, Error>> {
-    names.iter().flat_map(|name| images_of(name, recursive)).collect()
+/// What is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Search {
+    /// Search the whole tree of a folder.
+    pub recursive: bool,
+    /// Take files with the names of thumbnails for images too.
+    pub with_thumbnails: bool,
 }
 
-fn images_of(name: &Path, recursive: bool) -> Vec<Result<PathBuf, Error>> {
-    match fs::metadata(name) {
-        Ok(info) if info.is_dir() && recursive => in_tree(name),
+/// Expands `names` to images: a file stands for itself, a folder for the images directly in it or in
+/// the whole tree, sorted by name. Thumbnails, hidden files and hidden folders are left out, and
+/// symbolic links to folders are not followed. A name that cannot be read is an error in its place.
+pub fn images(names: &[PathBuf], search: Search) -> Vec<Result<PathBuf, Error>> {
+    names.iter().flat_map(|name| images_of(name, search)).collect()
+}
+
+/// As [`images`] for one name that another program prints, such as one that watches a folder in which
+/// thumbnails are made: without thumbnails made by this crate, whatever their names are.
+pub fn images_streamed(name: &Path, search: Search) -> Vec<Result<PathBuf, Error>> {
+    let is_thumbnail = |path: &PathBuf| signature::is_ours(path).unwrap_or(false);
+    let mut images = images_of(name, search);
+    if !search.with_thumbnails {
+        images.retain(|image| !image.as_ref().is_ok_and(is_thumbnail));
+    }
+    images
+}
+
+fn images_of(name: &Path, search: Search) -> Vec<Result<PathBuf, Error>> {
+    let mut images = match fs::metadata(name) {
+        Ok(info) if info.is_dir() && search.recursive => in_tree(name),
         Ok(info) if info.is_dir() => {
             directly_in(name).unwrap_or_else(|err| vec![Err(Error::new(name, err.into()))])
         }
         Ok(info) if !info.is_file() => vec![Err(Error::new(name, Cause::NotAFile))],
-        Ok(_) if is_thumbnail(name) => Vec::new(),
         Ok(_) => vec![Ok(name.to_owned())],
         Err(err) => vec![Err(Error::new(name, err.into()))],
+    };
+    if !search.with_thumbnails {
+        images.retain(|image| !image.as_ref().is_ok_and(|path| is_thumbnail(path)));
     }
+    images
 }
 
 fn directly_in(dir: &Path) -> std::io::Result<Vec<Result<PathBuf, Error>>> {
@@ -79,9 +102,7 @@ fn walk_error(dir: &Path, err: &jwalk::Error) -> Error {
 fn is_image(path: &Path) -> bool {
     let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     let extension = path.extension().unwrap_or_default();
-    !hidden
-        && EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
-        && !is_thumbnail(path)
+    !hidden && EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 /// Whether the name is one that thumbnails have by default: `x.thumb.jpg` or `x.thumb`.
@@ -110,7 +131,7 @@ mod tests {
         {
             assert!(is_image(Path::new(name)), "{name}");
         }
-        for name in ["a", "a.txt", ".a.jpg", "jpg", ".jpg", "a.thumb.jpg"] {
+        for name in ["a", "a.txt", ".a.jpg", "jpg", ".jpg"] {
             assert!(!is_image(Path::new(name)), "{name}");
         }
     }

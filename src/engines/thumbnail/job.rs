@@ -1,24 +1,52 @@
-//! One thumbnail to make, and the one that was made.
+//! Thumbnails to make of an image, and those that were made.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use image::ImageFormat;
 
-/// A thumbnail to make.
+use super::options::Options;
+
+/// The thumbnails to make of one image, which is read once for all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// Path of the image.
     pub source: PathBuf,
-    /// Path of its thumbnail.
-    pub thumb: PathBuf,
-    /// File format of the thumbnail.
+    /// Its thumbnails.
+    pub targets: Vec<Target>,
+}
+
+/// A thumbnail to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Path of the thumbnail.
+    pub path: PathBuf,
+    /// Its file format.
     pub format: ImageFormat,
+    /// How it looks.
+    pub options: Options,
+    /// What it says in the cache of file managers; `None` outside of that.
+    pub cache_entry: Option<CacheEntry>,
+}
+
+/// What the cache of file managers has to know of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheEntry {
+    /// The URI of the image.
+    pub(super) uri: String,
+    /// When it was modified, in seconds since 1970.
+    pub(super) mtime: i64,
+    /// The size of its file in bytes.
+    pub(super) n_bytes: u64,
+    /// The file that says that no thumbnail can be made.
+    pub(super) failure: PathBuf,
 }
 
 /// A thumbnail that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thumbnail {
+    /// Path of the file.
+    pub path: PathBuf,
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.

@@ -1,7 +1,7 @@
 //! Thumbnails of image files (section 8.5).
 //!
 //! [`find`] turns the names of files and folders into images, [`plan`] turns images into jobs, and
-//! [`batch`] runs jobs on threads; [`make()`] does one job. It decodes the picture (a large JPEG
+//! [`batch`] runs jobs on threads; [`make()`] makes one thumbnail. It decodes the picture (a large JPEG
 //! only in as much detail as the thumbnail shows, see `jpeg`), resizes it, converts it to sRGB, and
 //! writes the file atomically: it is complete or not there.
 
@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use image::ImageFormat;
 
 pub mod batch;
+mod cache;
 mod caught_panic;
 mod color;
 mod decode;
 mod error;
 pub mod find;
 mod full_jpeg;
+mod geometries;
 mod geometry;
 mod job;
 mod jpeg;
@@ -27,6 +29,7 @@ mod originals;
 mod os2_bmp;
 pub mod plan;
 mod png_file;
+mod png_text;
 pub mod record;
 mod resize;
 mod row_reducer;
@@ -36,9 +39,10 @@ mod size;
 mod tiff_file;
 mod tiff_tags;
 
+pub use cache::Cache;
 pub use caught_panic::is_panic_caught;
 pub use error::{Cause, Error};
-pub use job::{Damage, Job, Thumbnail};
+pub use job::{CacheEntry, Damage, Job, Target, Thumbnail};
 pub use make::make;
 pub use options::Options;
 pub use originals::Originals;
@@ -72,7 +76,7 @@ pub fn image_file(path: &Path) -> Result<PathBuf, Error> {
     let thumb = plan::beside(path);
     let format = ImageFormat::from_path(path).ok().filter(ImageFormat::can_write);
     let format = format.unwrap_or(ImageFormat::Jpeg);
-    let job = Job { source: path.to_owned(), thumb, format };
-    make(&job, &Options::default())?;
-    Ok(job.thumb)
+    let target = Target { path: thumb, format, options: Options::default(), cache_entry: None };
+    make(path, &target)?;
+    Ok(target.path)
 }

@@ -3,7 +3,7 @@
 use super::size::Size;
 
 /// How a thumbnail looks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The box the thumbnail has to fit into.
     pub size: Size,

@@ -6,10 +6,12 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
 
 use super::error::Cause;
 use super::signature;
 use crate::fs::atomic;
+use crate::threads;
 
 /// Device and inode: equal for every name of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,17 +31,25 @@ impl FileId {
 
 /// The images of a batch, none of which may be replaced.
 #[derive(Debug, Default)]
-pub struct Originals(HashSet<FileId>);
+pub struct Originals(Mutex<HashSet<FileId>>);
 
 impl Originals {
     /// The files at these paths; a path at which there is none is ignored.
     pub fn new<P: AsRef<Path>>(images: impl IntoIterator<Item = P>) -> Self {
-        Originals(images.into_iter().flat_map(|path| FileId::all(path.as_ref())).collect())
+        let originals = Originals::default();
+        images.into_iter().for_each(|path| originals.add(path.as_ref()));
+        originals
+    }
+
+    /// Adds the file at `path`, if there is one.
+    pub fn add(&self, path: &Path) {
+        threads::lock(&self.0).extend(FileId::all(path));
     }
 
     /// Whether a file written to `path` would replace one of the images.
     pub(super) fn contains(&self, path: &Path) -> bool {
-        FileId::all(path).any(|id| self.0.contains(&id))
+        let originals = threads::lock(&self.0);
+        FileId::all(path).any(|id| originals.contains(&id))
     }
 }
 

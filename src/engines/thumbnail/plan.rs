@@ -8,8 +8,10 @@ use std::str::FromStr;
 use image::ImageFormat;
 
 use super::error::{Cause, Error};
-use super::job::Job;
+use super::job::{Job, Target};
+use super::options::Options;
 use super::originals::{Originals, Place};
+use super::size::Size;
 
 /// Extensions of JPEG files; a thumbnail in this format keeps that of its image.
 const JPEG: [&str; 4] = ["jpg", "jpeg", "jpe", "jfif"];
@@ -26,6 +28,7 @@ enum Part {
     Text(String),
     Dir,
     Stem,
+    Size,
     Extension,
 }
 
@@ -40,7 +43,7 @@ impl Default for Template {
 impl FromStr for Template {
     type Err = String;
 
-    /// Parses text that may contain `{dir}` and `{ext}`, and has to contain `{stem}`.
+    /// Parses text that may contain `{dir}`, `{stem}`, `{size}` and `{ext}`.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -50,19 +53,19 @@ impl FromStr for Template {
             parts.push(match name {
                 "dir" => Part::Dir,
                 "stem" => Part::Stem,
+                "size" => Part::Size,
                 "ext" => Part::Extension,
                 _ => {
-                    return Err(format!(
-                        "unknown placeholder {{{name}}}: use {{dir}}, {{stem}} or {{ext}}"
-                    ));
+                    let names = "{dir}, {stem}, {size} or {ext}";
+                    return Err(format!("unknown placeholder {{{name}}}: use {names}"));
                 }
             });
             rest = after;
         }
         parts.push(Part::Text(rest.to_owned()));
         parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
-        if !parts.iter().any(|part| matches!(part, Part::Stem)) {
-            return Err("it needs {stem}, or all thumbnails would have the same name".to_owned());
+        if parts.is_empty() {
+            return Err("it is empty".to_owned());
         }
         if let Some(Part::Text(end)) = parts.last()
             && let Ok(format) = ImageFormat::from_path(format!("x{end}"))
@@ -76,8 +79,18 @@ impl FromStr for Template {
 }
 
 impl Template {
+    /// Whether the names of thumbnails differ by the names of their images: it contains `{stem}`.
+    pub fn has_stem(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Stem))
+    }
+
+    /// Whether the names of thumbnails differ by their sizes: it contains `{size}`.
+    pub fn has_size(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Size))
+    }
+
     /// The path of the thumbnail of `image`; an image without extension gets one without.
-    fn apply(&self, image: &Path, format: ImageFormat) -> PathBuf {
+    fn apply(&self, image: &Path, format: ImageFormat, size: Size) -> PathBuf {
         let dir = image.parent().unwrap_or(Path::new(""));
         let mut name = OsString::new();
         let mut skip_slash = false;
@@ -88,6 +101,7 @@ impl Template {
                 }
                 Part::Dir => name.push(dir),
                 Part::Stem => name.push(image.file_stem().unwrap_or_default()),
+                Part::Size => name.push(size.to_string()),
                 Part::Extension => match extension(image, format) {
                     Some(extension) => name.push(extension),
                     None => name = without_dot(&name),
@@ -129,31 +143,64 @@ pub(super) fn beside(image: &Path) -> PathBuf {
     image.with_file_name(name)
 }
 
-/// Makes a job for each image, or an error where two thumbnails would be the same file or one would
-/// overwrite an image, whatever the spelling. Errors in `images` are passed on in their places.
-/// Without a `format`, the extension of each thumbnail decides, and it is JPEG for `{ext}` and for
-/// other extensions.
-pub fn jobs(
-    images: Vec<Result<PathBuf, Error>>,
-    originals: &Originals,
-    template: &Template,
-    format: Option<ImageFormat>,
-) -> Vec<Result<Job, Error>> {
-    let mut planned: HashMap<Place, PathBuf> = HashMap::new();
-    let mut job = |source: PathBuf| {
-        let thumb = template.apply(&source, format.unwrap_or(ImageFormat::Jpeg));
-        if originals.contains(&thumb) {
-            return Err(Error::new(&source, Cause::ReplacesSource));
+/// What the jobs of a batch have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Common<'a> {
+    /// The names of the thumbnails.
+    pub template: &'a Template,
+    /// Their file format. Without one the extension of each thumbnail decides, and it is JPEG for
+    /// `{ext}` and for other extensions.
+    pub format: Option<ImageFormat>,
+    /// How the thumbnails of each image look.
+    pub options: &'a [Options],
+    /// The images, as far as they are known: none of them is replaced.
+    pub originals: &'a Originals,
+    /// Whether an image may come again, because it has changed in the meantime.
+    pub may_repeat: bool,
+}
+
+/// Turns images into jobs.
+#[derive(Debug)]
+pub struct Planner<'a> {
+    common: Common<'a>,
+    /// The image of each thumbnail planned so far.
+    planned: HashMap<Place, PathBuf>,
+}
+
+impl<'a> Planner<'a> {
+    /// A planner that has planned nothing yet.
+    pub fn new(common: Common<'a>) -> Self {
+        Planner { common, planned: HashMap::new() }
+    }
+
+    /// The job for the image at `source`.
+    ///
+    /// # Errors
+    /// When a thumbnail would be the same file as another one or would overwrite an image, whatever
+    /// the spelling.
+    pub fn job(&mut self, source: PathBuf) -> Result<Job, Error> {
+        let Common { options, .. } = self.common;
+        let targets = options.iter().map(|options| self.target(&source, *options));
+        let targets = targets.collect::<Result<_, _>>()?;
+        Ok(Job { source, targets })
+    }
+
+    fn target(&mut self, source: &Path, options: Options) -> Result<Target, Error> {
+        let Common { template, format, originals, may_repeat, .. } = self.common;
+        let path = template.apply(source, format.unwrap_or(ImageFormat::Jpeg), options.size);
+        if originals.contains(&path) {
+            return Err(Error::new(source, Cause::ReplacesSource));
         }
-        let place = Place::of_path(&thumb).map_err(|err| Error::new(&thumb, err.into()))?;
-        if let Some(other) = planned.get(&place) {
-            return Err(Error::new(&source, Cause::SameThumbnail(other.clone())));
+        let place = Place::of_path(&path).map_err(|err| Error::new(&path, err.into()))?;
+        if let Some(other) = self.planned.get(&place)
+            && !(may_repeat && other == source)
+        {
+            return Err(Error::new(source, Cause::SameThumbnail(other.clone())));
         }
-        planned.insert(place, source.clone());
-        let format = format.or_else(|| format_by_extension(&thumb)).unwrap_or(ImageFormat::Jpeg);
-        Ok(Job { source, thumb, format })
-    };
-    images.into_iter().map(|image| image.and_then(&mut job)).collect()
+        self.planned.insert(place, source.to_owned());
+        let format = format.or_else(|| format_by_extension(&path)).unwrap_or(ImageFormat::Jpeg);
+        Ok(Target { path, format, options, cache_entry: None })
+    }
 }
 
 fn format_by_extension(thumb: &Path) -> Option<ImageFormat> {
@@ -168,7 +215,7 @@ mod tests {
     fn templates_give_the_names_of_thumbnails() {
         let check = |template: &str, image: &str, expected: &str| {
             let template = template.parse::<Template>().unwrap();
-            let thumb = template.apply(Path::new(image), ImageFormat::Jpeg);
+            let thumb = template.apply(Path::new(image), ImageFormat::Jpeg, Size::square(64));
             assert_eq!(thumb, Path::new(expected), "{image}");
         };
         let book = "{dir}/{stem}.thumb.{ext}";
@@ -181,21 +228,22 @@ mod tests {
         check("t/{dir}/{stem}.{ext}", "foo.gif", "t/foo.jpg");
         check("t/{dir}/{stem}.{ext}", "/d/foo.gif", "t//d/foo.jpg");
         check("{dir}/{stem}", "foo.jpg", "foo");
+        check("{dir}/{stem}.{size}.thumb.{ext}", "d/foo.jpg", "d/foo.64.thumb.jpg");
+        check("out.jpg", "d/foo.png", "out.jpg");
     }
 
     #[test]
     fn the_default_template_is_as_documented() {
-        let template = Template::default();
-        assert_eq!(
-            template.apply(Path::new("d/x.png"), ImageFormat::Png),
-            Path::new("d/x.thumb.png")
-        );
-        assert_eq!(template.apply(Path::new("x"), ImageFormat::Png), Path::new("x.thumb"));
+        let thumb = |image: &str| {
+            Template::default().apply(Path::new(image), ImageFormat::Png, Size::square(64))
+        };
+        assert_eq!(thumb("d/x.png"), Path::new("d/x.thumb.png"));
+        assert_eq!(thumb("x"), Path::new("x.thumb"));
     }
 
     #[test]
     fn invalid_templates_are_refused() {
-        for text in ["", "x", "{dir}/x.jpg", "{stem", "{name}", "{stem}{}", "{stem}.webp"] {
+        for text in ["", "{stem", "{name}", "{stem}{}", "{stem}.webp", "out.gif"] {
             assert!(text.parse::<Template>().is_err(), "{text}");
         }
     }
@@ -209,8 +257,16 @@ mod tests {
             std::fs::write(path, b"").unwrap();
         }
         let originals = Originals::new(&paths);
-        let images = paths.into_iter().map(Ok).collect();
-        let jobs = jobs(images, &originals, &Template::default(), None);
+        let template = Template::default();
+        let common = Common {
+            template: &template,
+            format: None,
+            options: &[Options::default()],
+            originals: &originals,
+            may_repeat: false,
+        };
+        let mut planner = Planner::new(common);
+        let jobs = paths.map(|path| planner.job(path));
         let is_ok: Vec<bool> = jobs.iter().map(Result::is_ok).collect();
         assert_eq!(is_ok, [true, false, false, true, false]);
         let cause = |i: usize| jobs[i].as_ref().unwrap_err().cause.to_string();

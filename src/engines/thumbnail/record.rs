@@ -1,18 +1,16 @@
-//! The outcome of a job as a JSON record.
+//! What became of a thumbnail, as a JSON record.
 
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::batch::Outcome;
-use super::error::Error;
-use super::job::Job;
 
-/// The outcome for one image. Bytes of a path that are not UTF-8 become replacement characters.
+/// What became of one thumbnail. Bytes of a path that are not UTF-8 become replacement characters.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub struct Record {
-    /// Path of the image; of a failure, the path at fault.
+    /// Path of the image; if it was not found, the path at fault.
     pub image: String,
     /// `made`, `damaged`, `skipped` or `failed`.
     pub status: &'static str,
@@ -31,28 +29,28 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of a job that has ended.
-    pub fn new(job: &Job, outcome: &Outcome) -> Self {
-        let image = text(&job.source);
-        let thumbnail = Some(text(&job.thumb));
+    /// The record of a thumbnail of the image at `source`.
+    pub fn new(source: &Path, outcome: &Outcome) -> Self {
+        let image = text(source);
         match outcome {
             Outcome::Made(thumb) => Record {
                 image,
                 status: if thumb.damage.is_some() { "damaged" } else { "made" },
-                thumbnail,
+                thumbnail: Some(text(&thumb.path)),
                 size: Some([thumb.width, thumb.height]),
                 bytes: Some(thumb.n_bytes),
                 error: thumb.damage.map(|damage| damage.to_string()),
             },
-            Outcome::Skipped => Record { image, status: "skipped", thumbnail, ..Record::default() },
-            Outcome::Failed(err) => Record { image, ..Record::failed(err) },
+            Outcome::Skipped(path) => {
+                let thumbnail = Some(text(path));
+                Record { image, status: "skipped", thumbnail, ..Record::default() }
+            }
+            Outcome::Failed(err) => {
+                let thumbnail = (err.path != source).then(|| text(&err.path));
+                let error = Some(err.cause.to_string());
+                Record { image, status: "failed", thumbnail, error, ..Record::default() }
+            }
         }
-    }
-
-    /// The record of an image for which there was no job.
-    pub fn failed(err: &Error) -> Self {
-        let error = Some(err.cause.to_string());
-        Record { image: text(&err.path), status: "failed", error, ..Record::default() }
     }
 }
 

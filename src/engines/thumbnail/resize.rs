@@ -20,24 +20,26 @@ pub(super) struct Samples {
     pub(super) has_alpha: bool,
 }
 
-/// Resizes the part of `samples` that `geometry` selects to the size of the thumbnail.
-pub(super) fn resize(samples: Samples, geometry: &Geometry) -> Vec<u8> {
-    let source = Image::from_vec_u8(samples.width, samples.height, samples.bytes, samples.kind);
+/// Resizes the parts of `samples` that `geometries` select to the sizes of the thumbnails.
+pub(super) fn resize(samples: Samples, geometries: &[Geometry]) -> Vec<Vec<u8>> {
+    let Samples { width, height, kind, pixels_per_sample: (x, y), has_alpha, .. } = samples;
+    let source = Image::from_vec_u8(width, height, samples.bytes, kind);
     let mut source = source.expect("the decoder fills as many bytes as its size requires");
-    let mut thumb = Image::new(geometry.size.width, geometry.size.height, samples.kind);
-    let (x, y) = samples.pixels_per_sample;
-    let (left, top) = (geometry.left / x, geometry.top / y);
-    // Rounding errors must not move the part beyond the edge.
-    let width = (geometry.width / x).min(f64::from(samples.width) - left);
-    let height = (geometry.height / y).min(f64::from(samples.height) - top);
-    let options = ResizeOptions::new().crop(left, top, width, height);
-    let options = options.use_alpha(samples.has_alpha);
-    match samples.kind {
-        PixelType::U8 => resize_pixels::<U8>(&mut source, &mut thumb, &options),
-        PixelType::U8x3 => resize_pixels::<U8x3>(&mut source, &mut thumb, &options),
-        _ => resize_pixels::<U8x4>(&mut source, &mut thumb, &options),
-    }
-    thumb.into_vec()
+    let resized = geometries.iter().map(|geometry| {
+        let mut thumb = Image::new(geometry.size.width, geometry.size.height, kind);
+        let (left, top) = (geometry.left / x, geometry.top / y);
+        // Rounding errors must not move the part beyond the edge.
+        let width = (geometry.width / x).min(f64::from(width) - left);
+        let height = (geometry.height / y).min(f64::from(height) - top);
+        let options = ResizeOptions::new().crop(left, top, width, height).use_alpha(has_alpha);
+        match kind {
+            PixelType::U8 => resize_pixels::<U8>(&mut source, &mut thumb, &options),
+            PixelType::U8x3 => resize_pixels::<U8x3>(&mut source, &mut thumb, &options),
+            _ => resize_pixels::<U8x4>(&mut source, &mut thumb, &options),
+        }
+        thumb.into_vec()
+    });
+    resized.collect()
 }
 
 /// Resizes pixels of one type. `Resizer::resize` would compile all of the crate's thirteen types,
@@ -49,8 +51,8 @@ fn resize_pixels<P: PixelTrait>(source: &mut Image, thumb: &mut Image, options: 
     resized.expect("the part is inside the picture");
 }
 
-/// Resizes a fully decoded picture to a thumbnail in 8-bit gray, RGB or RGBA.
-pub(super) fn resize_image(full: DynamicImage, geometry: &Geometry) -> DynamicImage {
+/// Resizes a fully decoded picture to thumbnails in 8-bit gray, RGB or RGBA.
+pub(super) fn resize_image(full: DynamicImage, geometries: &[Geometry]) -> Vec<DynamicImage> {
     let full = to_8_bits(full);
     let kind = match full {
         DynamicImage::ImageLuma8(_) => PixelType::U8,
@@ -65,30 +67,32 @@ pub(super) fn resize_image(full: DynamicImage, geometry: &Geometry) -> DynamicIm
         pixels_per_sample: (1.0, 1.0),
         has_alpha: kind == PixelType::U8x4,
     };
-    resize_samples(samples, geometry)
+    resize_samples(samples, geometries)
 }
 
-/// Resizes pixels in 8-bit gray, RGB or RGBA to a thumbnail.
-pub(super) fn resize_samples(samples: Samples, geometry: &Geometry) -> DynamicImage {
-    let Size { width, height } = geometry.size;
+/// Resizes pixels in 8-bit gray, RGB or RGBA to thumbnails.
+pub(super) fn resize_samples(samples: Samples, geometries: &[Geometry]) -> Vec<DynamicImage> {
     let kind = samples.kind;
-    let bytes = resize(samples, geometry);
-    let image = match kind {
-        PixelType::U8 => GrayImage::from_raw(width, height, bytes).map(Into::into),
-        PixelType::U8x3 => RgbImage::from_raw(width, height, bytes).map(Into::into),
-        _ => RgbaImage::from_raw(width, height, bytes).map(Into::into),
+    let image = |(bytes, geometry): (Vec<u8>, &Geometry)| {
+        let Size { width, height } = geometry.size;
+        let image = match kind {
+            PixelType::U8 => GrayImage::from_raw(width, height, bytes).map(Into::into),
+            PixelType::U8x3 => RgbImage::from_raw(width, height, bytes).map(Into::into),
+            _ => RgbaImage::from_raw(width, height, bytes).map(Into::into),
+        };
+        image.expect("there are as many bytes as the size requires")
     };
-    image.expect("there are as many bytes as the size requires")
+    resize(samples, geometries).into_iter().zip(geometries).map(image).collect()
 }
 
-/// Resizes a picture of one, three or four interleaved components that are not alpha, to one layer
-/// of samples per component.
+/// Resizes a picture of one, three or four interleaved components that are not alpha: for each
+/// thumbnail, one layer of samples per component.
 pub(super) fn resize_components(
     bytes: Vec<u8>,
     full: Size,
     n_components: usize,
-    geometry: &Geometry,
-) -> Vec<Vec<u8>> {
+    geometries: &[Geometry],
+) -> Vec<Vec<Vec<u8>>> {
     let kind = match n_components {
         1 => PixelType::U8,
         3 => PixelType::U8x3,
@@ -97,9 +101,11 @@ pub(super) fn resize_components(
     let Size { width, height } = full;
     let has_alpha = false;
     let samples = Samples { bytes, width, height, kind, pixels_per_sample: (1.0, 1.0), has_alpha };
-    let resized = resize(samples, geometry);
-    let layer = |c| resized.iter().skip(c).step_by(n_components).copied().collect();
-    (0..n_components).map(layer).collect()
+    let layers = |pixels: Vec<u8>| {
+        let layer = |c| pixels.iter().skip(c).step_by(n_components).copied().collect();
+        (0..n_components).map(layer).collect()
+    };
+    resize(samples, geometries).into_iter().map(layers).collect()
 }
 
 fn to_8_bits(mut image: DynamicImage) -> DynamicImage {

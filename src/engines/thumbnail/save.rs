@@ -9,22 +9,21 @@ use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder};
 
 use super::color;
 use super::error::Cause;
+use super::job::Target;
 use super::originals::OverwriteRule;
 use super::signature;
 use crate::fs::atomic::{self, StagedFile};
 
 /// The bytes of the file, without any metadata of the source, and with our signature.
-pub(super) fn encode(
-    image: &DynamicImage,
-    format: ImageFormat,
-    quality: u8,
-) -> Result<Vec<u8>, Cause> {
-    if format == ImageFormat::Jpeg {
-        return Ok(signature::sign(jpeg(image, quality)?, format));
+pub(super) fn encode(image: &DynamicImage, target: &Target) -> Result<Vec<u8>, Cause> {
+    if target.format == ImageFormat::Jpeg {
+        return Ok(signature::sign(jpeg(image, target.options.quality)?, target));
     }
     let mut file = Cursor::new(Vec::new());
-    image.write_to(&mut file, format).map_err(|err| Cause::Write(err.to_string()))?;
-    Ok(signature::sign(file.into_inner(), format))
+    image.write_to(&mut file, target.format).map_err(|err| Cause::Write(err.to_string()))?;
+    let file = file.into_inner();
+    let with_texts = target.cache_entry.as_ref().map(|entry| entry.with_texts(&file));
+    Ok(signature::sign(with_texts.unwrap_or(file), target))
 }
 
 fn jpeg(image: &DynamicImage, quality: u8) -> Result<Vec<u8>, Cause> {
@@ -50,15 +49,19 @@ fn jpeg(image: &DynamicImage, quality: u8) -> Result<Vec<u8>, Cause> {
 
 /// Writes the file atomically, and creates its folder if that does not exist. A file of that name is
 /// replaced if `rule` allows that, which is checked when the new file is complete.
-pub(super) fn write(bytes: &[u8], path: &Path, rule: OverwriteRule<'_>) -> Result<(), Cause> {
+/// A thumbnail in the cache of file managers is for its owner alone.
+pub(super) fn write(bytes: &[u8], target: &Target, rule: OverwriteRule<'_>) -> Result<(), Cause> {
+    let path = &*target.path;
+    let is_private = target.cache_entry.is_some();
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !dir.is_dir() {
-        fs::create_dir_all(dir)?;
+        if is_private { atomic::create_private_dir(dir)? } else { fs::create_dir_all(dir)? }
     }
     if atomic::is_device(path) {
         return Ok(fs::write(path, bytes)?);
     }
-    if let Some(staged) = StagedFile::new(path, bytes)?.create()? {
+    let new = if is_private { StagedFile::private } else { StagedFile::new };
+    if let Some(staged) = new(path, bytes)?.create()? {
         rule.check(path)?;
         staged.replace()?;
     }

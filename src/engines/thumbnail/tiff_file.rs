@@ -8,7 +8,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageError, RgbImage, RgbaImage};
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
-use tiff::{ColorType, TiffError};
+use tiff::{ColorType, TiffError, TiffResult};
 
 use super::error::Cause;
 use super::jpeg::ColorSpace;
@@ -48,6 +48,8 @@ struct Layout {
     n_decoded: usize,
     is_predicted: bool,
     is_premultiplied: bool,
+    /// Whether the samples of each channel are apart.
+    is_planar: bool,
     /// Whether the bits of each byte are in reverse order.
     is_reversed: bool,
     /// Width in pixels of the strips or tiles: the predictor starts anew in each.
@@ -110,7 +112,8 @@ impl<R: Read + Seek> TiffFile<R> {
     pub(super) fn n_bytes(&self) -> u64 {
         let n_bytes = u64::from(self.layout.bits.div_ceil(8));
         let n_samples = n_bytes * self.layout.n_decoded.max(self.layout.kind.n_channels()) as u64;
-        (u64::from(self.width) * u64::from(self.height)).saturating_mul(n_samples)
+        let n_copies = if self.layout.is_planar { 2 } else { 1 };
+        (u64::from(self.width) * u64::from(self.height)).saturating_mul(n_samples * n_copies)
     }
 
     /// Decodes the picture.
@@ -118,10 +121,10 @@ impl<R: Read + Seek> TiffFile<R> {
     /// # Errors
     /// When the file cannot be read or is damaged.
     pub(super) fn decode(mut self) -> Result<TiffPicture, Cause> {
+        let decoded = self.read_samples().map_err(cause)?;
         let layout = &self.layout;
         let width = self.width as usize;
         let row = width * layout.n_decoded;
-        let decoded = self.decoder.read_image().map_err(cause)?;
         let mut samples = match layout.in_order(decoded) {
             DecodingResult::U8(packed) if layout.bits < 8 => {
                 unpack(&packed, layout.bits, width, !self.palette.is_empty())
@@ -154,6 +157,27 @@ impl<R: Read + Seek> TiffFile<R> {
         }
         layout.kind.picture(self.width, self.height, samples).ok_or(Cause::Truncated)
     }
+
+    /// The samples as the decoder returns them, those of a pixel together.
+    fn read_samples(&mut self) -> TiffResult<DecodingResult> {
+        if !self.layout.is_planar {
+            return self.decoder.read_image();
+        }
+        let mut planes = DecodingResult::U8(Vec::new());
+        self.decoder.read_image_to_buffer(&mut planes)?;
+        let (n_pixels, n) = (self.width as usize * self.height as usize, self.layout.n_decoded);
+        Ok(match planes {
+            DecodingResult::U8(planes) => DecodingResult::U8(interleaved(&planes, n_pixels, n)),
+            DecodingResult::U16(planes) => DecodingResult::U16(interleaved(&planes, n_pixels, n)),
+            other => other,
+        })
+    }
+}
+
+/// The samples of each pixel together, from those of each channel together.
+fn interleaved<T: Copy>(samples: &[T], n_pixels: usize, n_channels: usize) -> Vec<T> {
+    let planes: Vec<&[T]> = samples.chunks_exact(n_pixels.max(1)).take(n_channels).collect();
+    (0..n_pixels).flat_map(|i| planes.iter().map(move |plane| plane[i])).collect()
 }
 
 impl Layout {
@@ -164,9 +188,7 @@ impl Layout {
         };
         let n_stored = usize::from(number(Tag::SamplesPerPixel, 1)?);
         let is_predicted = number(Tag::Predictor, 1)? == HORIZONTAL;
-        if number(Tag::PlanarConfiguration, CHUNKY)? != CHUNKY {
-            return None;
-        }
+        let is_planar = number(Tag::PlanarConfiguration, CHUNKY)? != CHUNKY;
         let is_reversed = number(Tag::FillOrder, 1)? == LOWEST_FIRST;
         let format = decoder.find_tag_unsigned_vec::<u16>(Tag::SampleFormat).ok()?;
         if format.is_some_and(|formats| formats.iter().any(|&format| format != UNSIGNED)) {
@@ -201,6 +223,8 @@ impl Layout {
             Kind::Palette | Kind::YCbCr => bits == 8,
             _ => matches!(bits, 8 | 16 | 32),
         };
+        // The `image` crate reads other kinds of planes, but takes all alpha for straight.
+        let is_supported = is_supported && (!is_planar || is_premultiplied && bits <= 16);
         let is_supported = is_supported && n_stored >= n_decoded && chunk_width > 0;
         is_supported.then_some(Layout {
             kind,
@@ -209,6 +233,7 @@ impl Layout {
             n_decoded,
             is_predicted,
             is_premultiplied,
+            is_planar,
             is_reversed,
             chunk_width,
         })
@@ -241,7 +266,7 @@ impl Layout {
         add: fn(T, T) -> T,
         subtract: fn(T, T) -> T,
     ) {
-        if !self.is_predicted || self.n_stored == self.n_decoded {
+        if !self.is_predicted || self.is_planar || self.n_stored == self.n_decoded {
             return;
         }
         for row in samples.chunks_mut(row) {

@@ -1,10 +1,11 @@
 //! Kinds of files that cameras, scanners and editors write, beside the most frequent ones.
 
+use std::fs;
 use std::io::{Cursor, Write};
 
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
-use image::{DynamicImage, ImageFormat, RgbImage};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
 use tiff::encoder::{TiffEncoder, colortype};
 
@@ -195,6 +196,47 @@ fn a_bigtiff_and_a_jpeg_in_a_tiff_are_decoded() {
     }
 }
 
+/// TIFF 6.0, section 18 (associated alpha) and `PlanarConfiguration`; as libtiff's `tiffcp -p separate`
+/// writes it, and libvips 8.14 reads it.
+#[test]
+fn colours_of_planes_are_divided_by_their_alpha() {
+    let alpha = 128;
+    let picture = quarters(40, 20);
+    let premultiplied = |c: usize| {
+        let levels = picture.pixels().map(move |pixel| u16::from(pixel.0[c]) * alpha / 255);
+        levels.collect::<Vec<u16>>()
+    };
+    let planes = [premultiplied(0), premultiplied(1), premultiplied(2), vec![alpha; 800]];
+    for bytes in [1u32, 2] {
+        let sample = |level: &u16| match bytes {
+            1 => level.to_le_bytes()[..1].to_vec(),
+            _ => (level * 257).to_le_bytes().to_vec(),
+        };
+        let samples: Vec<u8> = planes.concat().iter().flat_map(sample).collect();
+        let longs = |values: [u32; 4]| values.map(u32::to_le_bytes).concat();
+        let bits = vec![u16::try_from(8 * bytes).unwrap().to_le_bytes(); 4].concat();
+        let offsets = longs([0, 1, 2, 3].map(|i| 48 + i * 800 * bytes));
+        let counts = longs([800 * bytes; 4]);
+        let entries = [
+            [256, 3, 1, 40],
+            [257, 3, 1, 20],
+            [258, 3, 4, 8],
+            [259, 3, 1, 1],
+            [262, 3, 1, 2], // RGB
+            [273, 4, 4, 16],
+            [277, 3, 1, 4],
+            [278, 3, 1, 20],
+            [279, 4, 4, 32],
+            [284, 3, 1, 2], // planes
+            [338, 3, 1, 1], // premultiplied alpha
+        ];
+        let dir = folder(&[("a.tif", &tiff(&entries, &[bits, offsets, counts, samples].concat()))]);
+        let (thumb, message) = thumb(&dir, "a.tif", 40);
+        assert_eq!((&*message, thumb.to_rgba8().get_pixel(10, 5).0[3]), ("", 128));
+        assert_quarters(&thumb);
+    }
+}
+
 #[test]
 fn what_a_tiff_needs_is_named_where_it_is_not_supported() {
     let dir = folder(&[("a.tif", &gray(12, 1))]);
@@ -282,4 +324,63 @@ fn an_interlaced_png_that_is_cut_off_shows_its_first_passes() {
     assert_eq!(message, "thumbnail: cut.png: damaged: only 59 % of the picture could be decoded\n");
     assert_quarters(&thumb);
     assert_eq!(thumbnail(&dir, &["-s", "256", "cut.png"]).code(), 1);
+}
+
+/// A GIF (GIF89a, 20 and Appendix E) with its rows in four passes, and codes of 9 bits only: the table
+/// is cleared before it needs more.
+fn interlaced_gif(image: &RgbImage) -> Vec<u8> {
+    let (width, height) = image.dimensions();
+    let passes = [(0, 8), (4, 8), (2, 4), (1, 2)];
+    let rows = passes.iter().flat_map(|&(first, step)| (first..height).step_by(step));
+    // A palette of 2 levels for each colour.
+    let index = |pixel: &Rgb<u8>| pixel.0.iter().fold(0, |n, level| n << 1 | u32::from(level >> 7));
+    let pixels = rows.flat_map(|y| (0..width).map(move |x| index(image.get_pixel(x, y))));
+    let (mut bits, mut n_bits, mut data) = (0u32, 0, Vec::new());
+    let mut put = |code: u32| {
+        bits |= code << n_bits;
+        n_bits += 9;
+        while n_bits >= 8 {
+            data.push(bits.to_le_bytes()[0]);
+            (bits, n_bits) = (bits >> 8, n_bits - 8);
+        }
+    };
+    for (i, index) in pixels.enumerate() {
+        if i % 250 == 0 {
+            put(256);
+        }
+        put(index);
+    }
+    [257, 0].into_iter().for_each(&mut put); // the end, and its last bits
+    let side = |side: u32| u16::try_from(side).unwrap().to_le_bytes();
+    let size = [side(width), side(height)].concat();
+    let palette = (0..256).flat_map(|i| [4, 2, 1].map(|bit| if i & bit == 0 { 0 } else { 255 }));
+    let blocks =
+        data.chunks(255).flat_map(|data| [&[u8::try_from(data.len()).unwrap()], data].concat());
+    let header = [b"GIF89a", &size[..], &[0xF7, 0, 0]].concat();
+    let descriptor = [&[0x2C, 0, 0, 0, 0], &size[..], &[0x40, 8]].concat(); // interlaced
+    let file = header.into_iter().chain(palette).chain(descriptor).chain(blocks);
+    file.chain([0, 0x3B]).collect()
+}
+
+#[test]
+fn an_interlaced_gif_that_is_cut_off_is_said_to_have_its_rows() {
+    let file = interlaced_gif(&quarters(128, 64));
+    let header = 13 + 768;
+    let dir = folder(&[("whole.gif", &file)]);
+    let (thumb_of_whole, message) = thumb(&dir, "whole.gif", 128);
+    assert_eq!(message, "");
+    assert_quarters(&thumb_of_whole);
+    for percent in [15, 30, 50, 75] {
+        let cut = header + (file.len() - header) * percent / 100;
+        fs::write(dir.path().join("cut.gif"), &file[..cut]).unwrap();
+        let made = thumbnail(&dir, &["cut.gif"]);
+        if percent < 25 {
+            assert_eq!((made.code(), &*made.stdout), (1, ""), "{made:?}");
+            assert_eq!(made.stderr.lines().count(), 1, "{made:?}");
+            continue;
+        }
+        let message = made.stderr.strip_prefix("thumbnail: cut.gif: damaged: only ").unwrap();
+        let decoded: usize = message.split(' ').next().unwrap().parse().unwrap();
+        assert!(decoded.abs_diff(percent) <= 3, "{decoded} instead of {percent}");
+    }
 }

@@ -237,9 +237,10 @@ impl<R: Read + Seek> Jpeg<R> {
 }
 
 impl ReducedPicture {
-    /// The samples of each component, resized to the size of the thumbnail.
-    pub(super) fn resized(self, geometry: &Geometry) -> Vec<Vec<u8>> {
-        let resized = self.components.into_iter().map(|component| {
+    /// The samples of each component, resized to the size of each thumbnail.
+    pub(super) fn resized(self, geometries: &[Geometry]) -> Vec<Vec<Vec<u8>>> {
+        let mut thumbs = vec![Vec::new(); geometries.len()];
+        for component in self.components {
             let samples = Samples {
                 bytes: component.samples,
                 width: component.width,
@@ -248,9 +249,10 @@ impl ReducedPicture {
                 pixels_per_sample: component.pixels_per_sample,
                 has_alpha: false,
             };
-            resize(samples, geometry)
-        });
-        resized.collect()
+            let layers = resize(samples, geometries);
+            thumbs.iter_mut().zip(layers).for_each(|(thumb, layer)| thumb.push(layer));
+        }
+        thumbs
     }
 }
 
