@@ -109,6 +109,8 @@ fn new_file(dir: &Path, mode: u32) -> io::Result<NamedTempFile> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -137,6 +139,17 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         drop(StagedFile::new(&path, b"three").unwrap().create().unwrap());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "temporary files are removed");
+    }
+
+    #[test]
+    fn private_files_and_directories_are_for_their_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let (new, path) = (dir.path().join("a/b"), dir.path().join("a/b/file"));
+        create_private_dir(&new).unwrap();
+        create_private_dir(&new).unwrap();
+        StagedFile::private(&path, b"secret").unwrap().replace().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&new), mode(&dir.path().join("a"))), (0o600, 0o700, 0o700));
     }
 
     #[test]

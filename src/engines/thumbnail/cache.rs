@@ -88,8 +88,8 @@ fn folder(size: Size) -> Option<&'static str> {
 
 /// The MD5 sum (RFC 1321) of the URI in hexadecimal digits, as the standard has it.
 fn file_name(uri: &str) -> String {
-    let digits = Md5::digest(uri).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    digits + ".png"
+    let sum = u128::from_be_bytes(Md5::digest(uri).into());
+    format!("{sum:032x}.png")
 }
 
 /// The path from the root, without `.` and `..`. Links are kept, because file managers keep them.

@@ -174,7 +174,7 @@ impl<R: Read + Seek> Jpeg<R> {
         let percent_decoded = u8::try_from(count.decoded * 100 / count.expected).unwrap_or(100);
         // The scans of a progressive file that are not decoded should at least be there.
         let has_end = !self.frame.is_progressive || self.rest.rest_contains(b"\xFF\xD9")?;
-        let components = self.samples(&planes);
+        let components = self.samples(planes);
         let is_irregular = count.is_irregular;
         Ok(Some(ReducedPicture { components, percent_decoded, is_irregular, has_end }))
     }
@@ -216,22 +216,24 @@ impl<R: Read + Seek> Jpeg<R> {
         }
     }
 
-    fn samples(&self, planes: &[Plane]) -> Vec<ComponentSamples> {
+    /// The samples of each component; its coefficients are dropped before the next one.
+    fn samples(&self, planes: Vec<Plane>) -> Vec<ComponentSamples> {
         let (h_max, v_max) = self.frame.max_factors();
-        let components = planes.iter().zip(&self.frame.components).map(|(plane, component)| {
-            let n = if plane.ac.is_empty() { 1u8 } else { 2 };
-            let pixels_per_sample = (
-                f64::from(8 * h_max) / f64::from(n * component.h),
-                f64::from(8 * v_max) / f64::from(n * component.v),
-            );
-            // Blocks that only pad the last MCUs are left out.
-            let width = u32::from(self.frame.width) * u32::from(n * component.h);
-            let height = u32::from(self.frame.height) * u32::from(n * component.v);
-            let width = width.div_ceil(8 * u32::from(h_max));
-            let height = height.div_ceil(8 * u32::from(v_max));
-            let samples = plane.samples(width as usize, height as usize);
-            ComponentSamples { samples, width, height, pixels_per_sample }
-        });
+        let components =
+            planes.into_iter().zip(&self.frame.components).map(|(plane, component)| {
+                let n = if plane.ac.is_empty() { 1u8 } else { 2 };
+                let pixels_per_sample = (
+                    f64::from(8 * h_max) / f64::from(n * component.h),
+                    f64::from(8 * v_max) / f64::from(n * component.v),
+                );
+                // Blocks that only pad the last MCUs are left out.
+                let width = u32::from(self.frame.width) * u32::from(n * component.h);
+                let height = u32::from(self.frame.height) * u32::from(n * component.v);
+                let width = width.div_ceil(8 * u32::from(h_max));
+                let height = height.div_ceil(8 * u32::from(v_max));
+                let samples = plane.samples(width as usize, height as usize);
+                ComponentSamples { samples, width, height, pixels_per_sample }
+            });
         components.collect()
     }
 }
