@@ -54,7 +54,7 @@ fn run(args: &Cli) -> anyhow::Result<ExitCode> {
     let mut report = Report::new(args.report);
     let originals = Originals::default();
     let (printing, stopped) = bounded::<()>(0);
-    let cache = args.freedesktop.then(|| Cache::new(&cache_home()?)).transpose()?;
+    let cache = if args.freedesktop { Some(Cache::new(&cache_home()?)?) } else { None };
     let images = images(args, cache.as_ref(), &originals, report.bar(), stopped)?;
     let options = args.appearance.options();
     let mut planner = Planner::new(Common {

@@ -16,6 +16,7 @@ use threadbare::engines::thumbnail::{Cache, Options, Size};
 /// Reads JPEG, PNG, GIF, WebP, TIFF and BMP. Rotates pictures upright, converts them to sRGB and
 /// removes metadata; never enlarges. Thumbnails are written atomically.
 #[derive(Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Cli {
     /// Images and folders of images; without any, names are read from stdin, one per line, and each
     /// thumbnail is made as soon as its name comes
@@ -33,8 +34,8 @@ pub(crate) struct Cli {
     /// size
     #[arg(short, long, value_name = "TEMPLATE", default_value = "{dir}/{stem}.thumb.{ext}")]
     pub(crate) output: Template,
-    /// Fill the thumbnail cache of file managers ($XDG_CACHE_HOME/thumbnails, else
-    /// ~/.cache/thumbnails): -s 128, 256, 512 and 1024 are its sizes; what is there and current is
+    /// Fill the thumbnail cache of file managers (`$XDG_CACHE_HOME/thumbnails`, else
+    /// `~/.cache/thumbnails`): -s 128, 256, 512 and 1024 are its sizes; what is there and current is
     /// skipped, and an image that could not be decoded is not tried again before it changes or with
     /// --force
     #[arg(long, conflicts_with_all = ["output", "crop", "quality", "format"])]

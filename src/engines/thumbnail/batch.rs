@@ -183,8 +183,8 @@ fn outcomes(job: &Job, batch: &Batch<'_>) -> Vec<Outcome> {
 
 /// Writes into the cache if the image could not be decoded, so that it is not tried again and again.
 fn record(source: &Path, entry: &CacheEntry, made: &[Result<Thumbnail, Error>]) {
-    let failure = made.iter().filter_map(|made| made.as_ref().err());
-    match failure.into_iter().find(|err| err.path == source) {
+    let mut failures = made.iter().filter_map(|made| made.as_ref().err());
+    match failures.find(|err| err.path == source) {
         Some(err) => {
             let recorded = entry.record_failure(&err.cause);
             // It is only tried again.

@@ -41,10 +41,11 @@ impl Cache {
     ///
     /// # Errors
     /// When it cannot be created or read.
-    pub fn new(cache_home: &Path) -> io::Result<Self> {
+    pub fn new(cache_home: &Path) -> Result<Self, Error> {
         let dir = cache_home.join("thumbnails");
-        create_private_dir(&dir)?;
-        Ok(Cache { dir: dir.canonicalize()? })
+        let created = create_private_dir(&dir).and_then(|()| dir.canonicalize());
+        let dir = created.map_err(|err| Error::new(&dir, err.into()))?;
+        Ok(Cache { dir })
     }
 
     /// Whether thumbnails of this size are in the cache: 128, 256, 512 and 1024 pixels.
@@ -103,7 +104,7 @@ fn absolute_path(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// The URI of a file, with the same characters escaped as by GLib, so that its MD5 sum is the same:
+/// The URI of a file, with the same characters escaped as by `GLib`, so that its MD5 sum is the same:
 /// those that are not allowed in a path (RFC 3986, 3.3), and the semicolon.
 fn uri(path: &Path) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@/".contains(&byte);
@@ -164,7 +165,7 @@ impl CacheEntry {
 mod tests {
     use super::*;
 
-    /// URIs by GLib 2.74 (`g_filename_to_uri`), names by `md5sum`.
+    /// URIs by `GLib` 2.74 (`g_filename_to_uri`), names by `md5sum`.
     #[test]
     fn uris_and_names_are_those_of_glib() {
         let check = |path: &str, expected: &str| assert_eq!(uri(Path::new(path)), expected);
