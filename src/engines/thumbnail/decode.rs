@@ -52,7 +52,9 @@ pub(super) fn thumbnails(
         small_pictures(path, options)?;
     let in_srgb = thumbs.into_iter().map(|thumb| color::to_srgb(thumb, profile.as_deref()));
     let mut thumbs = geometries.thumbnails(in_srgb.collect());
-    thumbs.iter_mut().for_each(|thumb| thumb.apply_orientation(orientation));
+    for thumb in &mut thumbs {
+        thumb.apply_orientation(orientation);
+    }
     Ok((thumbs, damage))
 }
 
@@ -135,14 +137,14 @@ fn decode_jpeg(mut file: impl BufRead + Seek, options: &[Options]) -> Result<Sma
     let mut reduced = jpeg.decode(if use_reduced { ratio } else { f64::INFINITY })?;
     let damage = reduced.as_ref().map_or(Ok(None), damage_of)?;
     let small_pictures = |layers, geometries: Geometries| {
-        let sizes = geometries.from_picture();
+        let sizes = geometries.largest();
         let (thumbs, profile) = color::from_layers(sizes, layers, color_space, profile);
         SmallPictures { thumbs, geometries, profile, orientation, damage }
     };
     if !use_reduced {
         let is_irregular = reduced.as_ref().is_some_and(|reduced| reduced.is_irregular);
         let frame = (full, n_components);
-        let layers = full_layers(&mut file, is_irregular, frame, geometries.from_picture())?;
+        let layers = full_layers(&mut file, is_irregular, frame, geometries.largest())?;
         if let Some(layers) = layers {
             return Ok(small_pictures(layers, geometries));
         }
@@ -150,7 +152,7 @@ fn decode_jpeg(mut file: impl BufRead + Seek, options: &[Options]) -> Result<Sma
         reduced = Jpeg::open(&mut file).map_or(Ok(None), |jpeg| jpeg.decode(ratio))?;
     }
     let reduced = reduced.ok_or(Cause::Truncated)?;
-    let layers = reduced.resized(geometries.from_picture());
+    let layers = reduced.resized(geometries.largest());
     Ok(small_pictures(layers, geometries))
 }
 
@@ -228,7 +230,7 @@ fn decode_png(file: impl BufRead + Seek, options: &[Options]) -> Result<SmallPic
         Some(partly) => Some(Damage { percent_decoded: partly.percent }),
         None => None,
     };
-    let thumbs = resize_samples(samples, geometries.from_picture());
+    let thumbs = resize_samples(samples, geometries.largest());
     Ok(SmallPictures { thumbs, geometries, profile, orientation, damage })
 }
 
@@ -259,7 +261,7 @@ fn small_tiff(
     let (orientation, profile) = (tiff.orientation, tiff.profile.take());
     let geometries = Geometries::new(full, orientation, options);
     let _reservation = DECODED_PICTURES.reserve(tiff.n_bytes());
-    let sizes = geometries.from_picture();
+    let sizes = geometries.largest();
     let (thumbs, profile) = match tiff.decode()? {
         TiffPicture::Image(image) => (resize_image(image, sizes), profile),
         TiffPicture::Components(bytes, color_space) => {
@@ -310,7 +312,7 @@ fn decode_by(
 
     let _reservation = DECODED_PICTURES.reserve(decoder.total_bytes());
     let (full, damage) = LenientDecoder::decode(decoder, format == ImageFormat::Gif)?;
-    let thumbs = resize_image(full, geometries.from_picture());
+    let thumbs = resize_image(full, geometries.largest());
     Ok(SmallPictures { thumbs, geometries, profile, orientation, damage })
 }
 

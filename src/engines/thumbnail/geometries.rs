@@ -38,7 +38,7 @@ impl Geometries {
     }
 
     /// The geometries of those thumbnails that have to be made from the picture.
-    pub(super) fn from_picture(&self) -> &[Geometry] {
+    pub(super) fn largest(&self) -> &[Geometry] {
         &self.from_picture
     }
 
@@ -121,7 +121,7 @@ mod tests {
             [10, 40, 20].map(|side| Options { size: Size::square(side), ..Options::default() });
         let full = Size { width: 80, height: 60 };
         let geometries = Geometries::new(full, Orientation::NoTransforms, &options);
-        assert_eq!(geometries.from_picture().len(), 1);
+        assert_eq!(geometries.largest().len(), 1);
         assert!((geometries.ratio() - 2.0).abs() < 1e-9);
         let thumbs = geometries.thumbnails(vec![DynamicImage::new_rgb8(40, 30)]);
         let sizes: Vec<_> = thumbs.iter().map(|thumb| (thumb.width(), thumb.height())).collect();

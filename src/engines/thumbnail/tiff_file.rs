@@ -40,6 +40,7 @@ pub(super) struct TiffFile<R: Read + Seek> {
 }
 
 /// How the samples of a pixel are stored.
+#[expect(clippy::struct_excessive_bools, reason = "each is a tag of the file")]
 struct Layout {
     kind: Kind,
     bits: u8,
