@@ -5,6 +5,8 @@
 //! pause instead of an error when file descriptors run out, a limit on the length of lines, idle
 //! timers, graceful close, sending without blocking.
 
+#[cfg(feature = "tls")]
+pub mod certificate;
 mod close;
 mod close_all;
 mod conn;

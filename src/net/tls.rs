@@ -2,18 +2,15 @@
 //! another writes without blocking.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustls::crypto::ring as provider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
+use super::certificate::{CertificateError, server_config};
 use super::conn::Conn;
 use super::outbox::Outbox;
 use crate::threads::lock;
@@ -32,21 +29,6 @@ pub struct Certificate {
     key_path: PathBuf,
     config: Mutex<Arc<ServerConfig>>,
 }
-
-/// A certificate or key file that could not be used, and why.
-#[derive(Debug)]
-pub struct CertificateError {
-    path: PathBuf,
-    cause: String,
-}
-
-impl fmt::Display for CertificateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.cause)
-    }
-}
-
-impl std::error::Error for CertificateError {}
 
 impl Certificate {
     /// Reads a certificate chain, the leaf first, and the private key of the leaf, both in PEM.
@@ -67,19 +49,6 @@ impl Certificate {
         *lock(&self.config) = Arc::new(config);
         Ok(())
     }
-}
-
-fn server_config(chain: &Path, key: &Path) -> Result<ServerConfig, CertificateError> {
-    let error = |path: &Path, cause: String| CertificateError { path: path.to_owned(), cause };
-    let certificates = CertificateDer::pem_file_iter(chain)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|err| error(chain, err.to_string()))?;
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|err| error(key, err.to_string()))?;
-    let provider = Arc::new(provider::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, secret));
-    config.map_err(|err| error(chain, err.to_string()))
 }
 
 /// The session of a connection. Its methods do not block but where they say so.

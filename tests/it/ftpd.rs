@@ -9,7 +9,6 @@ use crate::support::{Process, Server};
 use client::Ftp;
 
 mod accounts;
-mod certificates;
 mod client;
 mod lifecycle;
 mod limits;

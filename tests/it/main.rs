@@ -2,6 +2,7 @@
 
 mod book;
 mod cake;
+mod certificates;
 mod chat;
 mod cli;
 mod clock;

@@ -34,7 +34,6 @@ mod logins;
 mod names;
 mod options;
 mod outcome;
-mod pem;
 mod pending_read;
 mod rate;
 mod registry;
@@ -49,7 +48,7 @@ mod work;
 pub use audit::{AuditFormat, AuditLog};
 pub use charset::Charset;
 pub use options::Options;
-pub use tls::{Error as TlsError, Tls};
+pub use tls::Tls;
 pub use users::{Access, Error as UsersError, Rights, Users, hash_password};
 
 use command_loop::{Admission, CommandLoop};

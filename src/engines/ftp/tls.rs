@@ -1,19 +1,16 @@
 //! The server's side of TLS: one key for all sessions, and session tickets that only data connections
 //! of the same user from the same address can resume.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::{fmt, fs};
 
 use rustls::crypto::ring as provider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ProducesTickets, StoresServerSessions};
 use rustls::{ProtocolVersion, ServerConfig};
 
 use super::logins::{OwnLogin, Resumable, SessionId};
-use super::pem;
+use crate::net::certificate::{CertificateError, server_config};
 use crate::threads::lock;
 
 /// Tickets sent on a control connection: as many as clients keep.
@@ -35,37 +32,18 @@ pub struct Tls {
     pub must_resume: bool,
 }
 
-/// A certificate or key file that could not be used, and why.
-#[derive(Debug)]
-pub struct Error {
-    path: PathBuf,
-    cause: String,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.cause)
-    }
-}
-
-impl std::error::Error for Error {}
-
 impl Tls {
     /// Reads a certificate chain, the leaf first, and the private key of the leaf, both in PEM.
     ///
     /// # Errors
     /// When either file cannot be read, or the key does not belong to the certificate.
-    pub fn new(certificates: &Path, key: &Path) -> Result<Self, Error> {
-        let error = |path: &Path, cause: String| Error { path: path.to_owned(), cause };
-        let chain = CertificateDer::pem_file_iter(certificates)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|err| error(certificates, err.to_string()))?;
-        let secret = fs::read(key).map_err(|err| error(key, err.to_string()))?;
-        let secret = pem::private_key(&secret).map_err(|cause| error(key, cause.to_owned()))?;
-        if chain.first().is_some_and(|leaf| pem::is_version_1(leaf)) {
-            return Err(error(certificates, pem::VERSION_1.to_owned()));
-        }
-        let config = config(chain, secret).map_err(|err| error(certificates, err.to_string()))?;
+    pub fn new(certificates: &Path, key: &Path) -> Result<Self, CertificateError> {
+        let mut config = server_config(certificates, key)?;
+        // Some clients use a ticket only once. Downloads renew them; uploads need these.
+        config.send_tls13_tickets = CONTROL_TICKETS;
+        // A ticket contains the whole session, so the server stores nothing per ticket.
+        config.ticketer =
+            provider::Ticketer::new().map_err(|err| CertificateError::new("TLS", err))?;
         Ok(Tls {
             config: Arc::new(Mutex::new(Arc::new(config))),
             is_required: false,
@@ -205,21 +183,6 @@ impl ProducesTickets for SessionTickets {
         self.is_resumed.store(true, Ordering::Relaxed);
         Some(plain)
     }
-}
-
-fn config(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<ServerConfig, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    // Some clients use a ticket only once. Downloads renew them; uploads need these.
-    config.send_tls13_tickets = CONTROL_TICKETS;
-    // A ticket contains the whole session, so the server stores nothing per ticket.
-    config.ticketer = provider::Ticketer::new()?;
-    Ok(config)
 }
 
 #[cfg(test)]

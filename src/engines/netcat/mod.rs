@@ -31,7 +31,7 @@ mod verifiers;
 pub use options::{Error, Options};
 pub use peer_stream::PeerStream;
 pub use probe::{Probe, probe};
-pub use tls::{TlsClient, TlsError, TlsServer, Trust};
+pub use tls::{TlsClient, TlsServer, Trust};
 pub use udp::{UdpOptions, UdpSockets, relay_datagrams};
 
 use state::{Decision, Receiving, Sending, State};

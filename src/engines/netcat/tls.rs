@@ -1,19 +1,19 @@
 //! TLS for both sides of a connection: whom a client trusts, and the certificate of a server.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io};
 
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 
 use super::peer_stream::PeerStream;
 use super::tls_session::TlsSession;
 use super::verifiers::Verifier;
 use crate::net::Stream;
+use crate::net::certificate::{CertificateError, read_certificates, server_config};
 
 /// How long a step of the handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,40 +44,15 @@ pub struct TlsServer {
     config: Arc<ServerConfig>,
 }
 
-/// A certificate or key that could not be used, and why.
-#[derive(Debug)]
-pub struct TlsError {
-    subject: String,
-    cause: String,
-}
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.subject, self.cause)
-    }
-}
-
-impl std::error::Error for TlsError {}
-
-impl TlsError {
-    fn new(subject: impl fmt::Display, cause: impl fmt::Display) -> Self {
-        TlsError { subject: subject.to_string(), cause: cause.to_string() }
-    }
-
-    fn in_file(path: &Path, cause: impl fmt::Display) -> Self {
-        TlsError::new(path.display(), cause)
-    }
-}
-
 impl TlsClient {
     /// Reads the certificates that `trust` names.
     ///
     /// # Errors
     /// When there are none, or they cannot be read.
-    pub fn new(trust: &Trust) -> Result<Self, TlsError> {
+    pub fn new(trust: &Trust) -> Result<Self, CertificateError> {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|err| TlsError::new("TLS", err))?;
+            .map_err(|err| CertificateError::new("TLS", err))?;
         let config = match trust {
             Trust::Anyone => {
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier::of_any()))
@@ -118,16 +93,8 @@ impl TlsServer {
     ///
     /// # Errors
     /// When either file cannot be read, or the key does not belong to the certificate.
-    pub fn new(certificates: &Path, key: &Path) -> Result<Self, TlsError> {
-        let chain = certificates_in(certificates)?;
-        let secret = PrivateKeyDer::from_pem_file(key)
-            .map_err(|err| TlsError::in_file(key, format!("private key: {err}")))?;
-        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|err| TlsError::new("TLS", err))?
-            .with_no_client_auth();
-        let config = builder.with_single_cert(chain, secret);
-        let mut config = config.map_err(|err| TlsError::in_file(certificates, err))?;
+    pub fn new(certificates: &Path, key: &Path) -> Result<Self, CertificateError> {
+        let mut config = server_config(certificates, key)?;
         // A client that only sends would leave tickets unread, and its close would then reset the
         // connection, which may lose the end of what it sent.
         config.send_tls13_tickets = 0;
@@ -147,22 +114,13 @@ impl TlsServer {
     }
 }
 
-fn certificates_in(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|err| TlsError::in_file(path, format!("certificate: {err}")))?;
-    if certificates.is_empty() {
-        return Err(TlsError::in_file(path, "no certificate in this file"));
-    }
-    Ok(certificates)
-}
-
-fn trust_file(path: &Path) -> Result<Verifier, TlsError> {
-    Verifier::of_file(certificates_in(path)?).map_err(|err| TlsError::in_file(path, err))
+fn trust_file(path: &Path) -> Result<Verifier, CertificateError> {
+    Verifier::of_file(read_certificates(path)?)
+        .map_err(|err| CertificateError::new(path.display(), err))
 }
 
 /// The authorities that this system trusts. Those that rustls cannot use are left out.
-fn system_roots() -> Result<RootCertStore, TlsError> {
+fn system_roots() -> Result<RootCertStore, CertificateError> {
     let loaded = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     let (n_added, _) = roots.add_parsable_certificates(loaded.certs);
@@ -170,5 +128,8 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
         return Ok(roots);
     }
     let cause = loaded.errors.first().map(ToString::to_string);
-    Err(TlsError::new("trusted certificates", cause.unwrap_or_else(|| "none found".to_owned())))
+    Err(CertificateError::new(
+        "trusted certificates",
+        cause.unwrap_or_else(|| "none found".to_owned()),
+    ))
 }

@@ -23,9 +23,17 @@ fn the_error_says_what_a_key_is_and_what_to_do() {
     let check = |file: &str, expected: &str| {
         let [root, chain, key] =
             ["", "cert", "key"].map(|name| dir.join(name).to_str().unwrap().to_owned());
-        let ended = outcome(command("ftpd", &[&root, "-tls", &chain, &key]));
-        let path = dir.join(file);
-        ended.is(1, "", &format!("ftpd: {}: {expected}\n", path.display()));
+        let netcat = ["-l", "--ssl", "--ssl-cert", &chain, "--ssl-key", &key, "localhost", "0"];
+        let runs: [(&str, &[&str]); 3] = [
+            ("ftpd", &[&root, "--tls", &chain, &key]),
+            ("chat", &["--port", "0", "--tls", &chain, &key, "--tls-port", "0"]),
+            ("netcat", &netcat),
+        ];
+        for (name, args) in runs {
+            let path = dir.join(file);
+            let stderr = format!("{name}: {}: {expected}\n", path.display());
+            outcome(command(name, args)).is(1, "", &stderr);
+        }
     };
     let make = |args: &str| assert!(openssl(dir, args), "openssl {args}");
     let decrypt = "the key is encrypted; `openssl pkey -in KEY -out NEW` writes it decrypted, to be \
@@ -52,4 +60,8 @@ fn the_error_says_what_a_key_is_and_what_to_do() {
     make("req -x509 -key key -subj /CN=x -addext subjectAltName=DNS:localhost -out cert");
     std::fs::write(dir.join("key"), "nothing").unwrap();
     check("key", "no private key in PEM");
+    std::fs::write(dir.join("cert"), "nothing").unwrap();
+    check("cert", "no certificate in PEM");
+    std::fs::remove_file(dir.join("cert")).unwrap();
+    check("cert", "No such file or directory (os error 2)");
 }
