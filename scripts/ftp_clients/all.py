@@ -175,7 +175,8 @@ def python(client):
 JARS = "/usr/share/java/commons-net.jar"
 BOTH, NONE = {"1.2", "1.3"}, set()
 # name, program that must be there, how to run it, its versions of TLS, those of which it resumes sessions, does it
-# upload. Ruby's client presents the session of its first data connection only.
+# upload. With TLS 1.3, Ruby's client uploads once in a login: it reads no new session from the data connection of an
+# upload, and uses each once.
 CLIENTS = [
     ("curl", "curl", curl, BOTH, BOTH, True),
     ("lftp", "lftp", lftp, BOTH, BOTH, True),

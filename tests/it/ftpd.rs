@@ -19,6 +19,7 @@ mod robustness;
 mod secure;
 mod secure_clients;
 mod service;
+mod tickets;
 mod uploads;
 
 /// A writable server of a temporary directory with a few files.

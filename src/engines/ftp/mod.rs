@@ -40,6 +40,7 @@ mod registry;
 mod reply;
 mod server;
 mod session;
+mod ticket_time;
 mod tls;
 mod transfer;
 mod users;

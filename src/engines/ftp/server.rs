@@ -12,6 +12,7 @@ use super::logins::Logins;
 use super::options::Options;
 use super::rate::RateLimit;
 use super::registry::SessionRegistry;
+use super::ticket_time::TicketHabits;
 use super::users::Users;
 use crate::fs::jail::Jail;
 
@@ -29,6 +30,8 @@ pub(super) struct Server<'a> {
     pub(super) sessions: SessionRegistry,
     /// The TLS sessions of the users that are logged in.
     pub(super) logins: Arc<Logins>,
+    /// When clients need the session tickets of uploads.
+    pub(super) ticket_habits: Arc<TicketHabits>,
     /// Disconnected when the server shuts down.
     pub(super) done: Receiver<()>,
     is_shutting_down: AtomicBool,
@@ -50,6 +53,7 @@ impl<'a> Server<'a> {
             total_rate: options.total_rate.map(RateLimit::new),
             sessions: SessionRegistry::default(),
             logins: Arc::default(),
+            ticket_habits: Arc::default(),
             done,
             is_shutting_down: AtomicBool::new(false),
         };

@@ -14,6 +14,7 @@ use super::logins::OwnLogin;
 use super::names;
 use super::reply::ReplyError;
 use super::server::Server;
+use super::ticket_time::TicketTime;
 use super::tls::Tls;
 use super::users::Rights;
 use super::work::Work;
@@ -28,6 +29,8 @@ pub(super) struct Session<'s, 'e> {
     pub(super) state: State,
     /// The control connection's TLS session among those of all.
     pub(super) login: Option<OwnLogin>,
+    /// When the tickets of uploads are sent, with TLS.
+    pub(super) ticket_time: Option<Arc<TicketTime>>,
     /// A transfer that is about to begin.
     pub(super) job: Option<(Job<'e>, Opener, Work)>,
     pub(super) n_failed_logins: usize,
@@ -57,6 +60,8 @@ pub(super) struct State {
     pub(super) is_epsv_only: bool,
     /// The facts that MLSD and MLST send.
     pub(super) facts: Facts,
+    /// Whether TLS was begun with `AUTH SSL`.
+    pub(super) has_asked_for_ssl: bool,
     pub(super) has_pbsz: bool,
     /// Whether data connections use TLS (PROT P).
     pub(super) is_private: bool,
@@ -76,6 +81,7 @@ impl Default for State {
             endpoint: None,
             is_epsv_only: false,
             facts: Facts::ALL,
+            has_asked_for_ssl: false,
             has_pbsz: false,
             is_private: false,
         }
@@ -98,7 +104,16 @@ impl<'s, 'e> Session<'s, 'e> {
         control: Arc<Control>,
     ) -> Self {
         let state = State::initial(control.is_implicit);
-        Session { server, pool, control, state, login: None, job: None, n_failed_logins: 0 }
+        Session {
+            server,
+            pool,
+            control,
+            state,
+            login: None,
+            ticket_time: None,
+            job: None,
+            n_failed_logins: 0,
+        }
     }
 
     /// Forgets the login and all settings but TLS.
@@ -121,7 +136,11 @@ impl<'s, 'e> Session<'s, 'e> {
     /// When the system provides no random session id, or the client has disconnected.
     pub(super) fn start_tls(&mut self, tls: &Tls) -> io::Result<()> {
         let session = self.control.start_tls(tls).map_err(io::Error::other)?;
-        self.login = Some(self.server.logins.add(self.control.peer_ip(), session));
+        let ip = self.control.peer_ip();
+        self.login = Some(self.server.logins.add(ip, session));
+        let is_early = self.control.is_implicit || self.state.has_asked_for_ssl;
+        let ticket_time = TicketTime::new(&self.server.ticket_habits, ip, is_early);
+        self.ticket_time = Some(Arc::new(ticket_time));
         Ok(())
     }
 

@@ -15,21 +15,21 @@ use rustls::{
 };
 use tempfile::TempDir;
 
-use super::client::{ControlStream, stranger};
+use super::client::ControlStream;
 use super::{Ftp, Site, next_log_line};
 use crate::support::eventually;
 
 /// A version of TLS, and how a client of version 1.2 resumes sessions.
-type Kind = (&'static SupportedProtocolVersion, Tls12Resumption);
+pub(super) type Kind = (&'static SupportedProtocolVersion, Tls12Resumption);
 
-const TLS13: Kind = (&rustls::version::TLS13, Tls12Resumption::Disabled);
+pub(super) const TLS13: Kind = (&rustls::version::TLS13, Tls12Resumption::Disabled);
 const KINDS: [Kind; 3] = [
     TLS13,
     (&rustls::version::TLS12, Tls12Resumption::SessionIdOrTickets),
     (&rustls::version::TLS12, Tls12Resumption::SessionIdOnly), // curl
 ];
 
-type Tls = StreamOwned<ClientConnection, TcpStream>;
+pub(super) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A site with TLS, and the certificate store with which clients trust it.
 pub(super) struct Secure {
@@ -60,7 +60,7 @@ impl Secure {
     }
 
     /// The configuration of a client that stores tickets and uses each once.
-    fn config(&self, (version, resumption): Kind) -> Arc<ClientConfig> {
+    pub(super) fn config(&self, (version, resumption): Kind) -> Arc<ClientConfig> {
         let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[version])
             .unwrap()
@@ -71,13 +71,18 @@ impl Secure {
     }
 
     /// A client that has logged in with TLS and set PROT P.
-    fn login(&self, config: &Arc<ClientConfig>) -> Ftp {
+    pub(super) fn login(&self, config: &Arc<ClientConfig>) -> Ftp {
         self.login_as("anonymous", config)
     }
 
     fn login_as(&self, user: &str, config: &Arc<ClientConfig>) -> Ftp {
+        self.login_after("AUTH TLS", user, config)
+    }
+
+    /// A client that has logged in after this command.
+    pub(super) fn login_after(&self, auth: &str, user: &str, config: &Arc<ClientConfig>) -> Ftp {
         let mut ftp = self.site.connect();
-        ftp.command("AUTH TLS", 234);
+        ftp.command(auth, 234);
         ftp = secure_control(ftp, config);
         ftp.login(user, "x");
         for (line, code) in [("TYPE I", 200), ("PBSZ 0", 200), ("PROT P", 200)] {
@@ -87,7 +92,7 @@ impl Secure {
     }
 }
 
-fn secure(stream: TcpStream, config: &Arc<ClientConfig>) -> Tls {
+pub(super) fn secure(stream: TcpStream, config: &Arc<ClientConfig>) -> Tls {
     let name = ServerName::try_from("localhost").unwrap();
     StreamOwned::new(ClientConnection::new(Arc::clone(config), name).unwrap(), stream)
 }
@@ -131,78 +136,6 @@ fn a_hundred_transfers_in_one_login() {
         ftp.command("QUIT", 221);
         assert_eq!(ftp.try_reply(), None);
     }
-}
-
-/// A client that begins the handshake before the transfer is announced (curl) gets a ticket for the
-/// next upload, even if a stranger has connected first.
-#[test]
-fn uploads_alone_do_not_run_out_of_tickets() {
-    let secure_site = Secure::new(&[]);
-    let config = secure_site.config(TLS13);
-    let mut ftp = secure_site.login(&config);
-    for nth in 0..30 {
-        let addr = ftp.pasv();
-        let _stranger = stranger(addr);
-        let mut data = secure(TcpStream::connect(addr).unwrap(), &config);
-        data.conn.write_tls(&mut data.sock).unwrap();
-        if nth == 0 {
-            ftp.command("STOR new", 150); // a client may also wait for the announcement
-            data.conn.complete_io(&mut data.sock).unwrap();
-        } else {
-            ftp.send("STOR new\r\n");
-            data.conn.complete_io(&mut data.sock).unwrap();
-            ftp.expect_reply(150, "STOR");
-        }
-        data.write_all(&[nth; 100]).unwrap();
-        data.conn.read_tls(&mut data.sock).unwrap(); // the ticket
-        data.conn.process_new_packets().unwrap();
-        data.conn.send_close_notify();
-        data.flush().unwrap();
-        drop(data);
-        ftp.expect_reply(226, "STOR");
-    }
-}
-
-/// A client that uses each ticket once, keeps only the last one, and reads to the end after an upload
-/// (PHP's) gets a ticket there.
-#[test]
-fn uploads_end_with_a_ticket() {
-    let secure_site = Secure::new(&[]);
-    let config = secure_site.config(TLS13);
-    let mut ftp = secure_site.login(&config);
-    for nth in 0..30 {
-        let mut data = secure(ftp.data(), &config);
-        ftp.command("STOR new", 150);
-        data.write_all(&[nth; 100]).unwrap();
-        data.conn.send_close_notify();
-        data.flush().unwrap();
-        assert_eq!(data.read_to_end(&mut Vec::new()).unwrap(), 0);
-        ftp.expect_reply(226, "STOR");
-    }
-}
-
-/// A client that does not read (Perl's `Net::FTP`) resets the connection when it closes it with a ticket
-/// unread, and the server might lose the end of the file.
-#[test]
-fn uploads_begin_without_a_ticket_where_nothing_must_be_resumed() {
-    let secure_site = Secure::new(&["-no-tls-resume"]);
-    let config = secure_site.config(TLS13);
-    let mut ftp = secure_site.login(&config);
-    let mut data = secure(ftp.data(), &config);
-    data.conn.write_tls(&mut data.sock).unwrap();
-    ftp.send("STOR new\r\n");
-    data.conn.complete_io(&mut data.sock).unwrap(); // the handshake, before the announcement
-    ftp.expect_reply(150, "STOR");
-    data.write_all(b"contents").unwrap();
-    data.sock.set_nonblocking(true).unwrap();
-    let unread = data.sock.peek(&mut [0]).unwrap_err();
-    assert_eq!(unread.kind(), std::io::ErrorKind::WouldBlock);
-    data.sock.set_nonblocking(false).unwrap();
-    data.conn.send_close_notify();
-    data.flush().unwrap();
-    drop(data);
-    ftp.expect_reply(226, "STOR");
-    assert_eq!(secure_site.site.read("new"), b"contents");
 }
 
 #[test]

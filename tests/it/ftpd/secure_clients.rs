@@ -1,4 +1,4 @@
-//! TLS with the clients of PHP and Ruby, which use OpenSSL, where they are installed.
+//! TLS with the clients of PHP, Ruby and Python, which use OpenSSL, where they are installed.
 
 use std::fs;
 use std::process::Command;
@@ -42,6 +42,42 @@ end
 print "done"
 "#;
 
+/// Uploads with the handshake before the announcement, and never reads the data connection after that.
+const PYTHON: &str = r#"
+import ftplib, socket, ssl, sys
+context = ssl._create_unverified_context()
+ftp = ftplib.FTP_TLS(context=context)
+ftp.connect("127.0.0.1", int(sys.argv[1]))
+ftp.login("anonymous", "x")
+ftp.prot_p()
+ftp.voidcmd("TYPE I")
+for nth in range(60):
+    raw = socket.create_connection(ftp.makepasv())
+    received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(received, sent, session=ftp.sock.session)
+    ftp.putcmd("STOR new")
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            raw.sendall(sent.read())
+            received.write(raw.recv(65536))
+    assert tls.session_reused and tls.version() == "TLSv1.3", tls.version()
+    raw.sendall(sent.read())
+    assert ftp.getresp().startswith("150")
+    tls.write(b"x" * 200_000)
+    try:
+        tls.unwrap()
+    except ssl.SSLWantReadError:
+        pass  # the end is announced
+    raw.sendall(sent.read())
+    raw.close()
+    ftp.voidresp()
+    assert ftp.size("new") == 200_000
+print("done", end="")
+"#;
+
 /// A configuration of OpenSSL with which all its clients use TLS 1.2.
 const TLS12: &str =
     "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nMaxProtocol = TLSv1.2\n";
@@ -73,4 +109,9 @@ fn php_transfers_files_with_tls_1_3() {
 #[test]
 fn ruby_transfers_files_with_tls_1_2() {
     check("ruby", &["-e", RUBY], "");
+}
+
+#[test]
+fn a_client_of_openssl_that_never_reads_uploads_whole_files() {
+    check("python3", &["-c", PYTHON], "");
 }

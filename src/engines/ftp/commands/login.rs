@@ -134,6 +134,7 @@ pub(super) fn auth(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
         return Err(ReplyError::new(503, "Already using TLS."));
     }
     session.reset(); // an attacker may have logged in on the plain connection
+    session.state.has_asked_for_ssl = arg.text().eq_ignore_ascii_case("SSL");
     Ok(Next::StartTls(Reply::new(234, "Proceed with negotiation.")))
 }
 

@@ -198,10 +198,11 @@ fn opener(
     let (peer, local) = session.ips()?;
     let options = session.server.options;
     let resumable = session.control.resumable().filter(|_| session.state.is_private);
-    let tls = options.tls.as_ref().zip(resumable).map(|(tls, resumable)| {
+    let tls = options.tls.as_ref().zip(resumable).zip(session.ticket_time.clone());
+    let tls = tls.map(|((tls, resumable), ticket_time)| {
         let login = session.login.clone();
         let (config, tickets) = tls.for_data(resumable, login, is_upload);
-        Protection { config, tickets, must_resume: tls.must_resume, is_upload }
+        Protection { config, tickets, must_resume: tls.must_resume, is_upload, ticket_time }
     });
     Ok(Opener { endpoint, peer, local, timeout: options.data_timeout, tls })
 }

@@ -8,6 +8,7 @@ use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use socket2::Socket;
 
 use crate::engines::ftp::reply::ReplyError;
+use crate::engines::ftp::ticket_time::{TicketTime, UploadTicket};
 use crate::engines::ftp::tls::SessionTickets;
 use crate::net::is_timeout;
 
@@ -24,10 +25,18 @@ pub(crate) struct Protection {
     /// Whether the data connection must resume one of them.
     pub(crate) must_resume: bool,
     pub(crate) is_upload: bool,
+    /// When the ticket of an upload is sent.
+    pub(crate) ticket_time: Arc<TicketTime>,
 }
 
 /// A socket, and the TLS connection on it.
-pub(super) type Secured = (Arc<Socket>, Box<ServerConnection>);
+#[derive(Debug)]
+pub(super) struct Secured {
+    pub(super) socket: Arc<Socket>,
+    pub(super) tls: Box<ServerConnection>,
+    /// The ticket of an upload, if sessions must be resumed and the handshake began early.
+    pub(super) ticket: Option<UploadTicket>,
+}
 
 /// A handshake under way.
 #[derive(Debug)]
@@ -42,6 +51,9 @@ pub(super) struct Handshake {
     /// only writes does not read them, and closing with unread input resets its connection, which
     /// may lose the end of the file.
     delays_tickets: bool,
+    /// What the ticket's time depends on, if the handshake began early.
+    ticket_time: Option<Arc<TicketTime>>,
+    ticket: Option<UploadTicket>,
 }
 
 impl Handshake {
@@ -50,7 +62,7 @@ impl Handshake {
         protection: Protection,
         deadline: Instant,
     ) -> io::Result<Self> {
-        let Protection { config, tickets, must_resume, is_upload } = protection;
+        let Protection { config, tickets, must_resume, is_upload, ticket_time: _ } = protection;
         let tls = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
         Ok(Handshake {
             socket,
@@ -59,23 +71,24 @@ impl Handshake {
             must_resume,
             deadline,
             delays_tickets: is_upload,
+            ticket_time: None,
+            ticket: None,
         })
     }
 
     /// Does what is possible of a handshake that the client has begun before the transfer is
-    /// announced.
-    ///
-    /// curl uses a ticket once, keeps only the last one, and looks for a new one when it has sent a
-    /// file, without waiting. So where sessions must be resumed, such clients get their ticket before
-    /// they send a file, which may be small. Others (Perl's `Net::FTP`) need none.
+    /// announced. Where sessions must be resumed, the client may need an upload's ticket now.
     pub(super) fn begin_early(
         socket: Arc<Socket>,
         protection: Protection,
         deadline: Instant,
     ) -> io::Result<Self> {
         let early = Instant::now() + EARLY_HANDSHAKE_TIMEOUT;
+        let time = Some(Arc::clone(&protection.ticket_time)).filter(|_| protection.must_resume);
         let mut handshake = Handshake::new(socket, protection, early.min(deadline))?;
-        handshake.delays_tickets &= !handshake.must_resume;
+        let ticket = time.as_ref().filter(|_| handshake.delays_tickets).map(TicketTime::next);
+        handshake.delays_tickets &= !ticket.as_ref().is_some_and(|ticket| ticket.is_early);
+        (handshake.ticket_time, handshake.ticket) = (time, ticket);
         let result = handshake.run();
         handshake.deadline = deadline;
         match result {
@@ -92,11 +105,15 @@ impl Handshake {
         self.run().map_err(|err| ReplyError::handshake(&err))?;
         acknowledge(&self.socket);
         if self.must_resume && !resumes(&self.tls, &self.tickets) {
+            if let Some(time) = &self.ticket_time {
+                time.record_missing();
+            }
             self.tls.send_close_notify();
             _ = self.tls.complete_io(&mut &*self.socket); // the connection is refused in any case
             return Ok(None);
         }
-        Ok(Some((self.socket, self.tls)))
+        let Handshake { socket, tls, ticket, .. } = self;
+        Ok(Some(Secured { socket, tls, ticket }))
     }
 
     fn run(&mut self) -> io::Result<()> {

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::RecvFlags;
-use rustls::ServerConnection;
 use socket2::{Domain, Socket, Type};
 
-use super::handshake::{Handshake, Protection};
+use super::handshake::{Handshake, Protection, Secured};
 use super::ports::{BACKLOG, Endpoint};
 use super::stream::DataStream;
 use super::waiting::{HandOver, WaitingSocket};
@@ -138,22 +137,30 @@ impl Opener {
         hand_over: HandOver<'h>,
     ) -> Result<DataStream<'h>, ReplyError> {
         let handshake = handshake.map_err(|err| ReplyError::handshake(&err))?;
-        let Some((socket, tls)) = handshake.complete()? else {
+        let Some(secured) = handshake.complete()? else {
             let (peer, title) = (self.peer, &transfer.title);
             log::warn!("{peer}: {title}: {NOT_RESUMED} (--tls-resume=off allows that)");
             return Err(ReplyError::not_resumed(NOT_RESUMED));
         };
-        self.stream(socket, Some(tls), hand_over)
+        self.secure_stream(secured, hand_over)
     }
 
-    fn stream<'h>(
+    fn secure_stream<'h>(
         &self,
-        socket: Arc<Socket>,
-        tls: Option<Box<ServerConnection>>,
+        secured: Secured,
         hand_over: HandOver<'h>,
     ) -> Result<DataStream<'h>, ReplyError> {
+        let Secured { socket, tls, ticket } = secured;
+        Ok(DataStream::secure(self.waiting(socket, hand_over)?, tls, ticket))
+    }
+
+    fn waiting<'h>(
+        &self,
+        socket: Arc<Socket>,
+        hand_over: HandOver<'h>,
+    ) -> Result<WaitingSocket<'h>, ReplyError> {
         let socket = WaitingSocket::new(socket, self.timeout, hand_over);
-        Ok(DataStream::new(socket.map_err(|err| ReplyError::connection(&err))?, tls))
+        socket.map_err(|err| ReplyError::connection(&err))
     }
 
     /// Without TLS, Nagle's algorithm delays nothing: the end of the stream follows the data.
@@ -189,7 +196,7 @@ impl Opening {
         };
         let socket = connected.map_err(|err| ReplyError::no_connection(&err))?;
         match opener.tls.take() {
-            None => opener.stream(socket, None, hand_over),
+            None => Ok(DataStream::plain(opener.waiting(socket, hand_over)?)),
             Some(tls) => {
                 opener.complete(Handshake::new(socket, tls, deadline), transfer, hand_over)
             }

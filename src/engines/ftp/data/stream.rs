@@ -9,6 +9,7 @@ use rustls::ServerConnection;
 use socket2::Socket;
 
 use super::waiting::WaitingSocket;
+use crate::engines::ftp::ticket_time::UploadTicket;
 use crate::net;
 
 /// An open data connection.
@@ -16,11 +17,21 @@ use crate::net;
 pub(crate) struct DataStream<'h> {
     socket: WaitingSocket<'h>,
     tls: Option<Box<ServerConnection>>,
+    /// The ticket of an upload whose handshake began early.
+    ticket: Option<UploadTicket>,
 }
 
 impl<'h> DataStream<'h> {
-    pub(super) fn new(socket: WaitingSocket<'h>, tls: Option<Box<ServerConnection>>) -> Self {
-        DataStream { socket, tls }
+    pub(super) fn plain(socket: WaitingSocket<'h>) -> Self {
+        DataStream { socket, tls: None, ticket: None }
+    }
+
+    pub(super) fn secure(
+        socket: WaitingSocket<'h>,
+        tls: Box<ServerConnection>,
+        ticket: Option<UploadTicket>,
+    ) -> Self {
+        DataStream { socket, tls: Some(tls), ticket }
     }
 
     /// The socket, where nothing needs to be encrypted.
@@ -92,8 +103,22 @@ impl Read for DataStream<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match &mut self.tls {
             None => self.socket.read(buf),
-            Some(tls) => read_tls(tls, &mut self.socket, buf),
+            Some(tls) => {
+                let read = read_tls(tls, &mut self.socket, buf);
+                if let Some(ticket) = &self.ticket {
+                    record(ticket, &read);
+                }
+                read
+            }
         }
+    }
+}
+
+fn record(ticket: &UploadTicket, read: &io::Result<usize>) {
+    match read {
+        Ok(0) => ticket.record_end(),
+        Err(err) if err.kind() == io::ErrorKind::ConnectionReset => ticket.record_reset(),
+        _ => {}
     }
 }
 
