@@ -132,6 +132,11 @@ fn a_hundred_transfers_in_one_login() {
             put(&mut ftp, "STOR new", &bytes, &config);
             assert!(get(&mut ftp, "RETR new", &config) == bytes, "{nth}");
         }
+        // More than the buffers of either side; the period is prime to their sizes.
+        let bytes: Vec<u8> = (0..5_000_000u32).map(|n| (n % 251).to_le_bytes()[0]).collect();
+        put(&mut ftp, "STOR new", &bytes, &config);
+        assert!(secure.site.read("new") == bytes);
+        assert!(get(&mut ftp, "RETR new", &config) == bytes);
         assert!(String::from_utf8(get(&mut ftp, "LIST", &config)).unwrap().contains(" file\r\n"));
         ftp.command("QUIT", 221);
         assert_eq!(ftp.try_reply(), None);

@@ -1,6 +1,6 @@
 //! An open data connection, with or without TLS.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,14 @@ use super::waiting::WaitingSocket;
 use crate::engines::ftp::ticket_time::UploadTicket;
 use crate::net;
 
+/// Encrypted bytes read at once. rustls itself reads 4 KiB, a quarter of a record.
+const READ_SIZE: usize = 256 << 10;
+
 /// An open data connection.
 #[derive(Debug)]
 pub(crate) struct DataStream<'h> {
-    socket: WaitingSocket<'h>,
+    /// Without TLS nothing is buffered.
+    socket: BufReader<WaitingSocket<'h>>,
     tls: Option<Box<ServerConnection>>,
     /// The ticket of an upload whose handshake began early.
     ticket: Option<UploadTicket>,
@@ -23,7 +27,7 @@ pub(crate) struct DataStream<'h> {
 
 impl<'h> DataStream<'h> {
     pub(super) fn plain(socket: WaitingSocket<'h>) -> Self {
-        DataStream { socket, tls: None, ticket: None }
+        DataStream { socket: BufReader::with_capacity(0, socket), tls: None, ticket: None }
     }
 
     pub(super) fn secure(
@@ -31,12 +35,13 @@ impl<'h> DataStream<'h> {
         tls: Box<ServerConnection>,
         ticket: Option<UploadTicket>,
     ) -> Self {
+        let socket = BufReader::with_capacity(READ_SIZE, socket);
         DataStream { socket, tls: Some(tls), ticket }
     }
 
     /// The socket, where nothing needs to be encrypted.
     pub(crate) fn plain_socket(&mut self) -> Option<&mut WaitingSocket<'h>> {
-        self.tls.is_none().then_some(&mut self.socket)
+        self.tls.is_none().then_some(self.socket.get_mut())
     }
 
     /// Ends the write half: everything was sent. With TLS, that includes a ticket held back during an
@@ -48,20 +53,20 @@ impl<'h> DataStream<'h> {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
             while tls.wants_write() {
-                tls.write_tls(&mut self.socket)?;
+                tls.write_tls(self.socket.get_mut())?;
             }
         }
-        self.socket.shutdown(Shutdown::Write)
+        self.socket.get_ref().shutdown(Shutdown::Write)
     }
 
     /// Begins to count the time without progress anew: the server itself has waited.
     pub(crate) fn restart_timeout(&mut self) {
-        self.socket.restart_timeout();
+        self.socket.get_mut().restart_timeout();
     }
 
     /// Blocks until the client has closed the connection, or `timeout` has passed since it was opened.
     pub(crate) fn wait_closed(&mut self, timeout: Duration) {
-        self.socket.wait_closed(timeout);
+        self.socket.get_mut().wait_closed(timeout);
     }
 
     /// Checks that the connection did not break after its last byte was read. With TLS, the end was
@@ -73,12 +78,13 @@ impl<'h> DataStream<'h> {
         if self.tls.is_some() {
             return Ok(());
         }
-        self.socket.take_error()?.map_or(Ok(()), Err)
+        self.socket.get_ref().take_error()?.map_or(Ok(()), Err)
     }
 
     /// Ends the use of the connection. Returns what is to be closed after the last reply.
     pub(crate) fn into_closing(self) -> ClosingStream {
-        ClosingStream { is_secure: self.tls.is_some(), socket: self.socket.into_inner() }
+        let socket = self.socket.into_inner().into_inner();
+        ClosingStream { is_secure: self.tls.is_some(), socket }
     }
 }
 
@@ -122,37 +128,49 @@ fn record(ticket: &UploadTicket, read: &io::Result<usize>) {
     }
 }
 
-/// Reads decrypted data, and sends nothing meanwhile but an alert: tickets wait for the end.
+/// Fills `buf` with decrypted data as far as that is possible without waiting again. Nothing is sent
+/// meanwhile but an alert: tickets wait for the end.
 fn read_tls(
     tls: &mut ServerConnection,
-    socket: &mut WaitingSocket<'_>,
+    socket: &mut BufReader<WaitingSocket<'_>>,
     buf: &mut [u8],
 ) -> io::Result<usize> {
-    loop {
-        match tls.reader().read(buf) {
-            Err(err) if err.kind() == io::ErrorKind::WouldBlock => {}
-            result => return result,
-        }
-        tls.read_tls(socket)?;
-        if let Err(err) = tls.process_new_packets() {
-            _ = tls.write_tls(socket); // the alert that tells the client why
-            return Err(io::Error::other(err));
+    let mut n_read = 0;
+    while n_read < buf.len() {
+        match tls.reader().read(&mut buf[n_read..]) {
+            Ok(0) => break, // reported again by the next call
+            Ok(n) => n_read += n,
+            Err(err) if err.kind() != io::ErrorKind::WouldBlock && n_read == 0 => return Err(err),
+            Err(_) if n_read > 0 && socket.buffer().is_empty() => break,
+            Err(_) => read_record(tls, socket)?,
         }
     }
+    Ok(n_read)
+}
+
+fn read_record(
+    tls: &mut ServerConnection,
+    socket: &mut BufReader<WaitingSocket<'_>>,
+) -> io::Result<()> {
+    tls.read_tls(socket)?;
+    tls.process_new_packets().map(drop).map_err(|err| {
+        _ = tls.write_tls(socket.get_mut()); // the alert that tells the client why
+        io::Error::other(err)
+    })
 }
 
 impl Write for DataStream<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match &mut self.tls {
-            None => self.socket.write(buf),
-            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).write(buf),
+            None => self.socket.get_mut().write(buf),
+            Some(tls) => rustls::Stream::new(&mut **tls, self.socket.get_mut()).write(buf),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.tls {
             None => Ok(()),
-            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).flush(),
+            Some(tls) => rustls::Stream::new(&mut **tls, self.socket.get_mut()).flush(),
         }
     }
 }

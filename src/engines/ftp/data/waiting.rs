@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -176,6 +176,11 @@ impl Read for WaitingSocket<'_> {
 impl Write for WaitingSocket<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.retry(|mut socket| socket.write(buf))
+    }
+
+    /// All records of a piece in one call: as many calls as records would wake the client for each.
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.retry(|mut socket| socket.write_vectored(bufs))
     }
 
     fn flush(&mut self) -> io::Result<()> {
