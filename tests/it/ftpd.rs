@@ -9,6 +9,7 @@ use crate::support::{Process, Server};
 use client::Ftp;
 
 mod accounts;
+mod aria2;
 mod client;
 mod lifecycle;
 mod limits;

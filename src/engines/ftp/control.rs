@@ -27,7 +27,6 @@ pub(super) struct Control {
     conn: Conn,
     output: Mutex<Output>,
     is_secure: AtomicBool,
-    has_downloaded: AtomicBool,
     current: Mutex<Current>,
     /// The encoding of names, unless the client has chosen UTF-8.
     charset: Charset,
@@ -60,7 +59,6 @@ impl Control {
             conn,
             output: Mutex::new(Output { tls: None, resumable: None }),
             is_secure: AtomicBool::new(false),
-            has_downloaded: AtomicBool::new(false),
             current: Mutex::new(Current { transfer: None, last_end: Instant::now() }),
             charset: Charset::default(),
             is_utf8: AtomicBool::new(false),
@@ -184,11 +182,6 @@ impl Control {
         *self.current() = Current { transfer: None, last_end: Instant::now() };
         transfer.end();
         _ = output.write(&self.conn, &reply.encoded(self.charset())); // the session's thread notices errors too
-    }
-
-    /// Records a download; returns whether it is the first of the session.
-    pub(super) fn record_download(&self) -> bool {
-        !self.has_downloaded.swap(true, Ordering::Relaxed)
     }
 
     /// The current transfer.

@@ -34,10 +34,9 @@ const LISTING_BUFFER_SIZE: usize = 32 << 10;
 const CLOSE_TIMEOUT: Duration = Duration::from_micros(300);
 /// The same for an empty upload, which is as rare as it is suspicious.
 const EMPTY_CLOSE_TIMEOUT: Duration = Duration::from_millis(2);
-/// How long the reply to the first download of a session waits for the client to close the data
-/// connection, from its beginning. aria2 1.36 waits for its timeout of a minute if it reads the replies
-/// 150 and 226 at once. Later downloads, where waiting would cost a tenth of a small file's time, are not
-/// delayed.
+/// How long the reply to a download after REST waits for the client to close the data connection, from its
+/// beginning. aria2 1.36, which sends `REST 0` before each, waits for its timeout of a minute if it reads
+/// the replies 150 and 226 at once. Waiting would cost other clients a tenth of a small file's time.
 const SEPARATION: Duration = Duration::from_millis(10);
 /// The error number of EIO: sendfile(2) reports it for the file, not for the socket.
 const EIO: i32 = 5;
@@ -98,7 +97,13 @@ impl Job<'_> {
 
     fn transfer_data(&self, stream: &mut DataStream<'_>, work: Work) -> Result<Reply, ReplyError> {
         match work {
-            Work::Send { file, is_ascii } => self.send(stream, &file, is_ascii),
+            Work::Send { file, is_ascii, waits_for_close } => {
+                let reply = self.send(stream, &file, is_ascii)?;
+                if waits_for_close {
+                    stream.wait_closed(SEPARATION);
+                }
+                Ok(reply)
+            }
             Work::Receive { sink, is_ascii } => self.receive(stream, sink, is_ascii),
             Work::List { listing, target, jail } => self.list(stream, &listing, target, &jail),
         }
@@ -124,11 +129,7 @@ impl Job<'_> {
             }
             _ => self.send_through_buffer(stream, file, is_ascii)?,
         }
-        let reply = self.end_sending(stream)?;
-        if self.control.record_download() {
-            stream.wait_closed(SEPARATION);
-        }
-        Ok(reply)
+        self.end_sending(stream)
     }
 
     fn send_with_sendfile(
@@ -387,8 +388,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("file"), "a\nb\n").unwrap();
         for (is_ascii, expected) in [(false, "a\nb\n"), (true, "a\r\nb\r\n")] {
-            let work =
-                |jail: &Jail| Work::Send { file: jail.read(Path::new("file")).unwrap(), is_ascii };
+            let work = |jail: &Jail| {
+                let file = jail.read(Path::new("file")).unwrap();
+                Work::Send { file, is_ascii, waits_for_close: true }
+            };
             let reply = last_reply(dir.path(), DEADLINE, work, |port, transfer| {
                 let mut text = String::new();
                 connect(port).read_to_string(&mut text).unwrap();

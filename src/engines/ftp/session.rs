@@ -50,8 +50,8 @@ pub(super) struct State {
     /// The working directory: an absolute path.
     pub(super) cwd: Vec<u8>,
     pub(super) is_ascii: bool,
-    /// The restart offset in bytes (REST).
-    pub(super) restart: u64,
+    /// The restart offset in bytes, if REST was sent.
+    pub(super) restart: Option<u64>,
     /// The path given with RNFR.
     pub(super) rename_from: Option<Vec<u8>>,
     /// Where the next data connection is opened (PASV, EPSV, PORT or EPRT).
@@ -76,7 +76,7 @@ impl Default for State {
             root_path: Vec::new(),
             cwd: b"/".to_vec(),
             is_ascii: true, // the default of RFC 959, 3.1.1.1
-            restart: 0,
+            restart: None,
             rename_from: None,
             endpoint: None,
             is_epsv_only: false,

@@ -93,6 +93,8 @@ impl UploadTicket {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
@@ -119,8 +121,8 @@ mod tests {
     #[test]
     fn the_oldest_addresses_are_forgotten() {
         let habits = TicketHabits::default();
-        let ip = |n: usize| IpAddr::from([10, 0, (n / 250) as u8, (n % 250) as u8]);
-        (0..=ADDRESSES_MAX).for_each(|n| habits.record(ip(n), true));
+        let ip = |n: u32| IpAddr::from(Ipv4Addr::from_bits(n));
+        (0..=1000).for_each(|n| habits.record(ip(n), true));
         assert_eq!(habits.is_early(ip(0)), None);
         assert_eq!(habits.is_early(ip(1)), Some(true));
         assert_eq!(lock(&habits.0).len(), ADDRESSES_MAX);

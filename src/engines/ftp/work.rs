@@ -19,9 +19,21 @@ pub(super) struct Subject {
 
 /// What to transfer.
 pub(super) enum Work {
-    Send { file: File, is_ascii: bool },
-    Receive { sink: Sink, is_ascii: bool },
-    List { listing: Listing, target: Target, jail: Jail },
+    /// If it `waits_for_close`, the last reply is sent when the client has closed the data connection.
+    Send {
+        file: File,
+        is_ascii: bool,
+        waits_for_close: bool,
+    },
+    Receive {
+        sink: Sink,
+        is_ascii: bool,
+    },
+    List {
+        listing: Listing,
+        target: Target,
+        jail: Jail,
+    },
 }
 
 impl Work {

@@ -67,7 +67,7 @@ pub(crate) fn run(command: Result<Command, ParseError>, session: &mut Session<'_
         session.state.rename_from = None;
     }
     if !verb.is_some_and(|verb| verb.keeps_restart) {
-        session.state.restart = 0;
+        session.state.restart = None;
     }
     let Command { verb, arg } = command?;
     if verb.needs_login {
@@ -136,7 +136,7 @@ mod tests {
             session.state.rights = Some(Rights::Write);
             session.state.is_ascii = false;
             reply(&mut session, "REST 5");
-            for (line, restart) in [("NOOP", 5), ("EPSV", 5), ("PWD", 0)] {
+            for (line, restart) in [("NOOP", Some(5)), ("EPSV", Some(5)), ("PWD", None)] {
                 reply(&mut session, line);
                 assert_eq!(session.state.restart, restart, "{line}");
             }

@@ -67,7 +67,7 @@ pub(super) fn rest(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     if offset > 0 && session.state.is_ascii {
         return Err(ReplyError::new(504, "REST not supported in ASCII mode, use TYPE I."));
     }
-    session.state.restart = offset;
+    session.state.restart = Some(offset);
     done(350, format!("Restart position accepted ({offset})."))
 }
 

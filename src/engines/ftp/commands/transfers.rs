@@ -22,7 +22,9 @@ use crate::text::printable::replace_controls;
 /// The settings that hold for one transfer only.
 struct Setup {
     endpoint: Endpoint,
+    /// The offset of REST, 0 without it.
     restart: u64,
+    has_restart: bool,
 }
 
 /// A transfer that can begin.
@@ -55,7 +57,7 @@ pub(super) fn retr(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
         path,
         n_bytes: Some(n_bytes),
         announcement: Reply::new(150, text),
-        work: Work::Send { file, is_ascii },
+        work: Work::Send { file, is_ascii, waits_for_close: setup.has_restart },
     };
     begin(session, setup, plan)
 }
@@ -160,6 +162,8 @@ pub(super) fn abor(session: &mut Session<'_, '_>, _: &Arg) -> Outcome {
 /// one is refused.
 fn take_setup(session: &mut Session<'_, '_>) -> Result<Setup, ReplyError> {
     let restart = mem::take(&mut session.state.restart);
+    let has_restart = restart.is_some();
+    let restart = restart.unwrap_or(0);
     let Some(endpoint) = session.state.endpoint.take() else {
         return Err(ReplyError::new(425, "Use EPSV, PASV, EPRT or PORT first."));
     };
@@ -169,7 +173,7 @@ fn take_setup(session: &mut Session<'_, '_>) -> Result<Setup, ReplyError> {
     if restart > 0 && session.state.is_ascii {
         return Err(ReplyError::new(554, "REST not supported in ASCII mode, use TYPE I."));
     }
-    Ok(Setup { endpoint, restart })
+    Ok(Setup { endpoint, restart, has_restart })
 }
 
 /// Prepares the job of a transfer.
