@@ -96,6 +96,7 @@ fn main() -> ExitCode {
         let options = args.options()?;
         let mut signals = cli::signals(args.signals())?;
         let listeners = args.listen()?;
+        cli::stamp_lines();
         let ports: Vec<Port<'_>> = listeners.iter().map(Listening::port).collect();
         let counters = Counters::default();
         let (events_tx, events) = log.as_ref().map(|_| bounded(LOG_EVENTS_MAX)).unzip();

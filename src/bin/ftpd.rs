@@ -34,9 +34,9 @@ fn main() -> ExitCode {
         let implicit = args.implicit_port.map(|port| args.bind_port(port)).transpose()?;
         args.give_up_root(&jail, &options)?;
         users.check_dirs(&jail)?;
-        cli::stamp_lines(); // errors at start are for the user at the terminal, without a time
         let listener = sockets.listen(2)?;
         let implicit = implicit.map(|sockets| sockets.listen(2)).transpose()?;
+        cli::stamp_lines();
         notify("READY=1");
         if cli::is_root() {
             cli::warn("running as root: a fault here gives away the machine; use --setuid USER");

@@ -6,8 +6,11 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 #[cfg(feature = "time")]
 use super::stdio::LineStart;
-use super::stdio::{warn, warn_from, write_stderr};
+use super::stdio::{are_lines_started, warn, warn_from, write_stderr};
 use crate::net::NOTICE;
+
+/// The priority of information (syslog(3)).
+const INFO: u8 = 6;
 
 static LEVEL: OnceLock<LevelFilter> = OnceLock::new();
 
@@ -22,7 +25,8 @@ pub(super) fn start(level: LevelFilter) {
 }
 
 /// Starts every line on stderr with the time from now on, and with a priority instead where stderr
-/// is the journal of systemd, which has time and program of its own.
+/// is the journal of systemd, which has time and program of its own. A server calls it when it
+/// listens: what it says before is for the user at the terminal.
 #[cfg(feature = "time")]
 pub fn stamp_lines() {
     super::stdio::start_lines(if is_journal() { LineStart::Priority } else { LineStart::Time });
@@ -48,13 +52,12 @@ impl Log for StderrLog {
             return;
         }
         match record.level() {
-            _ if record.target() == NOTICE => {
-                write_stderr(&format!("{}\n", record.args()));
-            }
+            _ if record.target() == NOTICE && are_lines_started() => warn_from(record.args(), INFO),
+            _ if record.target() == NOTICE => write_stderr(&format!("{}\n", record.args())),
             Level::Error => warn_from(record.args(), 3),
             Level::Warn => warn(record.args()),
             level => {
-                let priority = if level == Level::Info { 6 } else { 7 };
+                let priority = if level == Level::Info { INFO } else { 7 };
                 let name = level.as_str().to_lowercase();
                 warn_from(&format!("{name}: {}", record.args()), priority);
             }

@@ -17,6 +17,7 @@ mod parse;
 #[cfg(any(feature = "crawl", feature = "du", feature = "thumbnail"))]
 mod progress;
 mod refused;
+#[cfg(feature = "time")]
 mod serve;
 #[cfg(feature = "service")]
 mod service;
@@ -36,6 +37,7 @@ pub use become_user::become_user;
 pub use logger::stamp_lines;
 #[cfg(any(feature = "crawl", feature = "du", feature = "thumbnail"))]
 pub use progress::progress_target;
+#[cfg(feature = "time")]
 pub use serve::serve;
 #[cfg(all(feature = "service", not(target_os = "linux")))]
 pub use service::become_user;

@@ -48,6 +48,11 @@ pub(super) fn start_lines(start: LineStart) {
     LINE_START.get_or_init(|| start);
 }
 
+/// Whether lines on stderr start with a time or a priority.
+pub(super) fn are_lines_started() -> bool {
+    LINE_START.get().is_some()
+}
+
 /// Writes `PROGRAM: SUBJECT: CAUSE` to stderr as one line. Failures to write are ignored.
 pub fn warn(err: &(impl fmt::Display + ?Sized)) {
     warn_from(err, WARNING);

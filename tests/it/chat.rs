@@ -146,7 +146,7 @@ fn counters_are_printed_and_events_are_logged() {
     assert_eq!(ann.line(), "ann is now bo");
     server.process.signal(Signal::USR1);
     let counters = server.process.stderr_line().unwrap();
-    assert!(counters.starts_with("chat: clients 1, delivered "), "{counters}");
+    assert!(counters.contains("Z chat: clients 1, delivered "), "{counters}");
     assert!(counters.contains(", dropped 0, evicted 0, threads "), "{counters}");
     let addr = ann.addr();
     ann.send("/quit\n");

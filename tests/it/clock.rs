@@ -4,7 +4,9 @@ use std::io::{ErrorKind, Write};
 
 use rustix::process::Signal;
 
-use crate::clocks::{assert_refuses_above_limit, assert_ticks, read_a_line_each, seconds};
+use crate::clocks::{
+    assert_has_time, assert_refuses_above_limit, assert_ticks, read_a_line_each, seconds,
+};
 use crate::support::{Client, Server, command, eventually, outcome, run};
 
 #[test]
@@ -105,7 +107,7 @@ fn a_signal_closes_connections_gracefully() {
 
 #[test]
 fn clients_above_the_limit_are_refused_until_others_leave() {
-    assert_refuses_above_limit("clock");
+    assert_has_time(&assert_refuses_above_limit("clock"), "clock");
 }
 
 #[test]

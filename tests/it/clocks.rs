@@ -22,8 +22,9 @@ pub(crate) fn read_a_line_each(clients: &mut [Client]) {
     }
 }
 
-/// With 64 file descriptors a server admits 48 clients and refuses more until some disconnect.
-pub(crate) fn assert_refuses_above_limit(name: &str) {
+/// With 64 file descriptors a server admits 48 clients and refuses more until some disconnect. Returns
+/// the line about that in its log.
+pub(crate) fn assert_refuses_above_limit(name: &str) -> String {
     let server = Server::of(limited("-n 64", name, &["-port", "0"]));
     let mut clients: Vec<Client> = (0..48).map(|_| server.connect()).collect();
     read_a_line_each(&mut clients);
@@ -32,6 +33,15 @@ pub(crate) fn assert_refuses_above_limit(name: &str) {
     }
     clients.truncate(40);
     eventually("there is room again", || !server.connect().line().starts_with("server"));
-    let warnings = server.process.stderr_so_far();
-    assert_eq!(warnings.matches("server full at 48 clients").count(), 1, "{warnings}");
+    let log = server.process.stderr_so_far();
+    let warnings: Vec<_> = log.lines().filter(|line| line.contains("server full at 48")).collect();
+    let &[warning] = &warnings[..] else { panic!("{log}") };
+    warning.to_owned()
+}
+
+/// The line of a server's log starts with the time, and the name of the program.
+pub(crate) fn assert_has_time(line: &str, name: &str) {
+    let (time, rest) = line.split_once(' ').expect(line);
+    assert!(time.parse::<jiff::Timestamp>().is_ok(), "{line}");
+    assert!(rest.starts_with(&format!("{name}: ")), "{line}");
 }
