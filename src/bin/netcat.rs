@@ -1,12 +1,13 @@
 //! 8.3, 8.4.1, exercise 8.3 netcat: connects stdin and stdout with a TCP or Unix-domain socket.
 
-use std::io::{IsTerminal, stdin};
+use std::io::{IsTerminal, Read, stdin};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use threadbare::cli::{self, Unbuffered};
 use threadbare::engines::netcat::{
-    self, Error, Netcat, Options, PeerStream, TlsClient, TlsServer, UdpOptions, UdpSockets,
+    self, CrlfReader, Error, Netcat, Options, PeerStream, TlsClient, TlsServer, UdpOptions,
+    UdpSockets,
 };
 use threadbare::net::{DialOptions, Endpoint, Stream, StreamListener};
 
@@ -14,6 +15,8 @@ use threadbare::net::{DialOptions, Endpoint, Stream, StreamListener};
 mod args;
 
 use args::Cli;
+
+type Input = Box<dyn Read + Send>;
 
 fn main() -> ExitCode {
     cli::run_tool(|args: Cli| match args.local_port().and_then(|port| run(&args, port)) {
@@ -115,7 +118,7 @@ impl Cli {
 
     fn relay_client(
         &self,
-        netcat: &mut Netcat<cli::Stdin, Unbuffered>,
+        netcat: &mut Netcat<Input, Unbuffered>,
         stream: Stream,
         tls: Option<&TlsServer>,
     ) -> Result<(), Error> {
@@ -126,7 +129,7 @@ impl Cli {
 
     fn relay(
         &self,
-        netcat: &mut Netcat<cli::Stdin, Unbuffered>,
+        netcat: &mut Netcat<Input, Unbuffered>,
         stream: PeerStream,
     ) -> Result<(), Error> {
         if self.verbose < 2 {
@@ -141,7 +144,7 @@ impl Cli {
         result
     }
 
-    fn netcat(&self) -> Netcat<cli::Stdin, Unbuffered> {
+    fn netcat(&self) -> Netcat<Input, Unbuffered> {
         let options = Options {
             send: !self.recv_only,
             receive: !self.send_only,
@@ -151,7 +154,11 @@ impl Cli {
             idle: self.wait,
             quit_after: self.quit_after.and_then(|delay| delay.0),
         };
-        Netcat::new(options, cli::stdin(), Unbuffered)
+        Netcat::new(options, self.input(), Unbuffered)
+    }
+
+    fn input(&self) -> Input {
+        if self.crlf { Box::new(CrlfReader::new(cli::stdin())) } else { Box::new(cli::stdin()) }
     }
 
     fn relay_datagrams(&self, endpoint: &Endpoint, source_port: u16) -> anyhow::Result<ExitCode> {
@@ -168,7 +175,7 @@ impl Cli {
             UdpSockets::dial(endpoint, source_port)?
         };
         let connected = |peer| self.report(&format!("connection from {peer}"));
-        netcat::relay_datagrams(sockets, &options, cli::stdin(), &mut Unbuffered, connected)
+        netcat::relay_datagrams(sockets, &options, self.input(), &mut Unbuffered, connected)
             .map_err(with_context)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -60,6 +60,9 @@ pub(crate) struct Cli {
     /// Close the write half at the end of stdin even if -l found no byte in it
     #[arg(short = 'N')]
     pub(crate) half_close: bool,
+    /// Send each LF of stdin as CR LF, as protocols of lines such as SMTP and HTTP want it
+    #[arg(short = 'C', long)]
+    pub(crate) crlf: bool,
     /// Report connections and failed addresses on stderr; -vv also TLS and the number of bytes
     #[arg(short = 'v', long, action = ArgAction::Count)]
     pub(crate) verbose: u8,

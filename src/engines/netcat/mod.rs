@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use crate::net::SEND_SIZE;
 use crate::threads::{self, Condvar, lock};
 
+mod crlf;
 mod options;
 mod peer_stream;
 mod probe;
@@ -28,6 +29,7 @@ mod tls_session;
 mod udp;
 mod verifiers;
 
+pub use crlf::CrlfReader;
 pub use options::{Error, Options};
 pub use peer_stream::PeerStream;
 pub use probe::{Probe, probe};

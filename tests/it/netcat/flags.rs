@@ -1,11 +1,11 @@
 //! The flags that users of nc and ncat type.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use super::{connecting, free_port, listening, rest};
-use crate::support::run;
+use crate::support::{DEADLINE, run, run_with};
 
 #[test]
 fn listening_as_everyone_types_it() {
@@ -103,4 +103,26 @@ fn d_leaves_stdin_alone() {
     peer.shutdown(Shutdown::Write).unwrap();
     netcat.wait().is(0, "received", "");
     assert_eq!(rest(&peer), b"");
+}
+
+/// As of ncat, on plain connections and in datagrams; what is received is not changed.
+#[test]
+fn c_sends_cr_lf() {
+    let (mut netcat, mut peer) = connecting(&["-C"]);
+    netcat.send(b"GET / HTTP/1.0\n\nhas one\r");
+    let mut head = [0; 26];
+    peer.read_exact(&mut head).unwrap();
+    netcat.send(b"\nend");
+    netcat.close_stdin();
+    assert_eq!([&head[..], &rest(&peer)].concat(), b"GET / HTTP/1.0\r\n\r\nhas one\r\nend");
+    peer.write_all(b"200\n").unwrap();
+    drop(peer);
+    netcat.wait().is(0, "200\n", "");
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    let addr = server.local_addr().unwrap().to_string();
+    run_with("netcat", &["-uC", "--send-only", &addr], b"one\ndatagram\n").is(0, "", "");
+    let mut buf = [0; 64];
+    let n = server.recv(&mut buf).unwrap();
+    assert_eq!(&buf[..n], b"one\r\ndatagram\r\n");
 }
