@@ -1,6 +1,6 @@
 //! A load generator for our servers and their Go originals that checks every line it receives.
 //!
-//! One thread with poll(2) runs all clients, so that the generator uses less CPU than the server it
+//! A few threads with poll(2) run all clients, so that the generator uses less CPU than the server it
 //! measures. All traffic stays on 127.0.0.0/8.
 
 use std::io::Write;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use threadbare::cli;
+use threadbare::machine::cpu;
 
 #[path = "load_parts/chat.rs"]
 mod chat;
@@ -24,6 +25,8 @@ mod report;
 mod server;
 #[path = "load_parts/steady.rs"]
 mod steady;
+#[path = "load_parts/workers.rs"]
+mod workers;
 
 use report::Report;
 use server::Server;
@@ -50,6 +53,9 @@ pub(crate) struct Cli {
     /// Number of source addresses, from 127.0.0.2 up
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=200))]
     sources: u8,
+    /// Number of threads, each with its share of the clients [default: one per CPU]
+    #[arg(long, default_value_t = cpu::n_cpus(), hide_default_value = true, value_parser = positive)]
+    threads: usize,
     /// Send (chat), receive (clock) or connect (churn) for this long
     #[arg(long, default_value = "5s", value_parser = cli::duration)]
     duration: Duration,
@@ -109,13 +115,12 @@ fn main() -> ExitCode {
         let mut server = Server::start(&args.command, announced, args.addr.as_deref(), args.pid)?;
         let addrs: Vec<SocketAddr> =
             server.addr.split(',').map(resolve).collect::<anyhow::Result<_>>()?;
-        let addr = addrs[0];
         let mut report = Report::new(server.pid);
         match args.mode {
             Mode::Chat => chat::run(&args, &addrs, &mut report)?,
-            Mode::Clock => steady::clock(&args, addr, &mut report)?,
-            Mode::Reverb => steady::reverb(&args, addr, &mut report)?,
-            Mode::Churn => churn::run(&args, addr, &mut report)?,
+            Mode::Clock => steady::clock(&args, addrs[0], &mut report)?,
+            Mode::Reverb => steady::reverb(&args, addrs[0], &mut report)?,
+            Mode::Churn => churn::run(&args, addrs[0], &mut report)?,
         }
         report.text("server_end", server.stop()?);
         if args.json {
@@ -142,4 +147,8 @@ fn resolve(addr: &str) -> anyhow::Result<SocketAddr> {
     let mut addrs = addr.to_socket_addrs().with_context(|| addr.to_owned())?;
     let loopback = addrs.find(|addr| addr.ip().is_loopback() && addr.is_ipv4());
     loopback.with_context(|| format!("{addr}: not in 127.0.0.0/8"))
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "not a number from 1 up".to_owned())
 }

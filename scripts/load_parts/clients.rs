@@ -1,4 +1,4 @@
-//! Many client connections on one thread.
+//! The client connections of one thread.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::server::{self, Sample};
+use super::workers::Effort;
 
 pub(crate) struct Report {
     pid: Option<u32>,
@@ -41,6 +42,14 @@ impl Report {
             let us = spent.as_secs_f64() * 1e6 / n as f64;
             self.figure(&format!("cpu_us_per_{item}"), us);
         }
+    }
+
+    /// Adds what the load generator itself has used, and whether it was the limit.
+    pub(crate) fn effort(&mut self, effort: &Effort, server: Duration) {
+        self.count("load_threads", effort.n_threads() as u64);
+        self.figure("load_cpu_s", effort.total().as_secs_f64());
+        self.figure("load_busiest_thread", effort.busiest());
+        self.text("limit", effort.limit(server));
     }
 
     pub(crate) fn percentiles(&mut self, name: &str, histogram: &Histogram) {
@@ -86,11 +95,13 @@ pub(crate) struct Histogram {
 
 const STEPS: usize = 16;
 
-impl Histogram {
-    pub(crate) fn new() -> Self {
+impl Default for Histogram {
+    fn default() -> Self {
         Histogram { buckets: vec![0; 64 * STEPS], n: 0, max: Duration::ZERO }
     }
+}
 
+impl Histogram {
     pub(crate) fn add(&mut self, time: Duration) {
         let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
         let power = us.ilog2() as usize;
@@ -98,6 +109,15 @@ impl Histogram {
         self.buckets[power * STEPS + step] += 1;
         self.n += 1;
         self.max = self.max.max(time);
+    }
+
+    /// Adds all durations of another histogram.
+    pub(crate) fn merge(&mut self, other: &Histogram) {
+        for (n, more) in self.buckets.iter_mut().zip(&other.buckets) {
+            *n += more;
+        }
+        self.n += other.n;
+        self.max = self.max.max(other.max);
     }
 
     /// Returns the upper edge of the bucket that contains this quantile (0 to 1).
