@@ -20,6 +20,8 @@ const BACKLOG: i32 = 4096;
 /// How many ports to try for port 0: the port that the kernel chose for the first address may be
 /// taken at the others.
 const PORT_TRIES: usize = 100;
+/// Connections that wait outside the kernel: handing each over alone would cost two wake-ups.
+const ACCEPTED_MAX: usize = 64;
 /// Stack of a thread that only accepts, in bytes.
 const ACCEPTOR_STACK: usize = 64 << 10;
 /// Log target of the line `listening on ADDR`, which is shown at every log level.
@@ -62,7 +64,7 @@ impl ListeningSockets {
 
     /// Starts one thread per socket; they end at [`shutdown`](Self::shutdown) and are joined on drop.
     fn start_acceptors(&mut self) -> io::Result<()> {
-        let (accepted_tx, accepted_rx) = bounded(1); // no connection waits long outside the kernel
+        let (accepted_tx, accepted_rx) = bounded(ACCEPTED_MAX);
         self.accepted = Some(accepted_rx);
         for socket in &self.sockets {
             let (socket, accepted_tx) = (Arc::clone(socket), accepted_tx.clone());
