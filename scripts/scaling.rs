@@ -98,8 +98,9 @@ fn measure(args: &Cli) -> anyhow::Result<()> {
         writeln!(cli::stdout(), "{}", page::line(&series))?;
         all.push(series);
     }
-    gaps.iter().for_each(cli::warn);
-    atomic::write(&args.out, page::page(&all, &gaps, load)?.as_bytes())?;
+    let limits = setup.limits.into_inner();
+    gaps.iter().chain(&limits).for_each(cli::warn);
+    atomic::write(&args.out, page::page(&all, &gaps, &limits, load)?.as_bytes())?;
     Ok(writeln!(cli::stdout(), "{}", fs::canonicalize(&args.out)?.display())?)
 }
 

@@ -1,5 +1,6 @@
 //! The page: speed-up and efficiency as two charts, and all figures as a table.
 
+use std::collections::BTreeSet;
 use std::fmt::{Display, Write};
 use std::fs;
 
@@ -29,7 +30,12 @@ const SIZE: (u32, u32) = (720, 420);
 /// Writing to a string cannot fail.
 const FITS: &str = "a string accepts all text";
 
-pub(crate) fn page(all: &[Series], gaps: &[String], load: Option<f64>) -> anyhow::Result<String> {
+pub(crate) fn page(
+    all: &[Series],
+    gaps: &[String],
+    limits: &BTreeSet<String>,
+    load: Option<f64>,
+) -> anyhow::Result<String> {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
@@ -49,6 +55,9 @@ pub(crate) fn page(all: &[Series], gaps: &[String], load: Option<f64>) -> anyhow
         .expect(FITS);
         table(&mut page, all);
     }
+    for limit in limits {
+        writeln!(page, "<p>{limit}.</p>").expect(FITS);
+    }
     for gap in gaps {
         writeln!(page, "<p>Not measured: {}.</p>", gap.replace('<', "&lt;")).expect(FITS);
     }
@@ -65,8 +74,8 @@ fn machine(load: Option<f64>) -> String {
     let release = kernel.release().to_string_lossy().into_owned();
     format!(
         "{date}, {n_cpus} CPUs ({model}), Linux {release}, load average before {load}. Medians; the program \
-         under test is restricted to the first CPUs, the load generator (one thread) and the web site \
-         use all."
+         under test is restricted to the first CPUs, the load generator (a thread per CPU) and the web \
+         site use all."
     )
 }
 

@@ -1,5 +1,7 @@
 //! The programs under test, and the work each is given.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -36,6 +38,8 @@ pub(crate) struct Context {
     photos: Vec<PathBuf>,
     site: Site,
     work: TempDir,
+    /// Where the load generator, not the server, was the limit.
+    pub(crate) limits: RefCell<BTreeSet<String>>,
 }
 
 /// Photographs of a batch; with --quick.
@@ -49,7 +53,8 @@ impl Context {
         let n_photos = if is_quick { N_PHOTOS.1 } else { N_PHOTOS.0 };
         let photos = make_photos(&work.path().join("photos"), n_photos)?;
         let site = Site::start(&programs.join("examples/site"))?;
-        Ok(Context { programs, is_quick, photos, site, work })
+        let limits = RefCell::default();
+        Ok(Context { programs, is_quick, photos, site, work, limits })
     }
 
     pub(crate) fn n_rounds(&self) -> usize {
@@ -69,11 +74,18 @@ impl Context {
         let mut command = Command::new(self.programs.join("examples/load"));
         command.args(load).args(["--json", "--"]).arg(std::env::current_exe()?);
         command.arg(ON_FLAG).arg(n_cpus.to_string()).arg(self.programs.join(server[0]));
+        // Where there is no /etc/hosts, nothing is called localhost.
+        command.args(["-bind", "127.0.0.1", "-port", "0"]);
         let output = command.args(&server[1..]).output().context("load")?;
         if !output.status.success() {
-            bail!("load: {}", last_line(&output.stderr));
+            bail!("load: {}", last_lines(&output.stderr, 2));
         }
-        Ok(serde_json::from_slice(&output.stdout)?)
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        if report["limit"] == "the load generator" {
+            let limit = format!("{} on {n_cpus} CPUs: the load generator was the limit", server[0]);
+            self.limits.borrow_mut().insert(limit);
+        }
+        Ok(report)
     }
 
     fn seconds(&self) -> &'static str {
@@ -86,13 +98,19 @@ fn per_second(mut command: Command, n_items: f64) -> anyhow::Result<f64> {
     let start = Instant::now();
     let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).output()?;
     if !output.status.success() {
-        bail!("{}: {}", output.status, last_line(&output.stderr));
+        bail!("{}: {}", output.status, last_lines(&output.stderr, 1));
     }
     Ok(n_items / start.elapsed().as_secs_f64())
 }
 
-fn last_line(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).trim().lines().next_back().unwrap_or("no message").to_owned()
+/// The last `n` lines as one: what failed, and before it why.
+fn last_lines(text: &[u8], n: usize) -> String {
+    let text = String::from_utf8_lossy(text);
+    let lines: Vec<_> = text.trim().lines().collect();
+    if lines.is_empty() {
+        return "no message".to_owned();
+    }
+    lines[lines.len().saturating_sub(n)..].join("; ")
 }
 
 fn du(context: &Context, n_cpus: usize) -> anyhow::Result<f64> {
@@ -129,14 +147,14 @@ fn mandelbrot(context: &Context, n_cpus: usize) -> anyhow::Result<f64> {
 
 fn chat(context: &Context, n_cpus: usize) -> anyhow::Result<f64> {
     let load = ["chat", "--clients", "1000", "--senders", "10", "--duration", context.seconds()];
-    let server = ["chat", "-port", "0", "-names=false", "-flood", "0"];
+    let server = ["chat", "-names=false", "-flood", "0"];
     let report = context.under_load(n_cpus, &load, &server)?;
     field(&report, "deliveries_per_s")
 }
 
 fn clock(context: &Context, n_cpus: usize) -> anyhow::Result<f64> {
     let load = ["churn", "--duration", context.seconds()];
-    let report = context.under_load(n_cpus, &load, &["clock", "-port", "0"])?;
+    let report = context.under_load(n_cpus, &load, &["clock"])?;
     field(&report, "connections_per_s")
 }
 
@@ -144,7 +162,7 @@ fn clock(context: &Context, n_cpus: usize) -> anyhow::Result<f64> {
 fn reverb(context: &Context, n_cpus: usize) -> anyhow::Result<f64> {
     let shouts = if context.is_quick { "5" } else { "20" };
     let load = ["reverb", "--clients", "2000", "--shouts", shouts, "--delay", "1ms"];
-    let report = context.under_load(n_cpus, &load, &["reverb", "-port", "0", "-delay", "1ms"])?;
+    let report = context.under_load(n_cpus, &load, &["reverb", "-delay", "1ms"])?;
     Ok(field(&report, "lines")? / field(&report, "seconds")?)
 }
 
