@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::emulate_default_handler;
 use threadbare::cli::{self, Urls};
 use threadbare::engines::crawl::check;
-use threadbare::engines::crawl::mirror::{self, File};
-use threadbare::engines::crawl::{self, Crawl, Options, Page, Summary};
+use threadbare::engines::crawl::mirror::{self, File, GoneFile, Mirror};
+use threadbare::engines::crawl::{self, Archive, Crawl, Options, Page, Summary};
 
 #[path = "crawl/args.rs"]
 mod args;
@@ -25,11 +26,13 @@ mod junit;
 mod records;
 #[path = "crawl/report.rs"]
 mod report;
+#[path = "crawl/targets.rs"]
+mod targets;
 
 use args::{Cli, Command, Flags};
-use check_args::CheckFlags;
 use records::{FileRecord, PageRecord};
 use report::Format;
+use targets::CheckArgs;
 
 fn main() -> ExitCode {
     cli::run_tool(|args: Cli| {
@@ -38,8 +41,8 @@ fn main() -> ExitCode {
         }
         match args.command {
             None => pages(&args.urls, &args.flags),
-            Some(Command::Check { urls, flags }) => check(&urls, &args.flags, &flags),
-            Some(Command::Mirror { dir, urls }) => mirror(&dir, &urls, &args.flags),
+            Some(Command::Check(targets)) => check(&targets, &args.flags),
+            Some(Command::Mirror { dir, update, urls }) => mirror(&dir, update, &urls, &args.flags),
         }
     })
 }
@@ -59,37 +62,49 @@ fn pages(urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
     Ok(finish(flags, &crawl, crawl.summary.n_failed > 0))
 }
 
-/// `crawl check URL…`: prints the broken links.
-fn check(urls: &Urls, flags: &Flags, check_flags: &CheckFlags) -> anyhow::Result<ExitCode> {
-    let format = flags.report_format(check_flags.format);
-    let options = check_flags.options(flags.options()?);
+/// `crawl check URL…` or `crawl check DIR`: prints the broken links.
+fn check(args: &CheckArgs, flags: &Flags) -> anyhow::Result<ExitCode> {
+    let (starts, folder) = args.starts()?;
+    if folder.is_some() && flags.selection.state.is_some() {
+        anyhow::bail!("--state is for sites; a folder is checked from its start");
+    }
+    let format = flags.report_format(args.flags.format);
+    let options = args.flags.options(flags.options()?);
     let crawl = with_progress(
         &progress(false),
-        &Options { keep_places: format != Format::Text, ..options },
+        &Options { keep_places: format != Format::Text, folder, ..options },
         &mut |_| Ok(()),
-        |options, done, report| Ok(check::run(&urls.urls, options, done, report)?),
+        |options, done, report| Ok(check::run(&starts, options, done, report)?),
     )?;
-    let broken = check::broken_links(&crawl);
-    report::print(format, &crawl, &broken)?;
-    Ok(finish(flags, &crawl, !broken.is_empty()))
+    let has_broken = report::print(format, &crawl)?;
+    Ok(finish(flags, &crawl, has_broken))
 }
 
 /// `crawl mirror DIR URL…`: copies the pages.
-fn mirror(dir: &Path, urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
-    let (crawl, files) = with_progress(
+fn mirror(dir: &Path, update: bool, urls: &Urls, flags: &Flags) -> anyhow::Result<ExitCode> {
+    if flags.selection.state.is_some() {
+        anyhow::bail!(
+            "--state is not for mirror; `mirror --update` continues from the pages it has"
+        );
+    }
+    let archive = update.then(|| Archive::open(dir)).transpose()?.map(Arc::new);
+    let Mirror { crawl, files, gone } = with_progress(
         &progress(false),
-        &flags.options()?,
+        &Options { archive, ..flags.options()? },
         &mut |_| Ok(()),
         |options, done, report| Ok(mirror::run(dir, &urls.urls, options, done, report)?),
     )?;
     let mut records = flags.records();
     let mut failed = crawl.summary.n_failed > 0;
-    for File { url, path, error } in &files {
+    for GoneFile { path, url, reason } in &gone {
+        cli::warn(&format!("{}: kept; {url} is gone: {reason}", dir.join(path).display()));
+    }
+    for File { url, path, is_unchanged, error } in &files {
         let file = &*dir.join(path);
         if let Some(error) = error {
             cli::warn(error);
             failed = true;
-        } else {
+        } else if !is_unchanged {
             records.write(&FileRecord { url, file }, || Some(file.display().to_string()))?;
         }
     }
@@ -177,6 +192,21 @@ fn progress_line(summary: &Summary, elapsed: Duration) -> String {
     format!("{n_pages} pages, {n_failed} broken, {rate:.0} pages/s, {n_waiting} waiting")
 }
 
+/// Removes the state of a crawl that has ended. Returns whether it could not be saved or removed.
+fn end_state(flags: &Flags, crawl: &Crawl) -> bool {
+    let Some(path) = &flags.selection.state else { return false };
+    if let Some(err) = &crawl.state_error {
+        cli::warn(err);
+        return true;
+    }
+    if crawl.summary.is_cancelled {
+        cli::warn(&format!("{}: saved; the same command continues from it", path.display()));
+        return false;
+    }
+    let removed = std::fs::remove_file(path);
+    removed.inspect_err(|err| cli::warn(&format!("{}: {err}", path.display()))).is_err()
+}
+
 /// Prints warnings and statistics. Returns the exit status, or dies by the signal received.
 fn finish(flags: &Flags, crawl: &Crawl, failed: bool) -> ExitCode {
     let summary = &crawl.summary;
@@ -184,16 +214,21 @@ fn finish(flags: &Flags, crawl: &Crawl, failed: bool) -> ExitCode {
         cli::warn(&format!("stopped at the limit: --max-pages is {}", flags.selection.max_pages));
     }
     if flags.output.stats {
-        let Summary { n_pages, n_outside, n_failed, n_forbidden, n_bytes, time, .. } = *summary;
+        let Summary {
+            n_pages, n_outside, n_failed, n_unchanged, n_forbidden, n_bytes, time, ..
+        } = *summary;
         if n_outside > 0 {
             cli::warn(&format!("{n_outside} URLs on other hosts are not broken"));
         }
         let rate = n_pages as f64 / time.as_secs_f64();
+        let unchanged =
+            if n_unchanged > 0 { format!("{n_unchanged} unchanged, ") } else { String::new() };
         cli::warn(&format!(
-            "{n_pages} pages, {n_failed} failed, {n_forbidden} forbidden, {} in {time:.2?}: {rate:.0} pages/s",
+            "{n_pages} pages, {unchanged}{n_failed} failed, {n_forbidden} forbidden, {} in {time:.2?}: {rate:.0} pages/s",
             HumanBytes(n_bytes)
         ));
     }
+    let failed = end_state(flags, crawl) || failed;
     if summary.is_cancelled {
         _ = cli::stdout().flush();
         let signal = SIGNAL.load(Ordering::Relaxed);

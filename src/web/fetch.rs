@@ -46,6 +46,14 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl Error {
+    /// An error that another attempt would meet, too.
+    #[must_use]
+    pub fn lasting(cause: String) -> Self {
+        Error { cause, is_temporary: false }
+    }
+}
+
 /// A response whose head has been read; its body follows through [`read`](Response::read).
 pub struct Response {
     /// The status code.
@@ -80,7 +88,15 @@ impl Client {
     /// # Errors
     /// When there is no response within the timeout.
     pub fn get(&self, url: &str) -> Result<Response, Error> {
-        self.request(&Method::GET, url)
+        self.get_with(url, &[])
+    }
+
+    /// Requests `url` as [`get`](Self::get) does, with further headers.
+    ///
+    /// # Errors
+    /// When there is no response within the timeout.
+    pub fn get_with(&self, url: &str, headers: &[(&str, &str)]) -> Result<Response, Error> {
+        self.request(&Method::GET, url, headers)
     }
 
     /// Requests the head of `url` without its body, as [`get`](Self::get) does.
@@ -88,13 +104,18 @@ impl Client {
     /// # Errors
     /// When there is no response within the timeout.
     pub fn head(&self, url: &str) -> Result<Response, Error> {
-        self.request(&Method::HEAD, url)
+        self.request(&Method::HEAD, url, &[])
     }
 
-    fn request(&self, method: &Method, url: &str) -> Result<Response, Error> {
-        let mut result = self.try_request(method, url);
+    fn request(
+        &self,
+        method: &Method,
+        url: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Response, Error> {
+        let mut result = self.try_request(method, url, headers);
         if matches!(&result, Err(ureq::Error::Io(err)) if is_closed(err.kind())) {
-            result = self.try_request(method, url);
+            result = self.try_request(method, url, headers);
         }
         result.map_err(|err| match self.agents.proxy(url) {
             Some(proxy) => Error::from(err).through(proxy),
@@ -102,9 +123,17 @@ impl Client {
         })
     }
 
-    fn try_request(&self, method: &Method, url: &str) -> Result<Response, ureq::Error> {
+    fn try_request(
+        &self,
+        method: &Method,
+        url: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Response, ureq::Error> {
         let agent = self.agents.agent(url);
         let mut request = if *method == Method::HEAD { agent.head(url) } else { agent.get(url) };
+        for &(name, value) in headers {
+            request = request.header(name, value);
+        }
         let headers = self.headers.iter().filter(|_| self.sends_headers_to(url));
         let (cookies, others): (Vec<_>, Vec<_>) =
             headers.partition(|(name, _)| name.eq_ignore_ascii_case("cookie"));
@@ -156,6 +185,22 @@ fn is_closed(kind: ErrorKind) -> bool {
 }
 
 impl Response {
+    /// A response that no server sent, without the headers whose value is empty; at most `n_left`
+    /// bytes of its body are read.
+    #[must_use]
+    pub fn new(
+        status: u16,
+        headers: &[(&'static str, &str)],
+        body: Box<dyn Read + Send + Sync>,
+        n_left: u64,
+    ) -> Self {
+        let header = |&(name, value): &(&'static str, &str)| {
+            let value = HeaderValue::from_str(value).ok().filter(|value| !value.is_empty())?;
+            Some((HeaderName::from_static(name), value))
+        };
+        Response { status, headers: headers.iter().filter_map(header).collect(), body, n_left }
+    }
+
     /// The value of the first header of that name; bytes that are not UTF-8 become U+FFFD.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {

@@ -21,6 +21,8 @@ mod fetch_options;
 mod forward_proxy;
 #[cfg(feature = "crawl")]
 pub mod html;
+#[cfg(feature = "crawl")]
+pub mod media_type;
 #[cfg(any(feature = "thumbnail", feature = "urls"))]
 pub mod percent;
 #[cfg(feature = "crawl")]

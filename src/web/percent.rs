@@ -40,6 +40,12 @@ pub fn decoded(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// A name as a segment of a URL's path: every byte is encoded that may mean anything else there.
+#[must_use]
+pub fn encoded_name(name: &[u8]) -> String {
+    encoded_except(name, is_unreserved)
+}
+
 /// The text in which every byte is encoded for which `is_plain` is false.
 #[must_use]
 pub fn encoded_except(bytes: &[u8], is_plain: impl Fn(u8) -> bool) -> String {

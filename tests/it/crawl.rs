@@ -13,6 +13,9 @@ use url::Url;
 use crate::support::{Outcome, Process, command, eventually, limited, outcome, run};
 use web::{ORDINARY, Robots, Site};
 
+mod folder;
+mod resume;
+mod update;
 #[path = "../../scripts/site/web.rs"]
 mod web;
 

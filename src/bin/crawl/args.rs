@@ -11,9 +11,9 @@ use threadbare::engines::crawl::{Options, ScopeOptions};
 use threadbare::web::cookies::Cookies;
 use threadbare::web::{fetch, proxies};
 
-use crate::check_args::CheckFlags;
 use crate::records::Records;
 use crate::report::Format;
+use crate::targets::CheckArgs;
 
 /// Crawl web sites and print the URL of every page, once each
 ///
@@ -33,16 +33,14 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Report broken links, grouped by the page that contains them
-    Check {
-        #[command(flatten)]
-        urls: cli::Urls,
-        #[command(flatten)]
-        flags: CheckFlags,
-    },
+    Check(CheckArgs),
     /// Save a copy of a site in DIR for offline browsing
     Mirror {
         /// Directory to save the copy in
         dir: PathBuf,
+        /// Fetch only what changed since the last run with --update; DIR/.crawl remembers what to ask
+        #[arg(long)]
+        update: bool,
         #[command(flatten)]
         urls: cli::Urls,
     },
@@ -90,6 +88,9 @@ pub(crate) struct SelectionFlags {
     /// Skip URLs that match this regular expression (repeatable)
     #[arg(global = true, long, value_name = "REGEX")]
     pub(crate) exclude: Vec<Regex>,
+    /// Save progress in FILE; after ^C, the same command continues from it. Removed at the end
+    #[arg(global = true, long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
     /// Ignore robots.txt, nofollow and X-Robots-Tag
     #[arg(global = true, long)]
     pub(crate) no_robots: bool,
@@ -185,6 +186,7 @@ impl Flags {
             rate: requests.rate,
             per_host: requests.per_host.map_or(n_workers, usize::from),
             retries: requests.retries,
+            state: selection.state.clone(),
             scope: ScopeOptions {
                 below: selection.below,
                 hosts: selection.hosts.clone(),

@@ -4,6 +4,7 @@
 //! broken link is a test that fails. The attributes are those that the schema of Ant's task (`JUnit.xsd`)
 //! demands; Jenkins's schema allows all of them.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -11,20 +12,20 @@ use jiff::Timestamp;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 use threadbare::cli;
-use threadbare::engines::crawl::check::BrokenLink;
+use threadbare::engines::crawl::Crawl;
+use threadbare::engines::crawl::check::{self, BrokenLink};
 
-use crate::report::{Broken, START};
+use crate::report::START;
 
-/// Prints the broken links, and the pages without any.
+/// Prints the broken links, and the pages without any. Returns whether there are broken links.
 ///
 /// # Errors
 /// When stdout cannot be written to.
-pub(crate) fn print<'a>(
-    pages: impl Iterator<Item = &'a Arc<str>>,
-    broken: &Broken,
-) -> anyhow::Result<()> {
-    let good = pages.filter(|page| !broken.contains_key(&Some(Arc::clone(page))));
-    let good: Vec<Suite<'_>> = good.map(|page| Suite { page, links: &[] }).collect();
+pub(crate) fn print(crawl: &Crawl) -> anyhow::Result<bool> {
+    let pages = check::fetched_pages(crawl);
+    let broken: BTreeMap<_, _> = check::broken_links(crawl).collect();
+    let good = pages.iter().filter(|page| !broken.contains_key(&Some(Arc::clone(page))));
+    let good = good.map(|page| Suite { page, links: &[] });
     let bad = broken.iter();
     let bad = bad.map(|(page, links)| Suite { page: page.as_deref().unwrap_or(START), links });
     let mut suites: Vec<Suite<'_>> = bad.chain(good).collect();
@@ -37,7 +38,8 @@ pub(crate) fn print<'a>(
         let mut suites = (0..).zip(&suites);
         suites.try_for_each(|(id, suite)| suite.write(writer, id, &now))
     })?;
-    Ok(writeln!(cli::stdout())?)
+    writeln!(cli::stdout())?;
+    Ok(!broken.is_empty())
 }
 
 /// The results of one page.

@@ -1,6 +1,5 @@
 //! The report of `crawl check`, in each of its formats.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -28,9 +27,6 @@ pub(crate) enum Format {
     Junit,
 }
 
-/// The broken links of each page; start URLs that are broken have the key `None`.
-pub(crate) type Broken = BTreeMap<Option<Arc<str>>, Vec<BrokenLink>>;
-
 /// A broken link in JSON.
 #[derive(Serialize)]
 struct Record<'a> {
@@ -57,81 +53,94 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Prints the broken links to stdout.
+/// Prints the broken links to stdout, and returns whether there are any.
 ///
 /// # Errors
 /// When stdout cannot be written to. Only a reader of text may leave before the end, as `head` does:
 /// a program that reads a part of another format would take it for the whole.
-pub(crate) fn print(format: Format, crawl: &Crawl, broken: &Broken) -> anyhow::Result<()> {
+pub(crate) fn print(format: Format, crawl: &Crawl) -> anyhow::Result<bool> {
     let result = match format {
-        Format::Text => return text(broken),
-        Format::Json => json(broken),
-        Format::Csv => csv(broken),
-        Format::Markdown => markdown(broken),
-        Format::Junit => junit::print(check::fetched_pages(crawl), broken),
+        Format::Text => return text(crawl),
+        Format::Json => json(crawl),
+        Format::Csv => csv(crawl),
+        Format::Markdown => markdown(crawl),
+        Format::Junit => junit::print(crawl),
     };
-    let result = result.and_then(|()| Ok(cli::stdout().flush()?));
+    let result = result.and_then(|has_broken| {
+        cli::stdout().flush()?;
+        Ok(has_broken)
+    });
     result.map_err(|err| anyhow::Error::msg(err.to_string()))
 }
 
-fn records(broken: &Broken) -> impl Iterator<Item = Record<'_>> {
-    let pages = broken.iter();
-    pages.flat_map(|(page, links)| links.iter().map(|link| Record::new(page.as_ref(), link)))
+/// Calls `each` with every broken link. Returns whether there are any.
+fn for_each(
+    crawl: &Crawl,
+    mut each: impl FnMut(Record<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<bool> {
+    let mut has_broken = false;
+    for (page, links) in check::broken_links(crawl) {
+        has_broken = true;
+        links.iter().try_for_each(|link| each(Record::new(page.as_ref(), link)))?;
+    }
+    Ok(has_broken)
 }
 
-fn text(broken: &Broken) -> anyhow::Result<()> {
+fn text(crawl: &Crawl) -> anyhow::Result<bool> {
     let mut out = cli::stdout();
-    for (page, links) in broken {
+    let mut has_broken = false;
+    for (page, links) in check::broken_links(crawl) {
+        has_broken = true;
         writeln!(out, "{}", page.as_deref().unwrap_or(START))?;
-        for BrokenLink { url, reason, .. } in links {
+        for BrokenLink { url, reason, .. } in &links {
             writeln!(out, "    {url}: {}", Escaped(reason))?;
         }
     }
-    Ok(())
+    Ok(has_broken)
 }
 
 /// The heading of broken start URLs, which are on no page.
 pub(crate) const START: &str = "start URLs";
 
-fn json(broken: &Broken) -> anyhow::Result<()> {
-    for record in records(broken) {
-        writeln!(cli::stdout(), "{}", serde_json::to_string(&record)?)?;
-    }
-    Ok(())
+fn json(crawl: &Crawl) -> anyhow::Result<bool> {
+    for_each(crawl, |record| Ok(writeln!(cli::stdout(), "{}", serde_json::to_string(&record)?)?))
 }
 
 /// Several redirects are in one field, with a space between: no URL contains one.
-fn csv(broken: &Broken) -> anyhow::Result<()> {
+fn csv(crawl: &Crawl) -> anyhow::Result<bool> {
     let end = csv::Terminator::CRLF; // RFC 4180, 2
     let mut writer = csv::WriterBuilder::new().terminator(end).from_writer(cli::stdout());
     writer.write_record(["page", "line", "text", "url", "status", "reason", "redirects"])?;
-    for Record { page, line, text, url, status, reason, redirects } in records(broken) {
+    let has_broken = for_each(crawl, |record| {
+        let Record { page, line, text, url, status, reason, redirects } = record;
         let line = line.map(|line| line.to_string()).unwrap_or_default();
         let status = status.map(|status| status.to_string()).unwrap_or_default();
         let (page, redirects) = (page.unwrap_or_default(), redirects.join(" "));
-        writer.write_record([page, &line, text, url, &status, reason, &redirects])?;
-    }
-    Ok(writer.flush()?)
+        Ok(writer.write_record([page, &line, text, url, &status, reason, &redirects])?)
+    })?;
+    writer.flush()?;
+    Ok(has_broken)
 }
 
 /// Tables as GitHub and GitLab show them.
-fn markdown(broken: &Broken) -> anyhow::Result<()> {
+fn markdown(crawl: &Crawl) -> anyhow::Result<bool> {
     let mut out = cli::stdout();
-    if broken.is_empty() {
-        return Ok(writeln!(out, "No broken links.")?);
+    let n_links: usize = check::broken_links(crawl).map(|(_, links)| links.len()).sum();
+    if n_links == 0 {
+        writeln!(out, "No broken links.")?;
+        return Ok(false);
     }
-    let n_links: usize = broken.values().map(Vec::len).sum();
     writeln!(out, "# Broken links: {n_links}")?;
-    for (page, links) in broken {
+    for (page, links) in check::broken_links(crawl) {
         let heading = page.as_deref().map_or_else(|| START.to_owned(), markdown_link);
         writeln!(out, "\n## {heading}\n\n| Line | Link | URL | Reason |\n|---:|---|---|---|")?;
-        for link in links {
+        for link in &links {
             let line = link.line.map(|line| line.to_string()).unwrap_or_default();
             let (text, url) = (markdown_text(&link.text), markdown_link(&link.url));
             writeln!(out, "| {line} | {text} | {url} | {} |", markdown_text(&link.reason))?;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// A URL as a link. What would end the link or the cell is percent-encoded.

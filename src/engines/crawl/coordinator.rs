@@ -6,15 +6,21 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{self, Receiver, Sender};
 use crossbeam::select;
 
+use super::fetched::FetchedPage;
 use super::hosts::{Hosts, NextFetch, RETRY_AFTER_MAX, Refusal, SitemapUrl};
+use super::identity;
 use super::ids::{HostId, PageId};
 use super::options::Options;
 use super::outcome::{Crawl, Error, Page, Summary};
+use super::page_entry::PageEntry;
 use super::pages::Pages;
+use super::record::{self, Record};
 use super::spool::SavedBody;
-use super::worker::{FetchedPage, Job, JobOutcome, JobResult, RobotsError};
+use super::state::{State, StateWriter};
+use super::worker::{Job, JobOutcome, JobResult, JobRole, RobotsError};
 use super::workers::Workers;
 use crate::web::robots::Robots;
+use crate::web::urls;
 
 /// Crawls from the URLs `starts` until nothing is left to fetch, or `done` is closed.
 ///
@@ -22,7 +28,7 @@ use crate::web::robots::Robots;
 /// far. When `report` returns false, the crawl ends as if `done` were closed.
 ///
 /// # Errors
-/// When the machine has no room for the worker threads. A page that cannot be fetched is no error
+/// When the machine has no room for the worker threads, or the state file cannot be used. A page that cannot be fetched is no error
 /// of the crawl: it is reported as a [`Page`] with an `error`.
 ///
 /// # Examples
@@ -65,16 +71,25 @@ pub fn run(
     report: &mut dyn FnMut(&[Page], &Summary) -> bool,
 ) -> Result<Crawl, Error> {
     let start = Instant::now();
-    let workers = Workers::start(starts, options).map_err(Error)?;
     let mut coordinator = Coordinator::new(options, starts);
+    coordinator.open_state(starts).map_err(Error::State)?;
+    let workers = match Workers::start(starts, options) {
+        Ok(workers) => workers,
+        Err(err) => {
+            _ = coordinator.state.take().map(StateWriter::end); // nothing was written
+            return Err(Error::Workers(err));
+        }
+    };
     let is_cancelled = !coordinator.run(&workers, done, report);
     workers.end(is_cancelled);
-    let Coordinator { mut summary, pages, saved, .. } = coordinator;
+    let Coordinator { mut summary, pages, saved, state, .. } = coordinator;
+    let state_error = state.and_then(|state| state.end().err());
     summary.is_cancelled = is_cancelled;
     summary.time = start.elapsed();
     summary.n_waiting = 0;
     summary.is_limited |= pages.is_limited;
-    Ok(Crawl { summary, pages, saved, outside: None })
+    let folder = options.folder.clone();
+    Ok(Crawl { summary, pages, saved, outside: None, state_error, folder })
 }
 
 /// The state of a crawl.
@@ -88,6 +103,8 @@ struct Coordinator<'a> {
     saved: Vec<(PageId, SavedBody)>,
     /// Pages finished since the last report.
     unreported: Vec<Page>,
+    /// Where the state is saved, if it is.
+    state: Option<StateWriter>,
 }
 
 impl<'a> Coordinator<'a> {
@@ -100,11 +117,50 @@ impl<'a> Coordinator<'a> {
             n_in_flight: 0,
             saved: Vec::new(),
             unreported: Vec::new(),
+            state: None,
         };
         for start in starts {
             coordinator.pages.add_start(start);
         }
         coordinator
+    }
+
+    /// Opens the state file, if there is to be one, and does again what it says was done.
+    fn open_state(&mut self, starts: &[String]) -> Result<(), String> {
+        let Some(path) = &self.options.state else { return Ok(()) };
+        let mut state = State::open(path, &identity::identity(starts, self.options))?;
+        let mut n_damaged = 0;
+        state.replay(|record| match record::decode(record) {
+            Some(record) => self.replay(record),
+            None => n_damaged += 1,
+        })?;
+        if n_damaged > 0 {
+            return Err(format!("{}: {n_damaged} damaged records", path.display()));
+        }
+        self.state = Some(state.start_writer()?);
+        Ok(())
+    }
+
+    fn replay(&mut self, record: Record) {
+        match record {
+            Record::Sitemap { url, is_guess } => self.pages.add_sitemap(&url, is_guess),
+            Record::Page(page) => {
+                // A page that another led to which failed for a moment is found again later.
+                let id = self.pages.find(&urls::key(&page.url));
+                if let Some(id) = id.filter(|&id| self.pages.is_queued(id)) {
+                    self.finish(id, FetchedPage::from(*page));
+                }
+            }
+        }
+    }
+
+    /// Adds a record to the state, if that is saved.
+    fn save(&self, record: impl FnOnce() -> Option<Vec<u8>>) {
+        if let Some(state) = &self.state
+            && let Some(record) = record()
+        {
+            state.write(record);
+        }
     }
 
     /// Returns true when nothing is left to fetch, false when the crawl was cancelled.
@@ -160,12 +216,12 @@ impl<'a> Coordinator<'a> {
     fn job(&mut self, next: NextFetch) -> Option<Job> {
         let Some(id) = next.page else {
             let url = self.hosts.robots_url(next.host).into();
-            return Some(Job { id: None, host: next.host, url, is_sitemap: false });
+            return Some(Job { id: None, host: next.host, url, role: JobRole::Page });
         };
-        let (url, is_sitemap) =
-            (Arc::clone(&self.pages.get(id).url), self.pages.get(id).is_sitemap);
+        let entry = self.pages.get(id);
+        let (url, role) = (Arc::clone(&entry.url), role(entry));
         let Err(refusal) = self.hosts.allows(next.host, &url) else {
-            return Some(Job { id: Some(id), host: next.host, url, is_sitemap });
+            return Some(Job { id: Some(id), host: next.host, url, role });
         };
         self.refuse(id, url, refusal);
         None
@@ -185,7 +241,7 @@ impl<'a> Coordinator<'a> {
         if is_failure {
             self.summary.n_failed += 1;
             let depth = self.pages.get(id).depth;
-            self.unreported.push(Page { url, depth, error: Some(reason), ..Page::default() });
+            self.report(Page { url, depth, error: Some(reason), ..Page::default() });
         }
     }
 
@@ -225,11 +281,13 @@ impl<'a> Coordinator<'a> {
             self.hosts.set_robots(host, robots.map_err(|err| err.reason))
         {
             self.pages.add_sitemap(&url, is_guess);
+            self.save(|| record::encode(&Record::Sitemap { url, is_guess }));
         }
     }
 
     fn finish(&mut self, id: PageId, fetched: FetchedPage) {
-        let FetchedPage { page, links, are_sitemaps, fragment_ids, saved, .. } = fetched;
+        let FetchedPage { page, links, are_sitemaps, fragment_ids, saved, record, .. } = fetched;
+        self.save(|| record);
         let referrer = self.pages.referrer(id).map(Arc::clone);
         let mut page = Page { depth: self.pages.get(id).depth, referrer, ..page };
         let is_absent =
@@ -250,10 +308,28 @@ impl<'a> Coordinator<'a> {
         }
         self.saved.extend(saved.map(|saved| (id, saved)));
         self.summary.n_bytes += page.n_bytes;
+        self.summary.n_unchanged += usize::from(page.status == Some(304));
         self.summary.n_failed += usize::from(page.error.is_some());
         self.summary.n_incomplete += usize::from(page.is_cut || !page.warnings.is_empty());
         self.summary.n_pages += usize::from(page.error.is_none() && page.redirect.is_none());
+        self.report(page);
+    }
+
+    /// Queues a page for the next report. The pages of a folder are named by their files.
+    fn report(&mut self, mut page: Page) {
+        if let Some(folder) = &self.options.folder {
+            page.url = folder.shown(&page.url).into();
+            page.referrer = page.referrer.map(|url| folder.page_name(&url).into());
+        }
         self.unreported.push(page);
+    }
+}
+
+fn role(entry: &PageEntry) -> JobRole {
+    match () {
+        () if entry.is_sitemap => JobRole::Sitemap,
+        () if entry.is_requisite => JobRole::Requisite,
+        () => JobRole::Page,
     }
 }
 

@@ -1,9 +1,11 @@
 //! Links: as a worker reads them, and as edges between known pages.
 
+use serde::{Deserialize, Serialize};
+
 use super::ids::PageId;
 
 /// How a link counts towards the depth of its target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum LinkKind {
     /// A link to another page, one level deeper.
     Page,

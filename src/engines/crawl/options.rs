@@ -2,10 +2,13 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
 
+use super::archive::Archive;
+use super::folder::Folder;
 use crate::web::fetch;
 
 /// What to crawl, and how. The default follows links without bound on the hosts of the start URLs.
@@ -42,6 +45,12 @@ pub struct Options {
     pub keep_places: bool,
     /// Directory to save bodies in; `None` saves none.
     pub spool: Option<PathBuf>,
+    /// File for the state of the crawl, from which the same crawl continues if it is there.
+    pub state: Option<PathBuf>,
+    /// What a mirror remembers of its last run; only what has changed since is fetched.
+    pub archive: Option<Arc<Archive>>,
+    /// A folder whose files stand for the responses of a server.
+    pub folder: Option<Arc<Folder>>,
     /// Which links are followed.
     pub scope: ScopeOptions,
     /// How requests are made.
@@ -67,6 +76,9 @@ impl Default for Options {
             keep_links: false,
             keep_places: false,
             spool: None,
+            archive: None,
+            state: None,
+            folder: None,
             scope: ScopeOptions::default(),
             fetch,
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
+use super::folder::Folder;
 use super::ids::PageId;
 use super::pages::Pages;
 use super::spool::SavedBody;
@@ -46,6 +47,10 @@ pub struct Crawl {
     pub(super) saved: Vec<(PageId, SavedBody)>,
     /// The URLs out of scope and what they lead to, if they were checked.
     pub(super) outside: Option<Pages>,
+    /// Why the state could not be saved to its end.
+    pub state_error: Option<String>,
+    /// The folder that was crawled instead of a server.
+    pub(super) folder: Option<Arc<Folder>>,
 }
 
 /// How many pages and bytes a crawl has fetched, and how it ended.
@@ -57,6 +62,8 @@ pub struct Summary {
     pub n_outside: usize,
     /// Number of URLs that failed.
     pub n_failed: usize,
+    /// Number of URLs that have not changed since the last run.
+    pub n_unchanged: usize,
     /// Number of URLs of which something was left out.
     pub n_incomplete: usize,
     /// Number of URLs forbidden by robots.txt.
@@ -73,13 +80,21 @@ pub struct Summary {
     pub time: Duration,
 }
 
-/// The worker threads of a crawl could not be started.
+/// Why a crawl could not be started.
 #[derive(Debug)]
-pub struct Error(pub(super) io::Error);
+pub enum Error {
+    /// The machine has no room for the worker threads.
+    Workers(io::Error),
+    /// The state file cannot be used: which it is, and why.
+    State(String),
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "workers: {}", self.0)
+        match self {
+            Error::Workers(err) => write!(f, "workers: {err}"),
+            Error::State(err) => f.write_str(err),
+        }
     }
 }
 

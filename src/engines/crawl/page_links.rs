@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::fragments;
 use super::links::{Link, LinkKind, Links, Target};
-use super::scope::Scope;
+use super::scope::{Role, Scope};
 use crate::web::html::Category;
 use crate::web::urls::{self, Base, NotFetched};
 
@@ -21,15 +21,17 @@ pub(super) struct Resolved {
     pub(super) n_too_long: usize,
 }
 
-/// The links of a page that are followed or kept, each once.
+/// The links of a page that are followed or kept, each once. Assets are followed as `asset_role`.
 pub(super) fn resolve<'t>(
     links: impl Iterator<Item = (&'t str, Category)>,
     base: &Base,
     scope: &Scope,
+    asset_role: Role,
 ) -> Resolved {
     let mut resolver = Resolver {
         base,
         scope,
+        asset_role,
         is_base_in_scope: scope.contains_host(base.url()),
         targets: HashMap::new(),
         numbers: HashMap::new(),
@@ -47,15 +49,20 @@ pub(super) fn resolve<'t>(
     Resolved { links, sources, n_too_long: resolver.n_too_long }
 }
 
-/// The target of a redirect from `base`, if it is in scope or kept, and its URL with fragment. `None`
-/// if it is no URL.
-pub(super) fn redirect(location: &str, base: &Base, scope: &Scope) -> Option<(Links, String)> {
+/// The target of a redirect from `base`, if it is in scope in that role or kept, and its URL with
+/// fragment. `None` if it is no URL.
+pub(super) fn redirect(
+    location: &str,
+    base: &Base,
+    scope: &Scope,
+    role: Role,
+) -> Option<(Links, String)> {
     let url = urls::resolve(base.url(), location).ok()?;
     let text = url.to_string();
     let fragment = url
         .fragment()
         .map(|fragment| fragments::without_directive(fragment).unwrap_or_default().into());
-    let is_in_scope = scope.contains(&url);
+    let is_in_scope = scope.contains_as(&url, role);
     let target = target(urls::without_fragment(url), !is_in_scope);
     let links = if is_in_scope || scope.keeps_outside(&target.url) {
         let link = Link { target: 0, kind: LinkKind::Redirect, fragment };
@@ -77,12 +84,13 @@ type ResolvedLink<'t> = (u32, Category, Option<Cow<'t, str>>);
 struct Resolver<'a, 't> {
     base: &'a Base,
     scope: &'a Scope,
+    asset_role: Role,
     is_base_in_scope: bool,
     /// The numbers of the URLs met so far.
     targets: HashMap<String, u32>,
     /// The number of the URL that a link's text stands for, without fragment; `None` if it is not
     /// followed. Pages repeat their links.
-    numbers: HashMap<&'t str, Option<u32>>,
+    numbers: HashMap<(&'t str, Category), Option<u32>>,
     /// The numbers of the URLs out of scope.
     outside: HashSet<u32>,
     n_too_long: usize,
@@ -96,11 +104,11 @@ impl<'t> Resolver<'_, 't> {
             None => (text, None),
         };
         let fragment = fragment.filter(|_| category == Category::Page);
-        let number = if let Some(&number) = self.numbers.get(text) {
+        let number = if let Some(&number) = self.numbers.get(&(text, category)) {
             number
         } else {
-            let number = self.number(text);
-            self.numbers.insert(text, number);
+            let number = self.number(text, self.role(category));
+            self.numbers.insert((text, category), number);
             number
         };
         Some((number?, category, fragment.map(Cow::Borrowed)))
@@ -109,21 +117,25 @@ impl<'t> Resolver<'_, 't> {
     /// A link whose fragment has characters that the URL standard encodes or removes.
     fn unusual(&mut self, text: &str, category: Category) -> Option<ResolvedLink<'t>> {
         let url = self.counted(urls::resolve(self.base.url(), text))?;
-        let is_in_scope = self.scope.contains(&url);
+        let is_in_scope = self.scope.contains_as(&url, self.role(category));
         let fragment = url.fragment().filter(|_| category == Category::Page);
         let fragment = fragment.and_then(fragments::without_directive).map(str::to_owned);
         let number = self.kept(urls::without_fragment(url), is_in_scope)?;
         Some((number, category, fragment.map(Cow::Owned)))
     }
 
+    fn role(&self, category: Category) -> Role {
+        if category == Category::Asset { self.asset_role } else { Role::Page }
+    }
+
     /// The number of the URL that a text without fragment stands for, if it is followed.
-    fn number(&mut self, text: &str) -> Option<u32> {
+    fn number(&mut self, text: &str, role: Role) -> Option<u32> {
         if let Some(url) = self.base.join_plain(text) {
-            let is_in_scope = self.is_base_in_scope && self.scope.contains_text(&url);
+            let is_in_scope = self.is_base_in_scope && self.scope.contains_text(&url, role);
             return self.kept(url, is_in_scope);
         }
         let url = self.counted(urls::resolve(self.base.url(), text))?;
-        let is_in_scope = self.scope.contains(&url);
+        let is_in_scope = self.scope.contains_as(&url, role);
         self.kept(urls::without_fragment(url), is_in_scope)
     }
 
@@ -183,7 +195,7 @@ mod tests {
         let base = Base::new(Url::parse("http://host/dir/page?q").unwrap());
         let scope = Scope::new(&["http://host/".to_owned()], &ScopeOptions::default());
         let links = texts.iter().map(|&text| (text, Category::Page));
-        let Links { targets, links, .. } = resolve(links, &base, &scope).links;
+        let Links { targets, links, .. } = resolve(links, &base, &scope, Role::Page).links;
         let url = |link: &Link| targets[link.target as usize].url.clone();
         links.iter().map(|link| (url(link), link.fragment.as_deref().map(str::to_owned))).collect()
     }

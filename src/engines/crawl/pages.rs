@@ -1,11 +1,14 @@
 //! Every known URL: the seen set, and which page links to which.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 
+use super::fragments;
 use super::ids::PageId;
 use super::links::{Edge, LinkKind, Links};
 use super::options::Options;
+use super::page_entry::{PageEntry, State};
 use super::texts::Texts;
 use crate::web::urls;
 
@@ -13,48 +16,10 @@ use crate::web::urls;
 const REDIRECTS_MAX: u8 = 10;
 /// Total length of the URLs kept, in bytes; a site that has more is probably generated without end.
 const URL_BYTES_MAX: usize = 64 << 20;
+/// Number of links that are kept before the good ones among them are dropped.
+const LINKS_BEFORE_DROP: usize = 1 << 17;
 const TOO_MANY_REDIRECTS: &str = "more than 10 redirects";
 const REDIRECT_LOOP: &str = "redirects in a circle";
-
-/// What is known of one URL.
-#[derive(Debug)]
-pub(super) struct PageEntry {
-    pub(super) url: Arc<str>,
-    /// The fewest links between a start URL and this one, so far.
-    pub(super) depth: u32,
-    /// The fewest redirects in a row that lead here, so far.
-    n_redirects: u8,
-    n_attempts: u8,
-    state: State,
-    /// The first page that linked here; the page itself if it is a start URL.
-    referrer: PageId,
-    /// Whether it was named as a sitemap.
-    pub(super) is_sitemap: bool,
-    /// Whether nobody named it, so that it need not exist.
-    pub(super) is_guess: bool,
-    /// Whether it is out of scope, and kept only to be checked.
-    pub(super) is_outside: bool,
-    /// The page's links, if they are kept.
-    pub(super) links: Box<[Edge]>,
-    /// Where each of them is: its line, and the number of its text. Empty if that is not kept.
-    pub(super) places: Box<[(u32, Option<u32>)]>,
-    /// The HTTP status, if there was a response.
-    pub(super) status: Option<u16>,
-    /// Sorted hashes of the fragments that the page defines; `None` if it is not HTML or they are
-    /// not kept.
-    pub(super) fragment_ids: Option<Box<[u64]>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
-    /// Too deep so far, or above the number of pages.
-    OverLimit,
-    /// Waiting, or being fetched.
-    Queued,
-    Done,
-    Forbidden,
-    Failed(Box<str>),
-}
 
 /// All known URLs.
 #[derive(Debug)]
@@ -74,6 +39,11 @@ pub(super) struct Pages {
     depth_max: u32,
     n_admitted_max: usize,
     keeps_links: bool,
+    /// Whether links that are known to be good are dropped.
+    drops_good_links: bool,
+    /// Number of links that are kept, and above which they are looked at again.
+    n_links: usize,
+    n_links_max: usize,
     /// Whether a limit left URLs out.
     pub(super) is_limited: bool,
 }
@@ -92,6 +62,9 @@ impl Pages {
             depth_max: options.depth.unwrap_or(u32::MAX),
             n_admitted_max: options.pages_max,
             keeps_links: options.keep_links || options.depth.is_some(),
+            drops_good_links: options.depth.is_none(),
+            n_links: 0,
+            n_links_max: LINKS_BEFORE_DROP,
             is_limited: false,
         }
     }
@@ -135,7 +108,14 @@ impl Pages {
 
     /// The pages to fetch that were queued since the last call.
     pub(super) fn take_queued(&mut self) -> Vec<PageId> {
-        std::mem::take(&mut self.queued)
+        let mut queued = mem::take(&mut self.queued);
+        queued.retain(|&id| self.is_queued(id)); // others were fetched before an interruption
+        queued
+    }
+
+    /// Whether the page waits or is being fetched.
+    pub(super) fn is_queued(&self, id: PageId) -> bool {
+        self.get(id).state == State::Queued
     }
 
     /// Counts an attempt to fetch the page. Returns the number of attempts, this one included.
@@ -166,6 +146,22 @@ impl Pages {
     pub(super) fn failure(&self, id: PageId) -> Option<&str> {
         match &self.get(id).state {
             State::Failed(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Why a page that was there before is gone; `None` if it may be there. If every link was
+    /// followed (`is_whole`), a page that none led to is gone, too.
+    pub(super) fn why_gone(&self, id: PageId, is_whole: bool) -> Option<String> {
+        let entry = self.get(id);
+        let is_redirect = entry.links.iter().any(|edge| edge.kind() == LinkKind::Redirect);
+        match &entry.state {
+            State::Failed(reason) if reason.starts_with("404 ") || reason.starts_with("410 ") => {
+                Some(reason.to_string())
+            }
+            State::Done if is_redirect => Some("now a redirect".to_owned()),
+            State::Forbidden if is_whole => Some("forbidden by robots.txt".to_owned()),
+            State::OverLimit if is_whole => Some("no page links to it".to_owned()),
             _ => None,
         }
     }
@@ -230,12 +226,47 @@ impl Pages {
         let reason = error.or(problem.map(str::to_owned));
         let state = reason.map_or(State::Done, |reason| State::Failed(reason.into()));
         self.entries[id as usize].state = state;
+        self.n_links += self.get(id).links.len();
+        self.drop_good_links(id);
+        if self.n_links > self.n_links_max {
+            (0..).zip(0..self.entries.len()).for_each(|(id, _)| self.drop_good_links(id));
+            self.n_links_max = LINKS_BEFORE_DROP + 2 * self.n_links;
+        }
         problem.map_or(Ok(()), |problem| Err(problem.to_owned()))
+    }
+
+    /// Drops the links of a page that are good, of which there are most. Where depths count, they are
+    /// needed: a page that is nearer than known so far brings others nearer.
+    fn drop_good_links(&mut self, id: PageId) {
+        if !self.drops_good_links {
+            return;
+        }
+        let entry = &mut self.entries[id as usize];
+        let (links, places) = (mem::take(&mut entry.links), mem::take(&mut entry.places));
+        let is_kept: Vec<bool> = links.iter().map(|edge| !self.is_good(*edge)).collect();
+        let entry = &mut self.entries[id as usize];
+        entry.links = kept(&links, &is_kept);
+        entry.places = kept(&places, &is_kept); // none, or one per link
+        self.n_links -= links.len() - entry.links.len();
+    }
+
+    /// Whether a link leads to a page that was fetched, is no redirect, and has the fragment.
+    fn is_good(&self, edge: Edge) -> bool {
+        let target = self.get(edge.to);
+        let leads_on = |edge: Edge| edge.kind() == LinkKind::Redirect;
+        let is_redirect = matches!(*target.links, [edge] if leads_on(edge));
+        if target.state != State::Done || leads_on(edge) || is_redirect {
+            return false;
+        }
+        match (edge.fragment(), &target.fragment_ids) {
+            (Some(number), Some(ids)) => fragments::exists(self.fragments.text(number), ids),
+            _ => true,
+        }
     }
 
     /// Follows the links of a page, and keeps those that are needed later.
     fn follow_all(&mut self, from: PageId, links: Links, are_sitemaps: bool) {
-        let PageEntry { depth, n_redirects, .. } = *self.get(from);
+        let PageEntry { depth, n_redirects, is_requisite, is_sitemap, .. } = *self.get(from);
         let mut ids = vec![None; links.targets.len()];
         let mut edges = Vec::with_capacity(if self.keeps_links { links.links.len() } else { 0 });
         let mut kept_places = Vec::new();
@@ -248,7 +279,13 @@ impl Pages {
             let Some(to) = *id else { continue };
             let fragment = link.fragment.and_then(|fragment| self.fragments.number(&fragment));
             let edge = Edge::new(to, link.kind, fragment);
-            self.entries[to as usize].is_sitemap |= are_sitemaps;
+            let target = &mut self.entries[to as usize];
+            target.is_sitemap |= are_sitemaps;
+            target.is_requisite |= match link.kind {
+                LinkKind::Page => false,
+                LinkKind::Asset => !is_sitemap,
+                LinkKind::Redirect => is_requisite,
+            };
             self.follow(edge, depth, n_redirects);
             if self.keeps_links || link.kind == LinkKind::Redirect {
                 edges.push(edge);
@@ -276,21 +313,7 @@ impl Pages {
         let key = if *key == *url { Arc::clone(&url) } else { key.into() };
         self.n_url_bytes += url.len();
         self.ids.insert(key, id);
-        self.entries.push(PageEntry {
-            url,
-            depth: u32::MAX,
-            n_redirects: u8::MAX,
-            n_attempts: 0,
-            state: State::OverLimit,
-            referrer,
-            is_sitemap: false,
-            is_guess: false,
-            is_outside,
-            links: Box::default(),
-            places: Box::default(),
-            status: None,
-            fragment_ids: None,
-        });
+        self.entries.push(PageEntry::new(url, referrer, is_outside));
         Some(id)
     }
 
@@ -332,7 +355,7 @@ impl Pages {
         let mut nearer = vec![from];
         while let Some(id) = nearer.pop() {
             let PageEntry { depth, n_redirects, .. } = *self.get(id);
-            let links = std::mem::take(&mut self.entries[id as usize].links);
+            let links = mem::take(&mut self.entries[id as usize].links);
             for edge in &links {
                 let before = self.get(edge.to).depth;
                 let is_over_limit = self.get(edge.to).state == State::OverLimit;
@@ -350,6 +373,10 @@ impl Pages {
             self.entries[id as usize].links = links;
         }
     }
+}
+
+fn kept<T: Copy>(items: &[T], is_kept: &[bool]) -> Box<[T]> {
+    items.iter().zip(is_kept).filter(|(_, is_kept)| **is_kept).map(|(item, _)| *item).collect()
 }
 
 #[cfg(test)]
@@ -404,5 +431,20 @@ mod tests {
         assert_eq!(finish(&mut pages, "start", &["a", "b", "c"]), ["a"]);
         assert!(pages.is_limited);
         assert_eq!(pages.all().len(), 2, "a page that is not fetched is not kept");
+    }
+
+    #[test]
+    fn only_links_that_may_be_broken_are_kept() {
+        let mut pages = Pages::new(&Options { keep_links: true, ..Options::default() });
+        pages.add_start("http://h/a");
+        assert_eq!(queued(&mut pages), ["a"]);
+        assert_eq!(finish(&mut pages, "a", &["a", "b", "c"]), ["b", "c"]);
+        let n_links = |pages: &Pages| pages.get(0).links.len();
+        assert_eq!(n_links(&pages), 2, "a is good");
+        finish(&mut pages, "b", &[]);
+        let id = pages.find("http://h/c").unwrap();
+        pages.mark_done(id, Some("gone".to_owned()), Links::default(), false, None).unwrap();
+        pages.drop_good_links(0);
+        assert_eq!((n_links(&pages), pages.n_links), (1, 1), "c is broken");
     }
 }

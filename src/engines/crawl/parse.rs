@@ -8,7 +8,7 @@ use url::Url;
 use super::links::{Links, Place};
 use super::options::Options;
 use super::page_links::{self, LINKS_MAX, Resolved};
-use super::scope::Scope;
+use super::scope::{Role, Scope};
 use super::texts;
 use crate::web::charset;
 use crate::web::css::{self, SheetUrl};
@@ -182,7 +182,8 @@ pub(super) fn page(
     }
     let links = raw.links.iter();
     let links = links.map(|(range, category)| (&raw.texts[range.clone()], *category));
-    let mut parsed = resolved(links, &base, scope, raw.places.take().map(|places| places.kept));
+    let places = raw.places.take().map(|places| places.kept);
+    let mut parsed = resolved(links, &base, scope, Role::Requisite, places);
     if raw.n_over_limit > 0 {
         parsed.warnings.push(over_limit(raw.n_over_limit));
     }
@@ -202,9 +203,11 @@ fn resolved<'t>(
     links: impl Iterator<Item = (&'t str, Category)>,
     base: &Base,
     scope: &Scope,
+    asset_role: Role,
     places: Option<Vec<Place>>,
 ) -> Parsed {
-    let Resolved { mut links, sources, n_too_long } = page_links::resolve(links, base, scope);
+    let Resolved { mut links, sources, n_too_long } =
+        page_links::resolve(links, base, scope, asset_role);
     if let Some(mut places) = places {
         links.places = sources.iter().map(|&n| std::mem::take(&mut places[n])).collect();
     }
@@ -330,7 +333,8 @@ pub(super) fn style_sheet(
             let links = urls.iter().map(|one| (&*one.url, Category::Asset));
             let (links, warning) = limited(links, urls.len());
             let places = options.keep_places.then(|| sheet_places(&sheet, &urls));
-            let mut parsed = resolved(links, &Base::new(url.clone()), scope, places);
+            let mut parsed =
+                resolved(links, &Base::new(url.clone()), scope, Role::Requisite, places);
             parsed.warnings.extend(warning);
             (parsed, Ok(()))
         }
@@ -365,7 +369,7 @@ pub(super) fn sitemap(
     let locations = if are_sitemaps { &sitemap.sitemaps } else { &sitemap.pages };
     let links = locations.iter().map(|location| (location.as_str(), Category::Asset));
     let (links, warning) = limited(links, locations.len());
-    let mut parsed = resolved(links, &Base::new(url.clone()), scope, None);
+    let mut parsed = resolved(links, &Base::new(url.clone()), scope, Role::Page, None);
     parsed.warnings.extend(warning);
     (Parsed { are_sitemaps, ..parsed }, sitemap.error.map_or(Ok(()), Err))
 }

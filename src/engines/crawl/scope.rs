@@ -1,11 +1,21 @@
 //! Which links are followed.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use url::Url;
 
+use super::folder::Folder;
 use super::options::ScopeOptions;
 use crate::web::urls;
+
+/// What a URL is followed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Page,
+    /// An image, script or style sheet, which a page needs wherever it is.
+    Requisite,
+}
 
 /// Decides which URLs are followed in a crawl.
 #[derive(Debug)]
@@ -16,6 +26,8 @@ pub struct Scope {
     options: ScopeOptions,
     /// Whether URLs out of scope are kept, to be checked.
     keeps_outside: bool,
+    /// The folder that is crawled, if one is.
+    folder: Option<Arc<Folder>>,
 }
 
 impl Scope {
@@ -26,7 +38,8 @@ impl Scope {
         let more = options.hosts.iter().map(|host| host.to_ascii_lowercase());
         let hosts = starts.iter().map(host).chain(more).collect();
         let below = starts.iter().filter(|_| options.below).map(folder).collect();
-        Scope { hosts, below, options: options.clone(), keeps_outside: false }
+        let options = options.clone();
+        Scope { hosts, below, options, keeps_outside: false, folder: None }
     }
 
     /// The same scope, where links to URLs outside are kept if `keeps_outside`.
@@ -39,10 +52,19 @@ impl Scope {
         self.keeps_outside && self.is_selected(url)
     }
 
-    /// Whether `url` is followed.
+    /// The same scope, less what is on the host of `folder` but not in it.
+    pub(super) fn in_folder(self, folder: Option<Arc<Folder>>) -> Self {
+        Scope { folder, ..self }
+    }
+
+    /// Whether `url` is followed as a page.
     #[must_use]
     pub fn contains(&self, url: &Url) -> bool {
-        self.contains_host(url) && self.contains_text(url.as_str())
+        self.contains_as(url, Role::Page)
+    }
+
+    pub(super) fn contains_as(&self, url: &Url, role: Role) -> bool {
+        self.contains_host(url) && self.contains_text(url.as_str(), role)
     }
 
     /// Whether URLs of that host may be followed.
@@ -51,15 +73,17 @@ impl Scope {
     }
 
     /// Whether a URL whose host is in scope is followed, as far as its text decides.
-    pub(super) fn contains_text(&self, url: &str) -> bool {
+    pub(super) fn contains_text(&self, url: &str, role: Role) -> bool {
         let is_below = |below: &String| url.starts_with(below);
-        (self.below.is_empty() || self.below.iter().any(is_below)) && self.is_selected(url)
+        let is_anywhere = self.below.is_empty() || role == Role::Requisite;
+        (is_anywhere || self.below.iter().any(is_below)) && self.is_selected(url)
     }
 
-    /// Whether the patterns of the options select a URL.
+    /// Whether the options select a URL: its patterns do, and it is not left to a folder's server.
     fn is_selected(&self, url: &str) -> bool {
         let ScopeOptions { include, exclude, .. } = &self.options;
-        (include.is_empty() || include.iter().any(|regex| regex.is_match(url)))
+        !self.folder.as_ref().is_some_and(|folder| folder.excludes(url))
+            && (include.is_empty() || include.iter().any(|regex| regex.is_match(url)))
             && !exclude.iter().any(|regex| regex.is_match(url))
     }
 }
@@ -124,6 +148,9 @@ mod tests {
         let below = ScopeOptions { below: true, ..default.clone() };
         check(&below, "http://host/dir/x", true);
         check(&below, "http://host/direct", false);
+        let scope = Scope::new(&["http://host/dir/".to_owned()], &below);
+        let image = Url::parse("http://host/image").unwrap();
+        assert!(scope.contains_as(&image, Role::Requisite) && !scope.contains(&image));
         let hosts = ScopeOptions { hosts: vec!["Other:81".to_owned()], ..default.clone() };
         check(&hosts, "http://other:81/", true);
         check(&hosts, "http://other/", false);

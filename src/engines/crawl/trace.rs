@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::ids::PageId;
 use super::outcome::Crawl;
-use super::pages::{PageEntry, Pages};
+use super::page_entry::PageEntry;
+use super::pages::Pages;
 use crate::web::urls;
 
 /// Where a URL leads.
@@ -43,12 +44,8 @@ impl<'a> Trace<'a> {
     }
 
     /// Why it failed, if it did.
-    pub(super) fn failure(&self) -> Option<String> {
+    pub(super) fn failure(&self) -> Option<&'a str> {
         let (pages, id) = self.end;
-        let reason = pages.failure(id)?;
-        Some(match self.redirects.last() {
-            Some(to) => format!("redirects to {to}: {reason}"),
-            None => reason.to_owned(),
-        })
+        pages.failure(id)
     }
 }

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender};
 use url::Url;
 
+use super::archive::Entry;
+use super::fetched::FetchedPage;
 use super::ids::{HostId, PageId};
-use super::links::Links;
 use super::options::Options;
 use super::outcome::Page;
 use super::page_links;
 use super::parse::{self, Body, Markup, Parsed};
-use super::scope::Scope;
-use super::spool::{SavedBody, Spool};
+use super::record;
+use super::scope::{Role, Scope};
+use super::spool::{self, SavedBody, Spool, Validators};
 use crate::web::fetch::{self, Response};
 use crate::web::robots::{self, Robots};
 use crate::web::sitemap;
@@ -32,8 +34,16 @@ pub(super) struct Job {
     pub(super) id: Option<PageId>,
     pub(super) host: HostId,
     pub(super) url: Arc<str>,
-    /// Whether the page was named as a sitemap.
-    pub(super) is_sitemap: bool,
+    pub(super) role: JobRole,
+}
+
+/// What a page is fetched as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum JobRole {
+    Page,
+    /// A part of a page: an image, script or style sheet.
+    Requisite,
+    Sitemap,
 }
 
 /// What a worker returns for a [`Job`].
@@ -70,30 +80,6 @@ impl From<fetch::Error> for RobotsError {
     }
 }
 
-/// A page with everything it leads to.
-#[derive(Default)]
-pub(super) struct FetchedPage {
-    pub(super) page: Page,
-    pub(super) links: Links,
-    /// Whether the links lead to sitemaps.
-    pub(super) are_sitemaps: bool,
-    /// Sorted hashes of the fragments that the page defines; `None` if they are not kept.
-    pub(super) fragment_ids: Option<Vec<u64>>,
-    /// The body, if bodies are saved.
-    pub(super) saved: Option<SavedBody>,
-    /// Whether another attempt may succeed.
-    pub(super) is_temporary: bool,
-    /// How long the host asks to wait before the next request.
-    pub(super) retry_after: Option<Duration>,
-}
-
-impl FetchedPage {
-    fn failed(error: String) -> Self {
-        let page = Page { error: Some(error), ..Page::default() };
-        FetchedPage { page, ..FetchedPage::default() }
-    }
-}
-
 /// The state that the worker threads share; each has a clone.
 #[derive(Clone)]
 pub(super) struct Worker {
@@ -107,13 +93,13 @@ impl Worker {
     /// Works until `jobs` is closed or the crawl cancelled.
     pub(super) fn run(&self, jobs: &Receiver<Job>, results: &Sender<JobResult>) {
         let mut buf = vec![0; parse::READ_SIZE];
-        for Job { id, host, url, is_sitemap } in jobs {
+        for Job { id, host, url, role } in jobs {
             if self.is_cancelled.load(Ordering::Relaxed) {
                 return;
             }
             // A page that makes a parser panic must not end the crawl.
             let outcome = catch_unwind(AssertUnwindSafe(|| match id {
-                Some(_) => JobOutcome::Page(Box::new(self.page(&url, is_sitemap, &mut buf))),
+                Some(_) => JobOutcome::Page(Box::new(self.page(&url, role, &mut buf))),
                 None => JobOutcome::Robots(self.robots(&url)),
             }));
             let outcome = outcome.unwrap_or_else(|_| panicked(id, &url));
@@ -123,8 +109,78 @@ impl Worker {
         }
     }
 
+    fn get(&self, url: &str) -> Result<Response, fetch::Error> {
+        match &self.options.folder {
+            Some(folder) if folder.is_origin_of(url) => {
+                folder.get(url, self.options.fetch.body_max)
+            }
+            _ => self.client.get(url),
+        }
+    }
+
+    /// Requests a page. If it has not changed since the last run, the response is its copy, as it was
+    /// sent then, and the entry of that is returned, too.
+    fn get_if_changed<'e>(
+        &self,
+        url: &str,
+        earlier: Option<&'e Entry>,
+    ) -> Result<(Response, Option<&'e Entry>), fetch::Error> {
+        let (Some(entry), Some(archive)) = (earlier, &self.options.archive) else {
+            return Ok((self.get(url)?, None));
+        };
+        let Validators { etag, last_modified, robots } = &entry.validators;
+        // Where both are sent, the server has to ignore the date (RFC 9110, 13.1.3).
+        let headers = [("if-none-match", etag), ("if-modified-since", last_modified)];
+        let headers = headers.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+        let response = self.client.get_with(url, &headers.collect::<Vec<_>>())?;
+        if response.status != 304 {
+            return Ok((response, None));
+        }
+        let Some(body) = archive.body(entry) else {
+            return Ok((self.get(url)?, None)); // what we have is damaged
+        };
+        let robots = response.header("x-robots-tag").or_else(|| robots.clone());
+        let headers = [
+            ("content-type", &*entry.content_type),
+            ("etag", &response.header("etag").or_else(|| etag.clone()).unwrap_or_default()),
+            ("last-modified", last_modified.as_deref().unwrap_or_default()),
+            ("x-robots-tag", robots.as_deref().unwrap_or_default()),
+        ];
+        let copy = Response::new(200, &headers, body, self.options.fetch.body_max);
+        Ok((copy, Some(entry)))
+    }
+
+    /// Reads the copy of a page that has not changed.
+    fn unchanged(
+        &self,
+        copy: Response,
+        entry: &Entry,
+        role: JobRole,
+        start: Instant,
+        buf: &mut [u8],
+    ) -> FetchedPage {
+        let validators = validators(&copy);
+        let mut fetched = if spool::has_links(&entry.content_type) {
+            self.response(&entry.url, copy, role, start, buf)
+        } else {
+            // Only its links are read, if it is a sitemap: the file stays.
+            let options = Options { spool: None, ..(*self.options).clone() };
+            let reader = Worker { options: Arc::new(options), ..self.clone() };
+            let mut fetched = reader.response(&entry.url, copy, role, start, buf);
+            let content_type = entry.content_type.clone();
+            fetched.saved = Some(SavedBody { path: None, content_type, validators });
+            fetched
+        };
+        fetched.page.status = Some(304);
+        fetched.page.n_bytes = 0; // were read from the network
+        fetched
+    }
+
     /// Fetches a robots.txt. Without one, or after too many redirects, everything is allowed.
     fn robots(&self, url: &str) -> Result<Robots, RobotsError> {
+        if self.options.folder.as_ref().is_some_and(|folder| folder.is_origin_of(url)) {
+            return Ok(Robots::allow_all()); // it is there for others
+        }
         let lasting = |err: url::ParseError| RobotsError::lasting(err.to_string());
         let mut url = Url::parse(url).map_err(lasting)?;
         for _ in 0..=ROBOTS_REDIRECTS_MAX {
@@ -146,11 +202,17 @@ impl Worker {
         robots::product_token(&self.options.fetch.user_agent, AGENT)
     }
 
-    fn page(&self, url: &Arc<str>, is_sitemap: bool, buf: &mut [u8]) -> FetchedPage {
+    fn page(&self, url: &Arc<str>, role: JobRole, buf: &mut [u8]) -> FetchedPage {
         let start = Instant::now();
-        let response = if self.options.probes { self.probe(url) } else { self.client.get(url) };
+        let earlier = self.options.archive.as_ref().and_then(|archive| archive.current(url));
+        let response = if self.options.probes {
+            self.probe(url).map(|response| (response, None))
+        } else {
+            self.get_if_changed(url, earlier)
+        };
         let mut fetched = match response {
-            Ok(response) => self.response(url, response, is_sitemap, start, buf),
+            Ok((response, None)) => self.response(url, response, role, start, buf),
+            Ok((response, Some(entry))) => self.unchanged(response, entry, role, start, buf),
             Err(err) => {
                 let is_temporary = err.is_temporary;
                 FetchedPage { is_temporary, ..FetchedPage::failed(err.to_string()) }
@@ -158,6 +220,9 @@ impl Worker {
         };
         fetched.page.url = Arc::clone(url);
         fetched.page.time = start.elapsed();
+        if self.options.state.is_some() {
+            fetched.record = record::encode_page(&fetched);
+        }
         fetched
     }
 
@@ -175,7 +240,7 @@ impl Worker {
         &self,
         url: &str,
         mut response: Response,
-        is_sitemap: bool,
+        role: JobRole,
         start: Instant,
         buf: &mut [u8],
     ) -> FetchedPage {
@@ -187,13 +252,13 @@ impl Worker {
                 let n_bytes = 0;
                 let body =
                     Body { response, buf, n_bytes, n_ahead: 0, deadline, save: &mut |_| Ok(()) };
-                self.read(body, &mime, &base, is_sitemap).unwrap_or_else(FetchedPage::failed)
+                self.read(body, &mime, &base, role).unwrap_or_else(FetchedPage::failed)
             }
             (status, Ok(base)) => {
                 response.discard(buf);
                 match status {
                     200..=299 => FetchedPage::default(),
-                    300..=399 => self.redirect(&response, base),
+                    300..=399 => self.redirect(&response, base, role),
                     _ if self.accepts(status) => {
                         let retry_after = retry_after(&response);
                         FetchedPage { retry_after, ..FetchedPage::default() }
@@ -211,9 +276,10 @@ impl Worker {
         self.options.accepted.iter().any(|codes| codes.contains(&status))
     }
 
-    fn redirect(&self, response: &Response, from: Url) -> FetchedPage {
+    fn redirect(&self, response: &Response, from: Url, role: JobRole) -> FetchedPage {
         let location = response.location().unwrap_or_default();
-        let target = page_links::redirect(&location, &Base::new(from), &self.scope);
+        let role = if role == JobRole::Requisite { Role::Requisite } else { Role::Page };
+        let target = page_links::redirect(&location, &Base::new(from), &self.scope, role);
         let Some((links, url)) = target.filter(|_| !location.is_empty()) else {
             let status = fetch::status_text(response.status);
             return FetchedPage::failed(format!("{status} without a valid Location"));
@@ -231,7 +297,7 @@ impl Worker {
         body: Body<'_>,
         mime: &str,
         url: &Url,
-        is_sitemap: bool,
+        role: JobRole,
     ) -> Result<FetchedPage, String> {
         let mut spool = self.options.spool.as_deref().map(Spool::new).transpose()?;
         let mut content_type = body.response.header("content-type").unwrap_or_default();
@@ -242,7 +308,7 @@ impl Worker {
             sniffed.clone_into(&mut content_type);
         }
         let mime = sniffed.unwrap_or(mime);
-        let (parsed, result) = self.parse(&mut body, mime, url, is_sitemap);
+        let (parsed, result) = self.parse(&mut body, mime, url, role);
         let page = Page {
             n_bytes: body.n_bytes,
             n_links: parsed.links.links.len(),
@@ -250,7 +316,12 @@ impl Worker {
             is_cut: result.as_ref().is_err_and(|err| err == fetch::TOO_LARGE),
             ..Page::default()
         };
-        let saved = spool.filter(|_| result.is_ok()).map(|spool| spool.finish(content_type));
+        let validators = validators(&body.response);
+        let saved = spool.filter(|_| result.is_ok()).map(|spool| SavedBody {
+            path: Some(spool.finish()),
+            content_type,
+            validators,
+        });
         Ok(FetchedPage {
             page: Page { error: result.err(), ..page },
             links: parsed.links,
@@ -267,11 +338,11 @@ impl Worker {
         body: &mut Body<'_>,
         mime: &str,
         url: &Url,
-        is_sitemap: bool,
+        role: JobRole,
     ) -> (Parsed, Result<(), String>) {
         let (scope, options) = (&self.scope, &self.options);
         let page = |body: &mut Body<'_>, markup| parse::page(body, markup, url, scope, options);
-        let may_be_sitemap = is_sitemap || sitemap::is_sitemap(mime, url.path());
+        let may_be_sitemap = role == JobRole::Sitemap || sitemap::is_sitemap(mime, url.path());
         match mime {
             "text/html" => page(body, Markup::Html),
             "application/xhtml+xml" => page(body, Markup::Xhtml),
@@ -295,6 +366,16 @@ fn sniffed(body: &mut Body<'_>, mime: &str) -> Result<Option<&'static str>, Stri
         return Ok(None);
     }
     Ok(sniff::mime(body.peek()?))
+}
+
+fn validators(response: &Response) -> Validators {
+    // What is not ASCII cannot be sent back.
+    let header = |name| response.header(name).filter(|value: &String| value.is_ascii());
+    Validators {
+        etag: header("etag"),
+        last_modified: header("last-modified"),
+        robots: header("x-robots-tag"),
+    }
 }
 
 /// A robots.txt that may be there, but not now (RFC 9309, 2.3.1.4).

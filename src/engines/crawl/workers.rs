@@ -43,7 +43,9 @@ impl Workers {
         let worker = Worker {
             client: client.clone(),
             scope: Arc::new(
-                Scope::new(starts, &options.scope).with_outside(options.outside.is_some()),
+                Scope::new(starts, &options.scope)
+                    .with_outside(options.outside.is_some())
+                    .in_folder(options.folder.clone()),
             ),
             options: Arc::new(options.clone()),
             is_cancelled: Arc::clone(&is_cancelled),

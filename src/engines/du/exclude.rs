@@ -25,7 +25,8 @@ impl Pattern {
         let is_utf8 = std::str::from_utf8(text).is_ok();
         let (literal, text) = (literal(text), text.to_vec());
         let is_special = |byte: &u8| !byte.is_ascii() || b"*?]\\/".contains(byte);
-        let suffix = text.iter().rposition(is_special).map_or(&*text, |at| &text[at + 1..]).to_vec();
+        let suffix =
+            text.iter().rposition(is_special).map_or(&*text, |at| &text[at + 1..]).to_vec();
         Pattern { chars: chars(&text, !is_utf8), text, is_utf8, literal, suffix }
     }
 

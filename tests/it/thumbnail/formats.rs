@@ -214,7 +214,7 @@ fn colours_of_planes_are_divided_by_their_alpha() {
         };
         let samples: Vec<u8> = planes.concat().iter().flat_map(sample).collect();
         let longs = |values: [u32; 4]| values.map(u32::to_le_bytes).concat();
-        let bits = vec![u16::try_from(8 * bytes).unwrap().to_le_bytes(); 4].concat();
+        let bits = [u16::try_from(8 * bytes).unwrap().to_le_bytes(); 4].concat();
         let offsets = longs([0, 1, 2, 3].map(|i| 48 + i * 800 * bytes));
         let counts = longs([800 * bytes; 4]);
         let entries = [
@@ -326,7 +326,7 @@ fn an_interlaced_png_that_is_cut_off_shows_its_first_passes() {
     assert_eq!(thumbnail(&dir, &["-s", "256", "cut.png"]).code(), 1);
 }
 
-/// A GIF (GIF89a, 20 and Appendix E) with its rows in four passes, and codes of 9 bits only: the table
+/// A GIF (`GIF89a`, 20 and Appendix E) with its rows in four passes, and codes of 9 bits only: the table
 /// is cleared before it needs more.
 fn interlaced_gif(image: &RgbImage) -> Vec<u8> {
     let (width, height) = image.dimensions();
@@ -351,8 +351,8 @@ fn interlaced_gif(image: &RgbImage) -> Vec<u8> {
         put(index);
     }
     [257, 0].into_iter().for_each(&mut put); // the end, and its last bits
-    let side = |side: u32| u16::try_from(side).unwrap().to_le_bytes();
-    let size = [side(width), side(height)].concat();
+    let le = |side: u32| u16::try_from(side).unwrap().to_le_bytes();
+    let size = [le(width), le(height)].concat();
     let palette = (0..256).flat_map(|i| [4, 2, 1].map(|bit| if i & bit == 0 { 0 } else { 255 }));
     let blocks =
         data.chunks(255).flat_map(|data| [&[u8::try_from(data.len()).unwrap()], data].concat());
