@@ -185,9 +185,15 @@ impl Job<'_> {
         Ok(())
     }
 
+    /// A client that knows that the file is empty (curl, from SIZE) may have closed the connection already,
+    /// and with TLS reset it so. It has everything.
     fn end_sending(&self, stream: &mut DataStream<'_>) -> Result<Reply, ReplyError> {
         let ended = stream.flush().and_then(|()| stream.shut_down_write());
-        ended.map_err(|err| ReplyError::connection(&err))?;
+        if let Err(err) = ended
+            && self.transfer.n_bytes() > 0
+        {
+            return Err(ReplyError::connection(&err));
+        }
         if self.transfer.is_stopped() {
             return Err(ReplyError::aborted());
         }

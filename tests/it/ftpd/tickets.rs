@@ -1,5 +1,6 @@
 //! TLS 1.3: when uploads bring a session ticket.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
@@ -71,6 +72,24 @@ fn put_without_reading(ftp: &mut Ftp, bytes: &[u8], config: &Arc<ClientConfig>) 
 /// 200 kB, which the kernel has not sent yet when the connection is closed.
 fn contents(nth: u8) -> Vec<u8> {
     vec![nth; 200_000]
+}
+
+/// curl knows from SIZE that a file is empty, and closes without reading the tickets.
+#[test]
+fn an_empty_download_may_be_closed_at_once() {
+    let secure_site = Secure::new(&[]);
+    fs::write(secure_site.site.path("empty"), "").unwrap();
+    let config = secure_site.config(TLS13);
+    for nth in 0..50 {
+        let mut ftp = secure_site.login(&config);
+        let mut data = secure(ftp.data(), &config);
+        data.conn.write_tls(&mut data.sock).unwrap();
+        ftp.send("RETR empty\r\n");
+        data.conn.complete_io(&mut data.sock).unwrap();
+        drop(data);
+        ftp.expect_reply(150, "RETR");
+        ftp.expect_reply(226, &format!("RETR {nth}"));
+    }
 }
 
 /// With the ticket unread, closing would reset the connection and lose the end of the file.
