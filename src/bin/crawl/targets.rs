@@ -52,12 +52,16 @@ impl CheckArgs {
 }
 
 fn target(text: &str) -> Result<Target, String> {
+    let url = urls::absolute(text).map(Target::Url);
+    if text.contains("://") {
+        return url;
+    }
     let path = Path::new(text);
-    if !text.contains("://") && path.is_dir() {
+    if path.is_dir() {
         return Ok(Target::Folder(path.to_owned()));
     }
-    if !text.contains("://") && path.is_file() {
+    if path.is_file() {
         return Err("is a file; check the folder that it is in".to_owned());
     }
-    urls::absolute(text).map(Target::Url)
+    url.map_err(|err| format!("there is no such folder, and {err}"))
 }
