@@ -131,7 +131,7 @@ pub(crate) struct RequestFlags {
     /// Accept every certificate: anyone on the way can read and change what is sent
     #[arg(global = true, long, conflicts_with = "cacert")]
     pub(crate) insecure: bool,
-    /// Send all requests through this proxy: http, https or socks5://[USER:PASSWORD@]HOST:PORT
+    /// Send all requests through this proxy: http, https or socks5://USER:PASSWORD@HOST:PORT
     ///
     /// Without it, the variables `http_proxy`, `https_proxy` and `all_proxy` name proxies. The hosts
     /// in `no_proxy` are asked without one.
