@@ -79,7 +79,7 @@ status=0
 # check CHANNEL CAPACITY LEAST MOST: sleeps in a thousand items must lie between the last two.
 check() {
     local ns sleeps
-    read -r ns sleeps < <(taskset -c 0 target/release/channels "$1" "$2" 200000)
+    read -r ns sleeps < <(taskset -c 0 cargo run --quiet --release -- "$1" "$2" 200000)
     printf '%9s, capacity %4s: %6s ns and %s sleeps an item\n' "$1" "$2" "$ns" "$sleeps"
     if awk "BEGIN { exit !($sleeps * 1000 < $3 || $sleeps * 1000 > $4) }"; then
         echo "std-channels-sleep: expected $3 to $4 sleeps in a thousand items: the behaviour has changed" >&2

@@ -229,7 +229,7 @@ impl Pages {
         self.n_links += self.get(id).links.len();
         self.drop_good_links(id);
         if self.n_links > self.n_links_max {
-            (0..).zip(0..self.entries.len()).for_each(|(id, _)| self.drop_good_links(id));
+            (0..).take(self.entries.len()).for_each(|id| self.drop_good_links(id));
             self.n_links_max = LINKS_BEFORE_DROP + 2 * self.n_links;
         }
         problem.map_or(Ok(()), |problem| Err(problem.to_owned()))
