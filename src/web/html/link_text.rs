@@ -1,4 +1,4 @@
-//! What a reader sees of a link, and where it is.
+//! What a reader sees of a link.
 
 use super::entities;
 
@@ -53,51 +53,4 @@ pub(super) fn shown(raw: &str) -> String {
 /// The number of ends of lines.
 pub(super) fn n_newlines(bytes: &[u8]) -> usize {
     memchr::memchr_iter(b'\n', bytes).count()
-}
-
-/// Counts lines while a parser reads, and keeps what it was given and has not finished.
-#[derive(Debug, Default)]
-pub(super) struct Lines {
-    /// The number of ends of lines that the parser is done with.
-    n_done: usize,
-    /// What the parser was given; it is done with the first bytes.
-    given: Vec<u8>,
-    n_given_done: usize,
-}
-
-impl Lines {
-    /// Begins behind that number of ends of lines.
-    pub(super) fn after(n_newlines: usize) -> Self {
-        Lines { n_done: n_newlines, ..Lines::default() }
-    }
-
-    /// Records what the parser is given.
-    pub(super) fn give(&mut self, bytes: &[u8]) {
-        self.given.drain(..self.n_given_done.min(self.given.len()));
-        self.n_given_done = 0;
-        self.given.extend_from_slice(bytes);
-    }
-
-    /// Records bytes that the parser is done with.
-    pub(super) fn advance(&mut self, bytes: &[u8]) {
-        self.n_done += n_newlines(bytes);
-        self.n_given_done += bytes.len();
-    }
-
-    /// Forgets what a parser was given that has failed.
-    pub(super) fn restart(&mut self) {
-        self.given.clear();
-        self.n_given_done = 0;
-    }
-
-    /// The line of what the parser reads now.
-    pub(super) fn line(&self) -> usize {
-        self.n_done + 1
-    }
-
-    /// The line of the byte `n` bytes behind the start of what the parser reads now.
-    pub(super) fn line_behind(&self, n: usize) -> usize {
-        let rest = self.given.get(self.n_given_done..).unwrap_or_default();
-        self.line() + n_newlines(&rest[..n.min(rest.len())])
-    }
 }

@@ -1,5 +1,7 @@
 //! Which attributes of which elements hold links, ids and directives.
 
+use std::sync::LazyLock;
+
 use super::items::{Category, Wants};
 
 /// What the value of an attribute is.
@@ -27,7 +29,7 @@ pub(super) type Row = (&'static [&'static str], &'static str, ValueKind);
 const PAGE: ValueKind = ValueKind::Url(Category::Page);
 const ASSET: ValueKind = ValueKind::Url(Category::Asset);
 
-/// All rows. A row without names costs time on every element, and is used only where it is wanted.
+/// All rows.
 pub(super) const ROWS: [Row; 17] = [
     (&["a", "area"], "href", PAGE),
     (&["a"], "xlink:href", PAGE),
@@ -51,6 +53,45 @@ pub(super) const ROWS: [Row; 17] = [
     (&["use", "image", "feimage", "script"], "xlink:href", ASSET),
     (&[], "style", ValueKind::Style),
 ];
+
+/// Attributes that say more of an element, or are removed with one that does.
+const OTHERS: [&str; 11] = [
+    "rel",
+    "http-equiv",
+    "integrity",
+    "crossorigin",
+    "alt",
+    "title",
+    "encoding",
+    "color",
+    "face",
+    "size",
+    "name",
+];
+
+/// The names of all attributes above, by their lengths.
+static BY_LENGTH: LazyLock<[Vec<&'static str>; 16]> = LazyLock::new(|| {
+    let mut names: Vec<_> = ROWS.iter().map(|(_, name, _)| *name).chain(OTHERS).collect();
+    names.sort_unstable();
+    names.dedup();
+    std::array::from_fn(|len| names.iter().copied().filter(|name| name.len() == len).collect())
+});
+
+/// The name of an attribute that means something here, in lower case.
+pub(super) fn attribute(name: &[u8]) -> Option<&'static str> {
+    let names = BY_LENGTH.get(name.len())?;
+    names.iter().copied().find(|own| own.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// What an attribute holds in an element of that name, if it is wanted.
+pub(super) fn kind(element: &[u8], attribute: &str, wants: Wants) -> Option<ValueKind> {
+    let is_row = |(names, own, _): &&Row| {
+        *own == attribute
+            && (names.is_empty() || names.iter().any(|name| name.as_bytes() == element))
+    };
+    let (.., kind) = ROWS.iter().find(is_row)?;
+    wants.includes(*kind).then_some(*kind)
+}
 
 impl Wants {
     /// Whether values of that kind are looked for.

@@ -66,8 +66,8 @@ fn robots_directives_bases_and_ids() {
         "Base(\"b\")",
         "Robots(\"nofollow\")",
         "Id(\"p\")",
-        "Link(\"h\", Page, true)",
         "Id(\"n\")",
+        "Link(\"h\", Page, true)",
     ];
     for piece in [1, 2, 7, 1000] {
         assert_eq!(items(page, wants, piece), expected, "in pieces of {piece}");
@@ -121,7 +121,7 @@ fn hostile(page: &str) -> (Vec<String>, usize) {
 }
 
 #[test]
-fn links_are_found_behind_what_exceeds_the_parsers_memory() {
+fn links_are_found_however_many_elements_are_open() {
     let check = |page: &str| {
         let (links, n_skipped) = hostile(&format!("<a href=x>{page}<a href=y><img src=z>"));
         assert_eq!((links, n_skipped), (vec!["x".into(), "y".into(), "z".into()], 0));
@@ -130,7 +130,6 @@ fn links_are_found_behind_what_exceeds_the_parsers_memory() {
         check(&format!("<{name}>").repeat(60_000));
     }
     check(&"<svg><select><p>".repeat(30_000));
-    // Where a new parser begins, text is still text.
     for name in ["script", "style", "textarea", "title"] {
         let text = format!("<{name}>\"<a href=no>\"</{name}><p>");
         check(
@@ -154,7 +153,8 @@ fn a_tag_too_long_to_read_is_skipped_and_counted() {
     let long = format!("<a href=x><a title='{}>' href=no><a href=y>", "> ".repeat(3 << 20));
     assert_eq!(hostile(&long), (vec!["x".into(), "y".into()], 1));
     let attributes = (0..200_000).fold("<a ".to_owned(), |page, i| page + &format!("x{i} "));
-    assert_eq!(hostile(&(attributes + "href=no><a href=y>")), (vec!["y".into()], 1));
+    let many = attributes + "href=x><a href=y>";
+    assert_eq!(hostile(&many), (vec!["x".into(), "y".into()], 0));
     let unfinished = format!("<a href=x><a title='{}", "x".repeat(5 << 20));
     assert_eq!(hostile(&unfinished), (vec!["x".into()], 1));
 }
@@ -171,7 +171,7 @@ fn attributes_that_forbid_a_local_file_are_removed() {
 }
 
 #[test]
-fn a_page_is_rewritten_behind_what_exceeds_the_parsers_memory() {
+fn a_page_is_rewritten_however_many_elements_are_open() {
     let page = "<script>".to_owned()
         + &"<p>".repeat(40_000)
         + "</script>"

@@ -74,7 +74,7 @@ fn position(reader: &Reader<&[u8]>, page: &str) -> usize {
 /// Reads what is not well-formed as browsers read HTML.
 fn rest_as_html(page: &str, start: usize, elements: &mut Elements<'_, '_>) {
     let line = elements.line(start);
-    let mut stream = Stream::at(elements.visitor.clone(), start, line, true);
+    let mut stream = Stream::at(elements.visitor.clone(), start, line);
     stream.write(&page.as_bytes()[start..]);
     stream.end();
 }
