@@ -195,7 +195,7 @@ fn page(name: &str, out: &mut Vec<u8>) {
     let page = match name {
         "nested" => "<div>".repeat(200_000) + link,
         "flat" => "<p>".repeat(300_000) + link,
-        "wide-tag" => format!("<a {}>{link}", "x ".repeat(200_000)),
+        "wide-tag" => format!("<a {}>{link}", "x ".repeat(3 << 20)),
         "unclosed" => "<div>".repeat(30_000) + &"</p>".repeat(100_000) + link,
         "attributes" => {
             let mut page = "<a ".to_owned();

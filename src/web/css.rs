@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use cssparser::{Parser, ParserInput, Token};
+use cssparser::{Parser, Token};
 
 /// A URL in a style sheet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,8 +95,7 @@ impl Scan<'_> {
     /// token needs no recursion, whose depth a hostile sheet could choose.
     fn run(&mut self, start: usize) -> usize {
         let rest = &self.sheet[start..];
-        let mut input = ParserInput::new(rest);
-        let mut parser = Parser::new(&mut input);
+        let mut parser = Parser::new(rest);
         loop {
             let before = parser.position().byte_index();
             let Ok(token) = parser.next_including_whitespace_and_comments() else {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::fragments;
 use super::links::{Link, LinkKind, Links, Target};
 use super::scope::{Role, Scope};
@@ -33,12 +35,12 @@ pub(super) fn resolve<'t>(
         scope,
         asset_role,
         is_base_in_scope: scope.contains_host(base.url()),
-        targets: HashMap::new(),
-        numbers: HashMap::new(),
-        outside: HashSet::new(),
+        targets: HashMap::default(),
+        numbers: HashMap::default(),
+        outside: HashSet::default(),
         n_too_long: 0,
     };
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::with_hasher(RandomState::default());
     let links = links.enumerate();
     let links = links.filter_map(|(n, (text, category))| Some((n, resolver.link(text, category)?)));
     let links = links.filter(|(_, link)| seen.insert(link.clone()));
@@ -87,12 +89,12 @@ struct Resolver<'a, 't> {
     asset_role: Role,
     is_base_in_scope: bool,
     /// The numbers of the URLs met so far.
-    targets: HashMap<String, u32>,
+    targets: HashMap<String, u32, RandomState>,
     /// The number of the URL that a link's text stands for, without fragment; `None` if it is not
     /// followed. Pages repeat their links.
-    numbers: HashMap<(&'t str, Category), Option<u32>>,
+    numbers: HashMap<(&'t str, Category), Option<u32>, RandomState>,
     /// The numbers of the URLs out of scope.
-    outside: HashSet<u32>,
+    outside: HashSet<u32, RandomState>,
     n_too_long: usize,
 }
 
@@ -100,7 +102,9 @@ impl<'t> Resolver<'_, 't> {
     fn link(&mut self, text: &'t str, category: Category) -> Option<ResolvedLink<'t>> {
         let (text, fragment) = match plain_fragment(text) {
             Some((text, fragment)) => (text, fragments::without_directive(fragment)),
-            None if text.contains('#') => return self.unusual(text, category),
+            None if memchr::memchr(b'#', text.as_bytes()).is_some() => {
+                return self.unusual(text, category);
+            }
             None => (text, None),
         };
         let fragment = fragment.filter(|_| category == Category::Page);
@@ -178,7 +182,8 @@ fn link(target: u32, category: Category, fragment: Option<Cow<'_, str>>) -> Link
 
 /// A link's text before the `#`, and its fragment, if a URL's parser would leave both as they are.
 fn plain_fragment(text: &str) -> Option<(&str, &str)> {
-    let (before, fragment) = text.split_once('#')?;
+    let at = memchr::memchr(b'#', text.as_bytes())?;
+    let (before, fragment) = (&text[..at], &text[at + 1..]);
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"<>`".contains(&byte);
     let is_trimmed = before.bytes().next_back().is_none_or(|byte| byte > b' ');
     (is_trimmed && fragment.bytes().all(is_plain)).then_some((before, fragment))

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::fragments;
 use super::ids::PageId;
 use super::links::{Edge, LinkKind, Links};
@@ -24,7 +26,7 @@ const REDIRECT_LOOP: &str = "redirects in a circle";
 /// All known URLs.
 #[derive(Debug)]
 pub(super) struct Pages {
-    ids: HashMap<Arc<str>, PageId>,
+    ids: HashMap<Arc<str>, PageId, RandomState>,
     entries: Vec<PageEntry>,
     n_starts: usize,
     /// The fragments of all links.
@@ -51,7 +53,7 @@ pub(super) struct Pages {
 impl Pages {
     pub(super) fn new(options: &Options) -> Self {
         Pages {
-            ids: HashMap::new(),
+            ids: HashMap::default(),
             entries: Vec::new(),
             n_starts: 0,
             fragments: Texts::default(),

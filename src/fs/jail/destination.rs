@@ -65,7 +65,7 @@ impl Destination {
 /// A new file with the attributes of the old one.
 fn replacement(dir: &OwnedFd, name: &OsStr, old: &Stat) -> io::Result<Upload> {
     let source = open(dir, name, OFlags::RDONLY)?;
-    let upload = Upload::new(dir, name)?;
+    let upload = Upload::replacing(dir, name)?;
     attributes::copy(&source, old, upload.file())?;
     Ok(upload)
 }

@@ -25,33 +25,47 @@ pub struct Upload {
     file: File,
     temporary: Option<OsString>,
     name: OsString,
-    /// Whether it must not replace a file.
-    is_new: bool,
+    /// The file that has its name now.
+    old: Old,
+}
+
+/// What an upload does with a file that has its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Old {
+    /// There is one, which is replaced.
+    Replaced,
+    /// There was none when it began, and one that is there at the end is replaced.
+    Absent,
+    /// It must not be replaced.
+    Kept,
 }
 
 impl Upload {
-    /// Begins a file that will be `name` in `dir`, whatever is there now.
-    pub(super) fn new(dir: &OwnedFd, name: &OsStr) -> io::Result<Self> {
-        Self::begin(dir, name, unnamed::open(dir))
+    /// Begins a file that will be `name` in `dir`, in the place of the one that is there now.
+    pub(super) fn replacing(dir: &OwnedFd, name: &OsStr) -> io::Result<Self> {
+        Self::begin(dir, name, Old::Replaced, unnamed::open(dir))
     }
 
-    /// As [`new`](Self::new) where no file must be replaced.
+    /// As [`replacing`](Self::replacing) where nothing is there now.
+    pub(super) fn new(dir: &OwnedFd, name: &OsStr) -> io::Result<Self> {
+        Self::begin(dir, name, Old::Absent, unnamed::open(dir))
+    }
+
+    /// As [`new`](Self::new) where no file must be replaced either at the end.
     pub(super) fn new_name(dir: &OwnedFd, name: &OsStr) -> io::Result<Self> {
         if statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
             return Err(Errno::EXIST.into());
         }
-        let mut upload = Upload::new(dir, name)?;
-        upload.is_new = true;
-        Ok(upload)
+        Self::begin(dir, name, Old::Kept, unnamed::open(dir))
     }
 
-    fn begin(dir: &OwnedFd, name: &OsStr, unnamed: Option<File>) -> io::Result<Self> {
+    fn begin(dir: &OwnedFd, name: &OsStr, old: Old, unnamed: Option<File>) -> io::Result<Self> {
         let (file, temporary) = match unnamed {
             Some(file) => (file, None),
             None => create_named(dir).map(|(file, name)| (file, Some(name)))?,
         };
         let dir = dir.try_clone()?;
-        Ok(Upload { dir, file, temporary, name: name.to_owned(), is_new: false })
+        Ok(Upload { dir, file, temporary, name: name.to_owned(), old })
     }
 
     /// The file to write to.
@@ -64,9 +78,14 @@ impl Upload {
     /// # Errors
     /// Those of linkat(2).
     pub fn prepare(&mut self) -> io::Result<()> {
-        if !self.is_new && self.temporary.is_none() {
+        if self.old == Old::Replaced { self.name_temporarily() } else { Ok(()) }
+    }
+
+    /// Gives the file a temporary name: linkat(2) cannot replace a file, renameat(2) can.
+    fn name_temporarily(&mut self) -> io::Result<()> {
+        if self.temporary.is_none() {
             let link = |name: &OsStr| unnamed::link(&self.file, &self.dir, name);
-            self.temporary = Some(with_random_name(link)?.1); // linkat(2) cannot replace a file, renameat(2) can
+            self.temporary = Some(with_random_name(link)?.1);
         }
         Ok(())
     }
@@ -77,10 +96,14 @@ impl Upload {
     /// Those of linkat(2) and renameat(2); then the old file is unchanged. EEXIST if a file must not
     /// be replaced and is there.
     pub fn commit(mut self) -> io::Result<()> {
-        if self.is_new {
-            return self.commit_new();
+        let has_no_name = self.temporary.is_none();
+        if self.old == Old::Kept || (self.old == Old::Absent && has_no_name) {
+            match self.link() {
+                Err(Errno::EXIST) if self.old == Old::Absent => (), // it has appeared meanwhile
+                linked => return Ok(linked?),
+            }
         }
-        self.prepare()?;
+        self.name_temporarily()?;
         if let Some(temporary) = &self.temporary {
             renameat(&self.dir, temporary, &self.dir, &self.name)?;
         }
@@ -88,13 +111,12 @@ impl Upload {
         Ok(())
     }
 
-    /// linkat(2) never replaces a file. Dropping removes the temporary name.
-    fn commit_new(self) -> io::Result<()> {
+    /// Gives the file its name, without replacing any. Dropping removes the temporary name.
+    fn link(&self) -> rustix::io::Result<()> {
         match &self.temporary {
-            None => unnamed::link(&self.file, &self.dir, &self.name)?,
-            Some(name) => linkat(&self.dir, name, &self.dir, &self.name, AtFlags::empty())?,
+            None => unnamed::link(&self.file, &self.dir, &self.name),
+            Some(name) => linkat(&self.dir, name, &self.dir, &self.name, AtFlags::empty()),
         }
-        Ok(())
     }
 }
 
@@ -185,10 +207,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let here = || OwnedFd::from(File::open(dir.path()).unwrap());
         let openers: [fn(&OwnedFd) -> Option<File>; 2] = [unnamed::open, |_| None];
-        for open_unnamed in openers {
+        let olds = [Old::Replaced, Old::Absent];
+        let cases = openers.into_iter().flat_map(|open| olds.map(|old| (open, old)));
+        for (open_unnamed, old) in cases {
             let begin = |text: &str| {
-                let upload =
-                    Upload::begin(&here(), OsStr::new("file"), open_unnamed(&here())).unwrap();
+                let unnamed = open_unnamed(&here());
+                let upload = Upload::begin(&here(), OsStr::new("file"), old, unnamed).unwrap();
                 upload.file().write_all(text.as_bytes()).unwrap();
                 upload
             };
@@ -200,6 +224,11 @@ mod tests {
             assert_eq!(state(dir.path()), (1, "old".to_owned()));
             begin("whole").commit().unwrap();
             assert_eq!(state(dir.path()), (1, "whole".to_owned()));
+            fs::remove_file(dir.path().join("file")).unwrap();
+            let mut upload = begin("new");
+            upload.prepare().unwrap();
+            upload.commit().unwrap();
+            assert_eq!(state(dir.path()), (1, "new".to_owned()));
         }
     }
 
@@ -211,10 +240,8 @@ mod tests {
         for (nth, open_unnamed) in openers.into_iter().enumerate() {
             let name = format!("file{nth}");
             let begin = || {
-                let upload = Upload::begin(&here(), OsStr::new(&name), open_unnamed(&here()));
-                let mut upload = upload.unwrap();
-                upload.is_new = true;
-                upload
+                let unnamed = open_unnamed(&here());
+                Upload::begin(&here(), OsStr::new(&name), Old::Kept, unnamed).unwrap()
             };
             let (first, second) = (begin(), begin());
             first.file().write_all(b"first").unwrap();

@@ -7,7 +7,8 @@ use markup5ever::data::{C1_REPLACEMENTS, NAMED_ENTITIES};
 /// `text` with its character references decoded as browsers do it in an attribute value.
 #[must_use]
 pub fn decode(text: &str) -> Cow<'_, str> {
-    let Some(first) = text.find('&') else { return Cow::Borrowed(text) };
+    let first = memchr::memchr(b'&', text.as_bytes());
+    let Some(first) = first else { return Cow::Borrowed(text) };
     let mut decoded = text[..first].to_owned();
     let mut rest = &text[first..];
     while let Some(at) = rest.find('&') {

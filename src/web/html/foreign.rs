@@ -30,10 +30,50 @@ const HTML_INSIDE: [(Open, &str); 9] = [
 
 /// Elements of HTML that end all SVG and MathML around them, as nobody means them to be inside.
 const ENDING: [&str; 44] = [
-    "b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "embed",
-    "h1", "h2", "h3", "h4", "h5", "h6", "head", "hr", "i", "img", "li", "listing", "menu", "meta",
-    "nobr", "ol", "p", "pre", "ruby", "s", "small", "span", "strong", "strike", "sub", "sup", "table",
-    "tt", "u", "ul", "var",
+    "b",
+    "big",
+    "blockquote",
+    "body",
+    "br",
+    "center",
+    "code",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "embed",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "hr",
+    "i",
+    "img",
+    "li",
+    "listing",
+    "menu",
+    "meta",
+    "nobr",
+    "ol",
+    "p",
+    "pre",
+    "ruby",
+    "s",
+    "small",
+    "span",
+    "strong",
+    "strike",
+    "sub",
+    "sup",
+    "table",
+    "tt",
+    "u",
+    "ul",
+    "var",
 ];
 
 /// The open elements that change the namespace.
@@ -99,7 +139,9 @@ fn html_inside(around: Open, tag: &Tag, bytes: &[u8]) -> Option<Open> {
     let is_html = |encoding: &str| {
         ["text/html", "application/xhtml+xml"].iter().any(|one| encoding.eq_ignore_ascii_case(one))
     };
-    if tag.is("annotation-xml") && !tag.value("encoding", bytes).is_some_and(|value| is_html(&value)) {
+    if tag.is("annotation-xml")
+        && !tag.value("encoding", bytes).is_some_and(|value| is_html(&value))
+    {
         return None;
     }
     let mut numbered = (0..).zip(HTML_INSIDE);
@@ -145,8 +187,11 @@ mod tests {
         check("<svg/><style><a href=no></style>", &[]);
         check("<svg><title><a href=x></title></svg>", &["x"]);
         check("<svg><title><style><a href=no></style></title></svg>", &[]);
-        check("<svg><foreignObject><style><a href=no></style></foreignObject>\
-               <style><a href=x></style></svg>", &["x"]);
+        check(
+            "<svg><foreignObject><style><a href=no></style></foreignObject>\
+               <style><a href=x></style></svg>",
+            &["x"],
+        );
         check("<svg><p><style><a href=no></style>", &[]);
         check("<svg></p><style><a href=no></style>", &[]);
         check("<svg><font><style><a href=x></style></font></svg>", &["x"]);
@@ -154,7 +199,10 @@ mod tests {
         check("<svg><![CDATA[<a href=no>]]><a href=x></svg><![CDATA[<a href=y>]]>", &["x"]);
         check("<math><style><a href=x></style><mi><style><a href=no></style></mi></math>", &["x"]);
         check("<svg><svg></svg><style><a href=x></style></svg><style><a href=no></style>", &["x"]);
-        check("<svg><math><style><a href=x></style></math></svg><style><a href=no></style>", &["x"]);
+        check(
+            "<svg><math><style><a href=x></style></math></svg><style><a href=no></style>",
+            &["x"],
+        );
     }
 
     #[test]
@@ -179,8 +227,17 @@ mod tests {
         let leaf = leaf.prop_map(str::to_owned);
         leaf.prop_recursive(5, 32, 4, |inner| {
             let name = prop_oneof![
-                Just("svg"), Just("math"), Just("foreignObject"), Just("desc"), Just("mi"), Just("g"),
-                Just("mtext"), Just("annotation-xml"), Just("div"), Just("span"), Just("font"),
+                Just("svg"),
+                Just("math"),
+                Just("foreignObject"),
+                Just("desc"),
+                Just("mi"),
+                Just("g"),
+                Just("mtext"),
+                Just("annotation-xml"),
+                Just("div"),
+                Just("span"),
+                Just("font"),
             ];
             (name, proptest::collection::vec(inner, 0..4))
                 .prop_map(|(name, inner)| format!("<{name}>{}</{name}>", inner.concat()))

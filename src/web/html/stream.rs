@@ -241,9 +241,6 @@ impl Position {
     fn place(self, attribute: &Attribute) -> Place {
         let shifted =
             |range: &std::ops::Range<usize>| self.byte + range.start..self.byte + range.end;
-        Place {
-            name: shifted(&attribute.name_range),
-            value: attribute.value.as_ref().map(shifted),
-        }
+        Place { name: shifted(&attribute.name_range), value: attribute.value.as_ref().map(shifted) }
     }
 }

@@ -114,7 +114,8 @@ impl Attribute {
     /// The value, as it is written in the tag.
     pub(super) fn text<'t>(&self, bytes: &'t [u8]) -> Cow<'t, str> {
         let value = self.value.clone().unwrap_or_default();
-        String::from_utf8_lossy(&bytes[value])
+        let value = &bytes[value];
+        str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed)
     }
 }
 
@@ -176,7 +177,11 @@ mod tests {
             tag.read(bytes.as_bytes());
             tag.is_self_closing
         };
-        assert!(is_self_closing("<a/>") && is_self_closing("<a b />") && is_self_closing("<a b=''/>"));
-        assert!(!is_self_closing("<a b=/>") && !is_self_closing("<a / >") && !is_self_closing("<a>"));
+        assert!(
+            is_self_closing("<a/>") && is_self_closing("<a b />") && is_self_closing("<a b=''/>")
+        );
+        assert!(
+            !is_self_closing("<a b=/>") && !is_self_closing("<a / >") && !is_self_closing("<a>")
+        );
     }
 }

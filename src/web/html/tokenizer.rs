@@ -1,8 +1,7 @@
 //! The tokens of HTML that arrives in pieces (HTML standard, 13.2.5): tags, text, and the rest.
 //!
-//! Written by hand, with a figure: `lol_html` reads the attributes of every tag of 300 MB of
-//! rustdoc's pages at 70 to 90 MB/s, html5gum at 65, and this at several times as much
-//! (2026-11-28, one thread).
+//! Written by hand, with a figure: with `lol_html` a crawl used twice the CPU time in all. See
+//! ARCHITECTURE.md, "How pages are read".
 
 use super::tag::{self, Tag};
 
@@ -293,7 +292,8 @@ mod tests {
                 return TokenSinkResult::Continue;
             }
             let attributes = tag.attrs.iter();
-            let known = attributes.filter(|one| table::attribute(one.name.local.as_bytes()).is_some());
+            let known =
+                attributes.filter(|one| table::attribute(one.name.local.as_bytes()).is_some());
             let attributes = known.map(|one| format!(" {}={}", one.name.local, one.value));
             let mark = if tag.self_closing { "/" } else { "" };
             self.0.borrow_mut().push(cut.to_owned() + &attributes.collect::<String>() + mark);
@@ -319,7 +319,12 @@ mod tests {
     }
 
     /// What `tokenizer` finds in `bytes`, and the number of bytes that it read.
-    fn read(tokenizer: &mut Tokenizer, bytes: &[u8], is_last: bool, found: &mut Vec<String>) -> usize {
+    fn read(
+        tokenizer: &mut Tokenizer,
+        bytes: &[u8],
+        is_last: bool,
+        found: &mut Vec<String>,
+    ) -> usize {
         let mut at = 0;
         while at < bytes.len()
             && let Some((token, n)) = tokenizer.next(&bytes[at..], is_last)
