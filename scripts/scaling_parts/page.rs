@@ -142,6 +142,7 @@ fn chart(all: &[Series], value: impl Fn(f64, f64, usize) -> f64) -> anyhow::Resu
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        area.fill(&WHITE).map_err(failed)?;
         let mut chart = ChartBuilder::on(&area)
             .margin(12)
             .x_label_area_size(36)

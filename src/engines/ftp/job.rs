@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::ascii::{FromNetwork, ToNetwork};
@@ -16,6 +15,7 @@ use super::server::Server;
 use super::transfer::Transfer;
 use super::work::{Sink, Subject, Work};
 use crate::fs::jail::Jail;
+use crate::machine::sleep;
 use crate::net::SEND_SIZE;
 
 /// Bytes of an upload in ASCII mode read at once.
@@ -212,9 +212,10 @@ impl Job<'_> {
         } else {
             self.receive_bytes(stream, sink.file())?;
         }
+        let ended = Instant::now();
         _ = stream.shut_down_write(); // the client has sent everything, it may have closed already
         sink.prepare().map_err(|err| ReplyError::disk(&err))?;
-        self.check_complete(stream)?;
+        self.check_complete(stream, ended)?;
         sink.commit().map_err(|err| match err.kind() {
             io::ErrorKind::AlreadyExists => ReplyError::not_stored(&err),
             _ => ReplyError::disk(&err),
@@ -229,10 +230,10 @@ impl Job<'_> {
     /// The kernel closes the connections of a killed client one after the other, the newest first. So
     /// this sleeps for a moment, which also leaves the CPU to a dying client on the same machine,
     /// before it looks at the control connection.
-    fn check_complete(&self, stream: &DataStream<'_>) -> Result<(), ReplyError> {
+    fn check_complete(&self, stream: &DataStream<'_>, ended: Instant) -> Result<(), ReplyError> {
         stream.check_unbroken().map_err(|err| ReplyError::connection(&err))?;
         let is_empty = self.transfer.n_bytes() == 0;
-        thread::sleep(if is_empty { EMPTY_CLOSE_TIMEOUT } else { CLOSE_TIMEOUT });
+        sleep::until(ended + if is_empty { EMPTY_CLOSE_TIMEOUT } else { CLOSE_TIMEOUT });
         let is_disconnected = self.control.is_disconnected() && !self.server.is_shutting_down();
         if self.transfer.is_stopped() || is_disconnected {
             return Err(ReplyError::aborted());
@@ -325,6 +326,7 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::net::{Ipv4Addr, TcpStream};
     use std::path::Path;
+    use std::thread;
 
     use super::*;
     use crate::engines::ftp::audit::Client;
