@@ -44,7 +44,7 @@ pub use line_splitter::{InputLine, LINE_MAX, LineSplitter};
 pub use lines::Lines;
 pub use listener::{BoundSockets, Listener, bind, listen};
 pub use outbox::Outbox;
-pub use send_file::{SEND_SIZE, send_file};
+pub use send_file::{SEND_SIZE, cork, send_file};
 pub use services::{Protocol, service_port};
 pub use sockets::NOTICE;
 pub use stream::{DialOptions, Endpoint, Family, Stream, StreamListener};

@@ -137,6 +137,9 @@ impl Job<'_> {
         socket: &mut WaitingSocket<'_>,
         file: &File,
     ) -> Result<(), ReplyError> {
+        if file.metadata().is_ok_and(|metadata| metadata.len() <= SEND_SIZE as u64) {
+            socket.cork();
+        }
         while !self.transfer.is_stopped() {
             match socket.send_file(file) {
                 Ok(0) => return Ok(()),

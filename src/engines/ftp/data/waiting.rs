@@ -93,6 +93,11 @@ impl<'h> WaitingSocket<'h> {
         self.retry(|socket| net::send_file(socket, file))
     }
 
+    /// Holds back the last bytes until the connection ends.
+    pub(crate) fn cork(&self) {
+        net::cork(&self.socket);
+    }
+
     /// Begins to count the time without progress anew: the server itself has waited.
     pub(super) fn restart_timeout(&mut self) {
         self.last_progress = Instant::now();
