@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use criterion::{AxisScale, BenchmarkId, Criterion, PlotConfiguration};
 use criterion::{criterion_group, criterion_main};
 use crossbeam::channel;
+use threadbare::machine::affinity::{Placement, place};
 
 mod support;
 
@@ -88,6 +89,8 @@ fn channels(c: &mut Criterion) {
         (Kanal::NAME, handoff::<Kanal>),
     ];
     measure(c, "handoff", &CAPACITIES, &handoffs);
+    let placed: [(&str, Shape); 1] = [(Crossbeam::NAME, handoff_on_one_cpu)];
+    measure(c, "handoff_on_one_cpu", &CAPACITIES, &placed);
     let pipelines: [(&str, Shape); 4] = [
         (Crossbeam::NAME, pipeline::<Crossbeam>),
         (Std::NAME, pipeline::<Std>),
@@ -136,6 +139,18 @@ fn handoff<C: Channel>(capacity: usize, n_items: u64) -> Duration {
             black_box(i);
         }
         start.elapsed()
+    })
+}
+
+/// As [`handoff`], with both threads on one CPU: no idle CPU has to be woken. Where the system has no
+/// such call they run where they like.
+fn handoff_on_one_cpu(capacity: usize, n_items: u64) -> Duration {
+    thread::scope(|scope| {
+        let pair = scope.spawn(|| {
+            _ = place(Placement::One); // the sender, started by this thread, inherits it
+            handoff::<Crossbeam>(capacity, n_items)
+        });
+        pair.join().expect("it moves the items")
     })
 }
 

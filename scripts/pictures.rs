@@ -185,10 +185,10 @@ mod ratios {
     use super::escaped;
 
     const HEADER: &str = "| row | case |";
-    const WIDTH: f64 = 900.0;
+    const WIDTH: f64 = 920.0;
     /// Where the axis begins and ends, left to right.
-    const AXIS: (f64, f64) = (440.0, 800.0);
-    const TOP: f64 = 96.0;
+    const AXIS: (f64, f64) = (460.0, 820.0);
+    const TOP: f64 = 118.0;
     const LINE: f64 = 20.0;
     /// A median so near to 1 is no difference.
     const NO_DIFFERENCE: f64 = 0.03;
@@ -223,12 +223,13 @@ mod ratios {
         figure: String,
     }
 
-    /// Draws the first table of `markdown` that has ratios. The line before it is the caption.
+    /// Draws the first table of `markdown` that has ratios, save those of the crossover. The line before it is the caption.
     pub(crate) fn draw(markdown: &str) -> Result<String, String> {
         let (before, table) = markdown.split_once(HEADER).ok_or("no table of ratios")?;
         let caption = before.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("");
         let lines = table.lines().skip(2).take_while(|line| line.starts_with('|'));
         let lines = lines.filter(|line| !line.ends_with("| – |")); // no ratio
+        let lines = lines.filter(|line| !line.starts_with("| crossover |")); // has a picture of its own
         let rows: Vec<Row> = lines.map(parse).collect::<Result<_, _>>()?;
         let bottom = TOP + rows.len() as f64 * LINE;
         let mut svg = String::new();
@@ -250,7 +251,7 @@ mod ratios {
         let (median, range) = ratio.split_once(" (").unwrap_or((ratio, ""));
         let (least, most) =
             range.trim_end_matches(')').split_once(" to ").unwrap_or((median, median));
-        let label = format!("{case} ({figure})");
+        let label = format!("{case} ({})", figure.trim_start_matches("wall "));
         let [median_value, least, most] = [number(median)?, number(least)?, number(most)?];
         Ok(Row { label, median: median_value, least, most, figure: median.to_owned() })
     }
@@ -275,7 +276,11 @@ mod ratios {
              <text class=\"title\" x=\"16\" y=\"26\">Threads beside goroutines: what ours takes, \
              as a multiple of Go's</text>"
         );
-        line!(svg, "<text class=\"faint\" x=\"16\" y=\"46\">{}</text>", escaped(caption));
+        let (machine, run) = caption.split_once(", load").unwrap_or((caption, ""));
+        line!(svg, "<text class=\"faint\" x=\"16\" y=\"46\">{}</text>", escaped(machine));
+        if !run.is_empty() {
+            line!(svg, "<text class=\"faint\" x=\"16\" y=\"64\">load{}</text>", escaped(run));
+        }
         draw_axis(svg, bottom);
     }
 

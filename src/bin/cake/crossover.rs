@@ -138,7 +138,10 @@ impl CrossoverArgs {
         let rounds = if least == most { least.to_string() } else { format!("{least} or {most}") };
         let (text, n, placement) =
             (crossover::text(comparisons), comparisons.len(), self.placement);
-        format!("{text}\n{n} points, {rounds} rounds, {n_cpus} CPUs, placement {placement}{load}\n")
+        format!(
+            "{text}\nThreads count as behind only if every round says so.\n\
+             {n} points, {rounds} rounds, {n_cpus} CPUs, placement {placement}{load}\n"
+        )
     }
 }
 

@@ -1,6 +1,9 @@
 //! Shows the links and ids of HTML to a visitor while the page arrives, in memory that the page cannot
 //! choose: no element is remembered but those of SVG and MathML.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use super::foreign::Namespaces;
 use super::link_text::n_newlines;
 use super::table;
@@ -227,7 +230,7 @@ impl<'v> Stream<'v> {
 }
 
 /// What describes an element's links.
-fn text<'t>(tag: &Tag, bytes: &'t [u8]) -> Option<std::borrow::Cow<'t, str>> {
+fn text<'t>(tag: &Tag, bytes: &'t [u8]) -> Option<Cow<'t, str>> {
     tag.value("alt", bytes).or_else(|| tag.value("title", bytes))
 }
 
@@ -239,8 +242,7 @@ impl Position {
 
     /// Where in the page an attribute of the tag here is.
     fn place(self, attribute: &Attribute) -> Place {
-        let shifted =
-            |range: &std::ops::Range<usize>| self.byte + range.start..self.byte + range.end;
+        let shifted = |range: &Range<usize>| self.byte + range.start..self.byte + range.end;
         Place { name: shifted(&attribute.name_range), value: attribute.value.as_ref().map(shifted) }
     }
 }

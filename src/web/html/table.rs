@@ -55,7 +55,7 @@ pub(super) const ROWS: [Row; 17] = [
 ];
 
 /// Attributes that say more of an element, or are removed with one that does.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 10] = [
     "rel",
     "http-equiv",
     "integrity",
@@ -66,7 +66,6 @@ const OTHERS: [&str; 11] = [
     "color",
     "face",
     "size",
-    "name",
 ];
 
 /// The names of all attributes above, by their lengths.
