@@ -150,7 +150,9 @@ fn chart(all: &[Series], value: impl Fn(f64, f64, usize) -> f64) -> anyhow::Resu
             .build_cartesian_2d(1.0..x_max.max(1.01), 0.0..y_max * 1.05)
             .map_err(failed)?;
         let mut mesh = chart.configure_mesh();
-        mesh.x_desc("CPUs").light_line_style(TRANSPARENT).draw().map_err(failed)?;
+        let whole = |x: &f64| if x.fract() == 0.0 { format!("{x}") } else { String::new() };
+        mesh.x_desc("CPUs").x_label_formatter(&whole).disable_x_mesh();
+        mesh.light_line_style(TRANSPARENT).draw().map_err(failed)?;
         for ((series, curve), colour) in all.iter().zip(&curves).zip(COLOURS.iter().cycle()) {
             let line = LineSeries::new(curve.iter().copied(), colour.stroke_width(2)).point_size(3);
             let drawn = chart.draw_series(line).map_err(failed)?;

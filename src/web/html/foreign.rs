@@ -29,52 +29,8 @@ const HTML_INSIDE: [(Open, &str); 9] = [
 ];
 
 /// Elements of HTML that end all SVG and MathML around them, as nobody means them to be inside.
-const ENDING: [&str; 44] = [
-    "b",
-    "big",
-    "blockquote",
-    "body",
-    "br",
-    "center",
-    "code",
-    "dd",
-    "div",
-    "dl",
-    "dt",
-    "em",
-    "embed",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "head",
-    "hr",
-    "i",
-    "img",
-    "li",
-    "listing",
-    "menu",
-    "meta",
-    "nobr",
-    "ol",
-    "p",
-    "pre",
-    "ruby",
-    "s",
-    "small",
-    "span",
-    "strong",
-    "strike",
-    "sub",
-    "sup",
-    "table",
-    "tt",
-    "u",
-    "ul",
-    "var",
-];
+const ENDING: &str = "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr \
+    i img li listing menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var";
 
 /// The open elements that change the namespace.
 #[derive(Debug, Default)]
@@ -131,7 +87,7 @@ impl Namespaces {
 
 fn ends_foreign(tag: &Tag) -> bool {
     let is_styled = || ["color", "face", "size"].iter().any(|name| tag.attribute(name).is_some());
-    ENDING.iter().any(|name| tag.is(name)) || (tag.is("font") && is_styled())
+    ENDING.split_ascii_whitespace().any(|name| tag.is(name)) || (tag.is("font") && is_styled())
 }
 
 /// The content of an element of SVG or MathML, if that is HTML.
