@@ -92,7 +92,7 @@ pub fn run(
     let writer = Writer { dir, pages: &crawl.pages, paths, kept: kept.paths(), archive };
     let write = |(id, saved)| writer.file(id, saved);
     let written: Vec<(File, Option<Entry>)> = match rayon_pool(cpu::n_cpus(), None) {
-        Some(pool) => pool.install(|| saved.into_par_iter().map(write).collect()),
+        Some(pool) => pool.install(|| saved.into_par_iter().with_max_len(1).map(write).collect()),
         None => saved.into_iter().map(write).collect(),
     };
     let (mut files, entries): (Vec<File>, Vec<Option<Entry>>) = written.into_iter().unzip();

@@ -1,4 +1,4 @@
-//! Where a page is SVG or MathML and not HTML (HTML standard, 13.2.6.5): there `<style>`, `<script>`
+//! Where a page is SVG or `MathML` and not HTML (HTML standard, 13.2.6.5): there `<style>`, `<script>`
 //! and `<title>` are markup like any other, and CDATA sections have a meaning.
 //!
 //! A tree knows every open element. This knows those that change the namespace, which is the same as
@@ -11,11 +11,11 @@ use super::tag::Tag;
 enum Open {
     Svg,
     Math,
-    /// Content in HTML inside of SVG or MathML: the number of its element in [`HTML_INSIDE`].
+    /// Content in HTML inside of SVG or `MathML`: the number of its element in [`HTML_INSIDE`].
     Html(u8),
 }
 
-/// Elements of SVG and MathML with content in HTML.
+/// Elements of SVG and `MathML` with content in HTML.
 const HTML_INSIDE: [(Open, &str); 9] = [
     (Open::Svg, "foreignobject"),
     (Open::Svg, "desc"),
@@ -28,7 +28,7 @@ const HTML_INSIDE: [(Open, &str); 9] = [
     (Open::Math, "annotation-xml"),
 ];
 
-/// Elements of HTML that end all SVG and MathML around them, as nobody means them to be inside.
+/// Elements of HTML that end all SVG and `MathML` around them, as nobody means them to be inside.
 const ENDING: &str = "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr \
     i img li listing menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var";
 
@@ -51,11 +51,9 @@ impl Namespaces {
         }
         let around = self.0.last().copied().unwrap_or(Open::Html(0));
         let inside = match around {
-            Open::Html(_) if tag.is("svg") => Some(Open::Svg),
-            Open::Html(_) if tag.is("math") => Some(Open::Math),
+            Open::Html(_) | Open::Svg if tag.is("svg") => Some(Open::Svg),
+            Open::Html(_) | Open::Math if tag.is("math") => Some(Open::Math),
             Open::Html(_) => return true,
-            Open::Svg if tag.is("svg") => Some(Open::Svg),
-            Open::Math if tag.is("math") => Some(Open::Math),
             foreign => html_inside(foreign, tag, bytes),
         };
         self.0.extend(inside.filter(|_| !tag.is_self_closing));
@@ -90,7 +88,7 @@ fn ends_foreign(tag: &Tag) -> bool {
     ENDING.split_ascii_whitespace().any(|name| tag.is(name)) || (tag.is("font") && is_styled())
 }
 
-/// The content of an element of SVG or MathML, if that is HTML.
+/// The content of an element of SVG or `MathML`, if that is HTML.
 fn html_inside(around: Open, tag: &Tag, bytes: &[u8]) -> Option<Open> {
     let is_html = |encoding: &str| {
         ["text/html", "application/xhtml+xml"].iter().any(|one| encoding.eq_ignore_ascii_case(one))
@@ -205,10 +203,9 @@ mod tests {
         fn links_are_those_of_the_tree(page in elements()) {
             // Every link differs.
             let mut parts = page.split("href=x");
-            let mut page = "<body>".to_owned() + parts.next().unwrap();
-            for (nth, part) in parts.enumerate() {
-                page += &format!("href={nth}{part}");
-            }
+            let first = "<body>".to_owned() + parts.next().unwrap();
+            let numbered = parts.enumerate().map(|(nth, part)| format!("href={nth}{part}"));
+            let page = first + &numbered.collect::<String>();
             prop_assert_eq!(links(&page), expected(&page), "{}", page);
         }
     }

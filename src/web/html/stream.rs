@@ -1,5 +1,5 @@
 //! Shows the links and ids of HTML to a visitor while the page arrives, in memory that the page cannot
-//! choose: no element is remembered but those of SVG and MathML.
+//! choose: no element is remembered but those of SVG and `MathML`.
 
 use std::borrow::Cow;
 use std::ops::Range;

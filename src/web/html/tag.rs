@@ -122,17 +122,13 @@ impl Attribute {
 /// The value that follows an equals sign, without quotes, and the position after it.
 fn value(bytes: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
     let first = position(bytes, start, |byte| !is_space(byte))?;
-    match bytes[first] {
-        quote @ (b'"' | b'\'') => {
-            let start = first + 1;
-            let end = start + memchr::memchr(quote, &bytes[start..])?;
-            Some((start..end, end + 1))
-        }
-        _ => {
-            let end = position(bytes, first, |byte| is_space(byte) || byte == b'>')?;
-            Some((first..end, end))
-        }
+    if let quote @ (b'"' | b'\'') = bytes[first] {
+        let start = first + 1;
+        let end = start + memchr::memchr(quote, &bytes[start..])?;
+        return Some((start..end, end + 1));
     }
+    let end = position(bytes, first, |byte| is_space(byte) || byte == b'>')?;
+    Some((first..end, end))
 }
 
 #[cfg(test)]

@@ -117,13 +117,12 @@ impl Tokenizer {
                 self.tag(Token::EndTag, bytes, is_last)
             }
             [b'/', b'>', ..] => Some((Token::Other, 3)),
-            [b'/', _, ..] | [b'?', ..] => other(self, Mode::BogusComment, 2),
             [b'!', ref rest @ ..] if !is_last && is_undecided(rest) => None,
             [b'!', b'-', b'-', ..] => other(self, Mode::Comment(0), 2),
             [b'!', ref rest @ ..] if self.has_cdata && rest.starts_with(CDATA) => {
                 other(self, Mode::Cdata, 2 + CDATA.len())
             }
-            [b'!', ..] => other(self, Mode::BogusComment, 2),
+            [b'/', _, ..] | [b'?' | b'!', ..] => other(self, Mode::BogusComment, 2),
             [] | [b'/'] if !is_last => None,
             _ => Some((Token::Text, 1)),
         }
