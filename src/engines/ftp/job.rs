@@ -28,9 +28,9 @@ const FIRST_BUFFER_SIZE: usize = 32 << 10;
 const RECEIVE_BUFFER_SIZE: usize = 1 << 20;
 /// Bytes of a listing gathered into one write.
 const LISTING_BUFFER_SIZE: usize = 32 << 10;
-/// How long a killed client has to close its control connection after its data connection. With 50 µs,
-/// 49 of 400 partial uploads of clients killed on the same machine were stored, with 300 µs none. On a
-/// machine too busy to end the client in that time one still is.
+/// How long a killed client has to close its control connection after its data connection. Of 300 clients
+/// that were killed on the same machine the part that had arrived was stored 9 times after 30 µs, once
+/// after 100, and never after 150 to 300; with both CPUs busy once of 150 after 200 µs, never after 300.
 const CLOSE_TIMEOUT: Duration = Duration::from_micros(300);
 /// The same for an empty upload, which is as rare as it is suspicious.
 const EMPTY_CLOSE_TIMEOUT: Duration = Duration::from_millis(2);
