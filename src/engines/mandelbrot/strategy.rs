@@ -120,7 +120,7 @@ fn task_per_row(scene: &Scene, n_threads: usize, pixels: &mut [u8]) {
         return draw_rows(scene, 0, pixels);
     };
     pool.install(|| {
-        // Without a limit rayon divides the rows once per thread, and one half may take ten times as long.
+        // Without a limit rayon divides the rows once per thread, and those of one half take longer.
         let rows = pixels.par_chunks_mut(scene.width).enumerate().with_max_len(1);
         rows.for_each(|(row, pixels)| scene.draw_row(row, pixels));
     });

@@ -108,19 +108,7 @@ mod tests {
     use proptest::prelude::*;
     use scraper::{Html, Selector};
 
-    use super::super::{Item, Scanner, Wants};
-
-    fn links(page: &str) -> Vec<String> {
-        let mut links = Vec::new();
-        let mut scanner = Scanner::new(Wants::default(), |item| {
-            if let Item::Link(url, ..) = item {
-                links.push(url.to_owned());
-            }
-        });
-        scanner.write(page.as_bytes());
-        assert_eq!(scanner.end(), 0);
-        links
-    }
+    use super::super::tests::links;
 
     /// The links in the tree that html5ever builds, each once.
     fn expected(page: &str) -> Vec<String> {

@@ -123,22 +123,25 @@ impl<'v> Stream<'v> {
         match token {
             Token::StartTag => self.start_tag(bytes),
             Token::EndTag => self.end_tag(),
-            Token::RawText => self.raw_text(bytes),
+            // In SVG a style sheet is text like any other, or a CDATA section.
+            _ if self.sheet.is_some() => self.sheet_text(bytes),
             Token::Text if self.visitor.wants.places && !self.is_hidden => {
                 self.visitor.add_text(&String::from_utf8_lossy(bytes));
             }
-            Token::Text | Token::Other => (),
+            Token::Text | Token::RawText | Token::Other => (),
         }
     }
 
     fn start_tag(&mut self, bytes: &[u8]) {
+        self.end_sheet(); // there is one in SVG at most
         let is_html = self.namespaces.start(&self.tokenizer.tag, bytes);
         self.tokenizer.has_cdata = self.namespaces.is_foreign();
         if is_html {
             self.tokenizer.enter();
         }
         let tag = &self.tokenizer.tag;
-        if is_html && tag.is("style") && self.visitor.wants.assets {
+        let is_empty = !is_html && tag.is_self_closing;
+        if tag.is("style") && !is_empty && self.visitor.wants.assets {
             let start = self.here.after(bytes);
             self.sheet = Some(Sheet { text: String::new(), start, is_too_long: false });
         }
@@ -206,7 +209,7 @@ impl<'v> Stream<'v> {
         }
     }
 
-    fn raw_text(&mut self, bytes: &[u8]) {
+    fn sheet_text(&mut self, bytes: &[u8]) {
         let Some(sheet) = &mut self.sheet else { return };
         if sheet.text.len() + bytes.len() > SHEET_MAX {
             sheet.is_too_long = true;

@@ -12,7 +12,7 @@ fn items(page: &str, wants: Wants, piece: usize) -> Vec<String> {
     items
 }
 
-fn links(page: &str) -> Vec<String> {
+pub(super) fn links(page: &str) -> Vec<String> {
     let mut links = Vec::new();
     let wants = Wants { assets: true, ..Wants::default() };
     let mut scanner = Scanner::new(wants, |item| {
@@ -54,6 +54,11 @@ fn links_of_every_kind() {
         &["x", "y", "z"],
     );
     check("<svg><script href=x></script></svg>", &["x"]);
+    check(
+        "<svg><style>a{b:url(x)}</style><style/>c{d:url(no)}<path style='e:url(y)'></svg>",
+        &["x", "y"],
+    );
+    check("<svg><style><![CDATA[@import 'x'; a{b:url(y)}]]></style></svg>", &["x", "y"]);
     check("<body background=x><table><td background=y><th background=z>", &["x", "y", "z"]);
     check("<link rel=preload as=image href=x imagesrcset='y 1x, z 2x'>", &["x", "y", "z"]);
 }
@@ -88,6 +93,12 @@ fn links_are_rewritten_and_nothing_else() {
         "<!DOCTYPE html><base><A  HREF=\"new?a&amp;b&quot;\" CLASS=c>x &amp; y</A><a href=keep>\
          <img srcset='new?a&amp;b&quot; 1x, keep 2x'><style>a{b:url(\"new?a&b\\\"\")}</style>\
          <noscript><a href=\"new?a&amp;b&quot;\"></noscript>"
+    );
+    let page = "<svg><style>/**/<![CDATA[a{b:url(x)}]]> c{d:url(x)}</style><a href=x>";
+    assert_eq!(
+        rewrite(page, change),
+        "<svg><style>/**/<![CDATA[a{b:url(\"new?a&b\\\"\")}]]> c{d:url(\"new?a&b\\\"\")}</style>\
+         <a href=\"new?a&amp;b&quot;\">"
     );
     let change = |item: Item<'_>| matches!(item, Item::Link(..)).then(|| "a'b".to_owned());
     assert_eq!(
