@@ -103,6 +103,7 @@ fn bare_session(mut control: &TcpStream, dir: &Path) {
             let file = File::open(dir.join(name)).unwrap();
             let listener: TcpListener = port.take().unwrap();
             let (data, _) = listener.accept().unwrap();
+            data.set_nodelay(true).unwrap();
             control.write_all(b"150 Opening data connection.\r\n").unwrap();
             while net::send_file(&data, &file).unwrap() > 0 {}
             drop(data);

@@ -11,6 +11,7 @@ use client::Ftp;
 mod accounts;
 mod aria2;
 mod client;
+mod curl;
 mod lifecycle;
 mod limits;
 mod login;

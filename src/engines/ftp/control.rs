@@ -25,6 +25,8 @@ pub(super) struct Control {
     /// Whether TLS is used from the first byte.
     pub(super) is_implicit: bool,
     conn: Conn,
+    /// The server's address that the client is connected to, if it was still connected at the beginning.
+    local: Option<IpAddr>,
     output: Mutex<Output>,
     is_secure: AtomicBool,
     current: Mutex<Current>,
@@ -56,6 +58,7 @@ impl Control {
         Control {
             id,
             is_implicit,
+            local: conn.local_addr().ok().map(|addr| addr.ip().to_canonical()),
             conn,
             output: Mutex::new(Output { tls: None, resumable: None }),
             is_secure: AtomicBool::new(false),
@@ -92,10 +95,10 @@ impl Control {
     /// The client's address, and the server's address that it is connected to.
     ///
     /// # Errors
-    /// When the client has disconnected.
+    /// When the client had disconnected before the session began.
     pub(super) fn ips(&self) -> io::Result<(IpAddr, IpAddr)> {
-        let local = self.conn.local_addr()?.ip();
-        Ok((self.conn.peer().ip().to_canonical(), local.to_canonical()))
+        let local = self.local.ok_or(io::ErrorKind::NotConnected)?;
+        Ok((self.peer_ip(), local))
     }
 
     /// The address of the client, IPv4 as that.

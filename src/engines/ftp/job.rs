@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ascii::{FromNetwork, ToNetwork};
+use super::completeness;
 use super::control::Control;
 use super::data::{DataStream, HandOver, Opener, WaitingSocket};
 use super::listing::{Listing, Target};
@@ -28,12 +29,6 @@ const FIRST_BUFFER_SIZE: usize = 32 << 10;
 const RECEIVE_BUFFER_SIZE: usize = 1 << 20;
 /// Bytes of a listing gathered into one write.
 const LISTING_BUFFER_SIZE: usize = 32 << 10;
-/// How long a killed client has to close its control connection after its data connection. Of 300 clients
-/// that were killed on the same machine the part that had arrived was stored 9 times after 30 µs, once
-/// after 100, and never after 150 to 300; with both CPUs busy once of 150 after 200 µs, never after 300.
-const CLOSE_TIMEOUT: Duration = Duration::from_micros(300);
-/// The same for an empty upload, which is as rare as it is suspicious.
-const EMPTY_CLOSE_TIMEOUT: Duration = Duration::from_millis(2);
 /// How long the reply to a download after REST waits for the client to close the data connection, from its
 /// beginning. aria2 1.36, which sends `REST 0` before each, waits for its timeout of a minute if it reads
 /// the replies 150 and 226 at once. Waiting would cost other clients a tenth of a small file's time.
@@ -210,15 +205,16 @@ impl Job<'_> {
         is_ascii: bool,
     ) -> Result<Reply, ReplyError> {
         sink.begin().map_err(|err| ReplyError::disk(&err))?;
+        let begun = Instant::now();
         if is_ascii {
             self.receive_text(stream, sink.file())?;
         } else {
             self.receive_bytes(stream, sink.file())?;
         }
         let ended = Instant::now();
-        _ = stream.shut_down_write(); // the client has sent everything, it may have closed already
+        _ = stream.end_tls(); // the client has sent everything, it may have closed already
         sink.prepare().map_err(|err| ReplyError::disk(&err))?;
-        self.check_complete(stream, ended)?;
+        self.check_complete(stream, ended - begun, ended)?;
         sink.commit().map_err(|err| match err.kind() {
             io::ErrorKind::AlreadyExists => ReplyError::not_stored(&err),
             _ => ReplyError::disk(&err),
@@ -226,17 +222,17 @@ impl Job<'_> {
         Ok(Reply::new(226, "Transfer complete."))
     }
 
-    /// Only the end of the stream shows that a file is complete. So the stream must not have broken,
-    /// and the client must still be connected: the connections of a killed client end in the same
-    /// way. At shutdown the server itself has ended the input of the control connection.
-    ///
-    /// The kernel closes the connections of a killed client one after the other, the newest first. So
-    /// this sleeps for a moment, which also leaves the CPU to a dying client on the same machine,
-    /// before it looks at the control connection.
-    fn check_complete(&self, stream: &DataStream<'_>, ended: Instant) -> Result<(), ReplyError> {
+    /// Only the end of the stream shows that a file is complete. So the stream must not have broken, and
+    /// the client must still be connected [a moment](completeness) after it `ended`. At shutdown the
+    /// server itself has ended the input of the control connection.
+    fn check_complete(
+        &self,
+        stream: &DataStream<'_>,
+        elapsed: Duration,
+        ended: Instant,
+    ) -> Result<(), ReplyError> {
         stream.check_unbroken().map_err(|err| ReplyError::connection(&err))?;
-        let is_empty = self.transfer.n_bytes() == 0;
-        sleep::until(ended + if is_empty { EMPTY_CLOSE_TIMEOUT } else { CLOSE_TIMEOUT });
+        sleep::until(ended + completeness::wait(elapsed, self.transfer.n_bytes()));
         let is_disconnected = self.control.is_disconnected() && !self.server.is_shutting_down();
         if self.transfer.is_stopped() || is_disconnected {
             return Err(ReplyError::aborted());

@@ -24,6 +24,7 @@ mod audit;
 mod charset;
 mod command_loop;
 mod commands;
+mod completeness;
 mod control;
 mod data;
 mod facts;

@@ -48,20 +48,21 @@ enum Progress {
 }
 
 impl Opener {
-    /// Accepts the connection of a client that has connected before the transfer is announced (150),
-    /// and continues the TLS handshake if it has begun that too, so that it gets its session ticket
-    /// first. All else waits for the announcement, and `hand_over` is called first.
+    /// With TLS, accepts the connection of a client that has connected before the transfer is announced
+    /// (150), and continues the handshake if it has begun that too, so that it gets its session ticket
+    /// first. All else waits for the announcement. `hand_over` is called before what may take long.
     ///
     /// Errors are reported by [`Opening::finish`].
     pub(crate) fn begin(mut self, transfer: &Transfer, hand_over: &mut HandOver<'_>) -> Opening {
         let deadline = Instant::now() + self.timeout;
-        let connected = self.accept_pending(transfer);
-        if connected.is_none() || self.tls.is_some() {
-            hand_over.now(); // it will take longer
+        if self.tls.is_none() {
+            return Opening { opener: self, progress: Progress::NotConnected, deadline };
         }
+        let connected = self.accept_pending(transfer);
+        hand_over.now();
         let progress = match connected {
             None => Progress::NotConnected,
-            Some(socket) if self.tls.is_some() && has_input(&socket) => match self.tls.take() {
+            Some(socket) if has_input(&socket) => match self.tls.take() {
                 Some(tls) => Progress::Handshake(Handshake::begin_early(socket, tls, deadline)),
                 None => Progress::Connected(socket),
             },
@@ -75,6 +76,24 @@ impl Opener {
         let Endpoint::Passive(listener) = &self.endpoint else { return None };
         let accepted = (0..BACKLOG).find_map(|_| self.accept_one(listener, transfer).transpose());
         accepted?.ok()
+    }
+
+    /// Accepts the client's connection or connects to the client. `hand_over` is called before this
+    /// blocks.
+    fn open(
+        &self,
+        transfer: &Transfer,
+        deadline: Instant,
+        hand_over: &mut HandOver<'_>,
+    ) -> io::Result<Arc<Socket>> {
+        if let Some(socket) = self.accept_pending(transfer) {
+            return Ok(socket);
+        }
+        hand_over.now();
+        match &self.endpoint {
+            Endpoint::Passive(listener) => self.accept(listener, transfer, deadline),
+            Endpoint::Active(addr) => self.connect(*addr, transfer),
+        }
     }
 
     /// Blocks until the client has connected.
@@ -163,10 +182,11 @@ impl Opener {
         socket.map_err(|err| ReplyError::connection(&err))
     }
 
-    /// Without TLS, Nagle's algorithm delays nothing: the end of the stream follows the data.
+    /// Without Nagle's algorithm each [piece](crate::net::SEND_SIZE) of a file leaves as one segment. With
+    /// it, pieces were joined to segments of 64 KiB and a rest, and a download took 1.9 times as long.
     fn tune(&self, socket: &Socket) -> io::Result<()> {
+        _ = socket.set_tcp_nodelay(true); // transfers work without it
         if self.tls.is_some() {
-            _ = socket.set_tcp_nodelay(true); // transfers work without it
             socket.set_write_timeout(Some(self.timeout))?;
         }
         Ok(())
@@ -181,7 +201,7 @@ impl Opening {
     pub(crate) fn finish<'h>(
         self,
         transfer: &Transfer,
-        hand_over: HandOver<'h>,
+        mut hand_over: HandOver<'h>,
     ) -> Result<DataStream<'h>, ReplyError> {
         let Opening { mut opener, progress, deadline } = self;
         let connected = match progress {
@@ -189,10 +209,7 @@ impl Opening {
                 return opener.complete(handshake, transfer, hand_over);
             }
             Progress::Connected(socket) => Ok(socket),
-            Progress::NotConnected => match &opener.endpoint {
-                Endpoint::Passive(listener) => opener.accept(listener, transfer, deadline),
-                Endpoint::Active(addr) => opener.connect(*addr, transfer),
-            },
+            Progress::NotConnected => opener.open(transfer, deadline, &mut hand_over),
         };
         let socket = connected.map_err(|err| ReplyError::no_connection(&err))?;
         match opener.tls.take() {
@@ -213,4 +230,26 @@ fn has_input(socket: &Socket) -> bool {
 /// Whether an error of accept(2) concerns only one connection.
 fn is_transient(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+
+    use super::*;
+    use crate::engines::ftp::data::listen;
+
+    #[test]
+    fn data_connections_are_without_nagles_algorithm() {
+        let ip = Ipv4Addr::LOCALHOST.into();
+        let (endpoint, port) = listen(ip, None).unwrap();
+        let timeout = Duration::from_mins(1);
+        let opener = Opener { endpoint, peer: ip, local: ip, timeout, tls: None };
+        let transfer = Transfer::new("RETR /file".to_owned(), None);
+        let _client = TcpStream::connect((ip, port)).unwrap();
+        let mut ignore = || ();
+        let mut hand_over = HandOver::new(&mut ignore);
+        let socket = opener.open(&transfer, Instant::now() + timeout, &mut hand_over).unwrap();
+        assert!(socket.tcp_nodelay().unwrap());
+    }
 }

@@ -44,19 +44,31 @@ impl<'h> DataStream<'h> {
         self.tls.is_none().then_some(self.socket.get_mut())
     }
 
-    /// Ends the write half: everything was sent. With TLS, that includes a ticket held back during an
-    /// upload.
+    /// Ends the write half: everything was sent.
     ///
     /// # Errors
     /// When the connection is broken.
     pub(crate) fn shut_down_write(&mut self) -> io::Result<()> {
-        if let Some(tls) = &mut self.tls {
-            tls.send_close_notify();
-            while tls.wants_write() {
-                tls.write_tls(self.socket.get_mut())?;
-            }
-        }
+        self.send_close_notify()?;
         self.socket.get_ref().shutdown(Shutdown::Write)
+    }
+
+    /// With TLS, ends the write half as [`shut_down_write`](Self::shut_down_write), which includes a
+    /// ticket held back during an upload. Without, closing the socket after the last reply is enough.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(crate) fn end_tls(&mut self) -> io::Result<()> {
+        if self.tls.is_some() { self.shut_down_write() } else { Ok(()) }
+    }
+
+    fn send_close_notify(&mut self) -> io::Result<()> {
+        let Some(tls) = &mut self.tls else { return Ok(()) };
+        tls.send_close_notify();
+        while tls.wants_write() {
+            tls.write_tls(self.socket.get_mut())?;
+        }
+        Ok(())
     }
 
     /// Begins to count the time without progress anew: the server itself has waited.
