@@ -49,7 +49,12 @@ impl<'h> DataStream<'h> {
     /// # Errors
     /// When the connection is broken.
     pub(crate) fn shut_down_write(&mut self) -> io::Result<()> {
-        self.send_close_notify()?;
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            while tls.wants_write() {
+                tls.write_tls(self.socket.get_mut())?;
+            }
+        }
         self.socket.get_ref().shutdown(Shutdown::Write)
     }
 
@@ -60,15 +65,6 @@ impl<'h> DataStream<'h> {
     /// When the connection is broken.
     pub(crate) fn end_tls(&mut self) -> io::Result<()> {
         if self.tls.is_some() { self.shut_down_write() } else { Ok(()) }
-    }
-
-    fn send_close_notify(&mut self) -> io::Result<()> {
-        let Some(tls) = &mut self.tls else { return Ok(()) };
-        tls.send_close_notify();
-        while tls.wants_write() {
-            tls.write_tls(self.socket.get_mut())?;
-        }
-        Ok(())
     }
 
     /// Begins to count the time without progress anew: the server itself has waited.
