@@ -25,8 +25,6 @@ pub(super) struct Control {
     /// Whether TLS is used from the first byte.
     pub(super) is_implicit: bool,
     conn: Conn,
-    /// The server's address that the client is connected to, if it was still connected at the beginning.
-    local: Option<IpAddr>,
     output: Mutex<Output>,
     is_secure: AtomicBool,
     current: Mutex<Current>,
@@ -58,7 +56,6 @@ impl Control {
         Control {
             id,
             is_implicit,
-            local: conn.local_addr().ok().map(|addr| addr.ip().to_canonical()),
             conn,
             output: Mutex::new(Output { tls: None, resumable: None }),
             is_secure: AtomicBool::new(false),
@@ -95,10 +92,10 @@ impl Control {
     /// The client's address, and the server's address that it is connected to.
     ///
     /// # Errors
-    /// When the client had disconnected before the session began.
+    /// When the client has disconnected.
     pub(super) fn ips(&self) -> io::Result<(IpAddr, IpAddr)> {
-        let local = self.local.ok_or(io::ErrorKind::NotConnected)?;
-        Ok((self.peer_ip(), local))
+        let local = self.conn.local_addr()?.ip();
+        Ok((self.conn.peer().ip().to_canonical(), local.to_canonical()))
     }
 
     /// The address of the client, IPv4 as that.

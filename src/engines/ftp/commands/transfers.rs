@@ -48,9 +48,7 @@ pub(super) fn retr(session: &mut Session<'_, '_>, arg: &Arg) -> Outcome {
     let Some(n_bytes) = len.checked_sub(setup.restart) else {
         return Err(ReplyError::new(554, "Restart position is beyond the end of the file."));
     };
-    if setup.restart > 0 {
-        file.seek(SeekFrom::Start(setup.restart))?;
-    }
+    file.seek(SeekFrom::Start(setup.restart))?;
     let is_ascii = session.state.is_ascii;
     let mode = if is_ascii { "ASCII" } else { "BINARY" };
     let text = format!("Opening {mode} mode data connection ({n_bytes} bytes).");
