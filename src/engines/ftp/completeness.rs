@@ -6,9 +6,9 @@
 //! machine.
 //!
 //! The longer an upload takes, the likelier it is that its client was killed meanwhile, and the less
-//! does a wait matter. So it is a part of the upload's own time. `scripts/ftp-killed`, 2 CPUs: of 1,500
-//! clients killed at any moment and 1,500 right after 100 kB none or one left an incomplete file; without
-//! a wait 6 and 85 of 100; with two other processes that used the CPUs 2 to 5 and 1 to 2 of 100, as many as
+//! does a wait matter. So it is a part of the upload's own time. `scripts/ftp-killed`, 2 CPUs: of 2,100
+//! clients killed at any moment none left an incomplete file, of 2,100 right after 100 kB two; without a
+//! wait 6 and 85 of 100; with two other processes that used the CPUs 2 to 5 and 1 to 2 of 100, as many as
 //! with a wait of 300 µs.
 
 use std::time::Duration;
